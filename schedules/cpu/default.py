@@ -1,0 +1,118 @@
+"""Any kernel on a CPU: inline, split over the cores, vectorize."""
+
+from __future__ import annotations
+
+from tvm.s_tir import Schedule, ScheduleError
+from tvm.s_tir.schedule import LoopRV, SBlockRV
+from tvm.tirx import IterVar, PrimFunc
+
+from tvmlcnn.targets import Device
+
+from ..rule import Rule
+
+
+def _apply(function: PrimFunc, device: Device) -> Schedule:
+    """Schedule any function of spatial and reduction blocks.
+
+    Element-wise blocks are inlined into their consumers; what feeds a reduction is stored, since
+    it would be computed again for each step. A nest then has its outer spatial loops fused into
+    one parallel loop and its innermost spatial loop vectorized. A reduction runs inside its
+    output's vector loop nest, with the accumulators in registers: reducing innermost would cost a
+    horizontal sum for each output.
+    """
+    sch = Schedule(function)
+    _inline(sch)
+    blocks = sch.get_child_blocks(sch.get_sblock("root"))
+    reductions = [block for block in blocks if _is_reduction(sch, block)]
+    anchors = {_name(sch, block): _anchor(sch, block) for block in reductions}
+    anchored = {_name(sch, anchor) for anchor in anchors.values()}
+    for block in blocks:
+        if _name(sch, block) not in {*anchors, *anchored}:
+            _split_over_cores_and_lanes(sch, block, device)
+    for block in reductions:
+        _reduce_in_registers(sch, block, anchors[_name(sch, block)], device)
+    return sch
+
+
+def _inline(sch: Schedule) -> None:
+    """Inline each spatial block that only spatial blocks read."""
+    for block in sch.get_child_blocks(sch.get_sblock("root")):
+        consumers = sch.get_consumers(block)
+        if (
+            consumers
+            and not _is_reduction(sch, block)
+            and not any(_is_reduction(sch, consumer) for consumer in consumers)
+        ):
+            try:
+                sch.compute_inline(block)
+            except ScheduleError:  # an opaque or partial write: the block stays a stage
+                continue
+
+
+def _anchor(sch: Schedule, reduction: SBlockRV) -> SBlockRV:
+    """Return the spatial block whose loops the reduction is computed in."""
+    consumers = sch.get_consumers(reduction)
+    if len(consumers) == 1 and not _is_reduction(sch, consumers[0]):
+        shape = [extent for kind, extent in _loops(sch, reduction) if kind == IterVar.DataPar]
+        same_loops = [extent for _, extent in _loops(sch, consumers[0])] == shape
+        if same_loops and len(sch.get_producers(consumers[0])) == 1:
+            return consumers[0]
+    return sch.cache_write(reduction, 0, "local")
+
+
+def _reduce_in_registers(
+    sch: Schedule, reduction: SBlockRV, anchor: SBlockRV, device: Device
+) -> None:
+    """Compute the reduction a vector of outputs at a time, inside the loops of its anchor."""
+    at = _split_over_cores_and_lanes(sch, anchor, device)
+    if at is None:
+        return
+    sch.compute_at(reduction, at, preserve_unit_loops=True)
+    sch.set_scope(reduction, 0, "local")
+    kinds = [iterator.iter_type for iterator in sch.get(reduction).iter_vars]
+    inner = sch.get_loops(reduction)[-len(kinds) :]
+    spatial = [loop for loop, kind in zip(inner, kinds, strict=True) if kind == IterVar.DataPar]
+    reduced = [loop for loop, kind in zip(inner, kinds, strict=True) if kind != IterVar.DataPar]
+    if len(spatial) + len(reduced) < len(inner) or not reduced:
+        return
+    sch.reorder(*reduced, *spatial)
+    if spatial:
+        sch.vectorize(spatial[-1])
+    sch.decompose_reduction(reduction, reduced[0])
+
+
+def _split_over_cores_and_lanes(sch: Schedule, block: SBlockRV, device: Device) -> LoopRV | None:
+    """Parallelize the outer loops, vectorize the innermost; return the loop around the vector."""
+    loops = sch.get_loops(block)
+    if not loops:
+        return None
+    *outer, last = loops
+    lanes = _power_of_two_divisor(int(sch.get(last).extent), 2 * device.lanes)
+    rest, vector = sch.split(last, [None, lanes])
+    sch.vectorize(vector)
+    if outer:
+        sch.parallel(sch.fuse(*outer))
+    else:
+        sch.parallel(rest)
+    return rest
+
+
+def _power_of_two_divisor(extent: int, most: int) -> int:
+    """Return the largest power of two that divides ``extent`` and is at most ``most``."""
+    return min(extent & -extent, 1 << most.bit_length() - 1)
+
+
+def _loops(sch: Schedule, block: SBlockRV) -> list[tuple[int, int]]:
+    """Return kind and extent of each iterator of the block."""
+    return [(v.iter_type, int(v.dom.extent)) for v in sch.get(block).iter_vars]
+
+
+def _is_reduction(sch: Schedule, block: SBlockRV) -> bool:
+    return any(kind == IterVar.CommReduce for kind, _ in _loops(sch, block))
+
+
+def _name(sch: Schedule, block: SBlockRV) -> str:
+    return str(sch.get(block).name_hint)
+
+
+DEFAULT = Rule("default", _apply)

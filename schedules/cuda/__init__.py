@@ -1,0 +1,5 @@
+"""Rules for NVIDIA GPUs."""
+
+from .dlight import RULES
+
+__all__ = ["RULES"]

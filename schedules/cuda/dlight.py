@@ -1,0 +1,28 @@
+"""TVM's own rules for GPUs, in the order in which its pipeline tries them."""
+
+from __future__ import annotations
+
+import tvm
+from tvm.s_tir import Schedule, dlight
+from tvm.tirx import PrimFunc
+
+from tvmlcnn.targets import Device
+
+from ..rule import Rule
+
+
+def _of(name: str, rule: dlight.ScheduleRule) -> Rule:
+    def apply(function: PrimFunc, device: Device) -> Schedule | None:
+        schedules = rule.apply(function, tvm.target.Target(device.tvm), False)
+        return schedules[0] if isinstance(schedules, list) else schedules
+
+    return Rule(name, apply)
+
+
+RULES = (
+    _of("matmul", dlight.gpu.Matmul()),
+    _of("gemv", dlight.gpu.GEMV()),
+    _of("reduction", dlight.gpu.Reduction()),
+    _of("general-reduction", dlight.gpu.GeneralReduction()),
+    _of("default", dlight.gpu.Fallback()),
+)

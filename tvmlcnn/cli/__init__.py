@@ -1,0 +1,81 @@
+"""The command ``tvmlcnn``: one file a verb, which is imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from tvmlcnn.errors import UserError
+
+# Name of the verb and its file: the line that the help shows.
+_VERBS = {
+    "compile": "Compile a network into one file for a target.",
+    "run": "Run a compiled model on a photo or an array.",
+    "bench": "Measure the latency of a compiled model.",
+    "inspect": "Print what a compiled model says of itself.",
+    "models": "List the networks of the zoo.",
+    "targets": "List the devices to compile for.",
+}
+
+
+class _Verbs(click.Group):
+    """Imports a verb when it is called, so that ``--help`` loads neither torch nor TVM."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        return importlib.import_module(f"tvmlcnn.cli.{cmd_name}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_VERBS.items()))
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tvmlcnn")
+def _tvmlcnn() -> None:
+    """Light convolutional networks, compiled into one fast file for ARM, x86 and CUDA."""
+
+
+def main() -> NoReturn:
+    """Run the command line; exit with 0, 2 for a user's mistake, or 130 when interrupted."""
+    interrupted = False
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
+        raise KeyboardInterrupt
+
+    # Unwinding removes unfinished files, for `kill` as for Ctrl-C.
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        _tvmlcnn(standalone_mode=False)
+    except UserError as error:
+        _fail(str(error))
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f"; see {context.command_path} --help" if context else ""
+        _fail(" ".join(error.format_message().split()).rstrip(".") + hint)
+    except BrokenPipeError:
+        sys.exit(141)
+    except BaseException:
+        # TVM turns an interrupt that arrives during its own work into an error of another type.
+        if not interrupted:
+            raise
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    sys.exit(0)
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(f"error: {' '.join(message.split())}", err=True)
+    sys.exit(2)

@@ -1,0 +1,94 @@
+"""``tvmlcnn compile``."""
+
+from __future__ import annotations
+
+import click
+
+from tvmlcnn.errors import UserError
+
+from .output import json_option, print_facts, print_json
+from .progress import phases
+
+_SHOWN_SECONDS = 0.05
+
+
+@click.command("compile")
+@click.argument("model")
+@click.option("--target", default="x86", show_default=True, help="A target, or TVM's JSON.")
+@click.option("-o", "--output", metavar="FILE", help="Default: MODEL-TARGET.so")
+@click.option("--weights", metavar="FILE", help="A torch state dict or a .safetensors file.")
+@click.option(
+    "--input-shape",
+    "shapes",
+    multiple=True,
+    metavar="NxCxHxW",
+    help="Shape of the input; once for each input.",
+)
+@click.option("--threads", type=int, help="Threads to compile for, and to use by default.")
+@click.option("--no-check", is_flag=True, help="Do not compare the result with torch.")
+@click.option("--dump-ir", metavar="DIR", help="Write the module after each phase into DIR.")
+@json_option
+@click.option("-v", "--verbose", is_flag=True, help="List phases and kernels.")
+def command(
+    model: str,
+    target: str,
+    output: str | None,
+    weights: str | None,
+    shapes: tuple[str, ...],
+    threads: int | None,
+    no_check: bool,
+    dump_ir: str | None,
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    """Compile MODEL into one file that runs it on a target.
+
+    MODEL is a name of the zoo (`tvmlcnn models`), FILE.py:FACTORY, package.module:FACTORY, or a
+    .pt2 file from torch.export.save. TARGET is a name (`tvmlcnn targets`) or TVM's JSON.
+    """
+    import tvmlcnn
+
+    with phases(verbose) as progress:
+        report = tvmlcnn.compile(
+            model,
+            target=target,
+            input_shape=[_shape(text) for text in shapes] or None,
+            weights=weights,
+            output=output,
+            threads=threads,
+            check=not no_check,
+            dump_ir=dump_ir,
+            progress=progress,
+        )
+    if as_json:
+        print_json(report.to_json())
+        return
+    check = report.check
+    spent = {k: s for k, s in report.seconds.items() if verbose or s >= _SHOWN_SECONDS}
+    print_facts(
+        [
+            ("file", report.path),
+            ("size", f"{report.size / 1e6:.1f} MB"),
+            ("target", report.target),
+            ("kernels", ", ".join(f"{rule}: {len(k)}" for rule, k in report.kernels.items())),
+            (
+                "check",
+                f"not done: {check['skipped']}"
+                if "skipped" in check
+                else f"max error {check['max_error']:.1e} of the output's range "
+                f"({', '.join(check['cases'])} input; {check['where']})",
+            ),
+            ("seconds", ", ".join(f"{phase} {s:.1f}" for phase, s in spent.items())),
+            ("", f"total {sum(report.seconds.values()):.1f}"),
+        ]
+    )
+    if verbose:
+        print_facts((rule, " ".join(names)) for rule, names in report.kernels.items())
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    """Read a shape like ``1x3x224x224``."""
+    try:
+        return tuple(int(size) for size in text.lower().replace(",", "x").split("x"))
+    except ValueError as error:
+        raise UserError(f"--input-shape {text!r} is no shape; write 1x3x224x224") from error

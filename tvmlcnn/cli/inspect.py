@@ -1,0 +1,52 @@
+"""``tvmlcnn inspect``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from .output import json_option, print_facts, print_json
+
+
+@click.command("inspect")
+@click.argument("file")
+@json_option
+def command(file: str, as_json: bool) -> None:
+    """Print the manifest of the compiled model FILE, whatever machine it is for.
+
+    The library is read, not loaded. --json prints the whole manifest.
+    """
+    from tvmlcnn.runtime import read_manifest
+
+    elf, manifest = read_manifest(file)
+    data = manifest.json
+    if as_json:
+        print_json(data)
+        return
+    check, target, labels = data["check"], data["target"], manifest.labels
+    total = sum(weight.end - weight.offset for weight in manifest.weights)
+    print_facts(
+        [
+            ("model", data["model"]),
+            ("source", data["source"]),
+            ("weights", f"{data['weights_from'] or 'as constructed'}, {total / 1e6:.1f} MB"),
+            ("target", f"{target['name']}: {elf.machine} {' '.join(target['features'])}"),
+            ("tvm target", json.dumps(target["tvm"])),
+            ("threads", data["threads"] or "all physical cores"),
+            *(("input", spec) for spec in manifest.inputs),
+            *(("output", spec) for spec in manifest.outputs),
+            ("preprocessing", manifest.preprocessing or "none"),
+            ("labels", f"{len(labels)}: {', '.join(labels[:3])}, ..." if labels else "none"),
+            ("assumed", ", ".join(data["assumed"]) or "nothing"),
+            ("kernels", ", ".join(f"{rule}: {count}" for rule, count in data["kernels"].items())),
+            (
+                "check",
+                f"not done: {check['skipped']}"
+                if "skipped" in check
+                else f"max error {check['max_error']:.1e} of the output's range ({check['where']})",
+            ),
+            ("versions", ", ".join(f"{name} {v}" for name, v in data["versions"].items())),
+            ("format", data["format"]),
+        ]
+    )

@@ -1,0 +1,45 @@
+"""Printing results: JSON or a table on stdout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object on stdout."
+)
+
+
+def print_json(data: Any) -> None:
+    """Print one JSON object."""
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def print_facts(facts: Iterable[tuple[str, object]]) -> None:
+    """Print names and values, a line each, the values in one column."""
+    table = Table.grid(padding=(0, 2))
+    for name, value in facts:
+        table.add_row(name, str(value))
+    _print(table)
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under a header."""
+    table = Table(*header, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(str, row))
+    _print(table)
+
+
+def _print(table: Table) -> None:
+    console = Console(highlight=False, markup=False)
+    # A pipe has no width; wrapping would break lines that other programs read.
+    width = console.width if console.is_terminal else 10_000
+    for line in console.render_lines(table, console.options.update(width=width), pad=False):
+        click.echo("".join(segment.text for segment in line).rstrip())

@@ -1,0 +1,63 @@
+"""``tvmlcnn run``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from .output import json_option, print_facts, print_json
+
+
+@click.command("run")
+@click.argument("file")
+@click.option("--image", metavar="PHOTO", help="A photo, preprocessed as the model wants it.")
+@click.option(
+    "--input", "arrays", multiple=True, metavar="X.npy", help="An array; once for each input."
+)
+@click.option("--random", is_flag=True, help="Normally distributed input.")
+@click.option("-o", "--output", metavar="Y.npy", help="Write the output (.npz for several).")
+@click.option("--threads", type=int, help="Default: all physical cores.")
+@json_option
+def command(
+    file: str,
+    image: str | None,
+    arrays: tuple[str, ...],
+    random: bool,
+    output: str | None,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Run the compiled model FILE on a photo, on arrays, or on random input."""
+    from tvmlcnn.runtime import arrays as files
+    from tvmlcnn.runtime import classify, load
+    from tvmlcnn.runtime.preprocessing import Preprocessing, read_image
+
+    if sum((image is not None, bool(arrays), random)) != 1:
+        raise click.UsageError("give one of --image, --input and --random")
+    model = load(file, threads)
+    if image is not None:
+        how = model.preprocessing or Preprocessing()
+        inputs = [read_image(image, model.inputs[0].shape, how)]
+    elif arrays:
+        inputs = [files.read_array(path) for path in arrays]
+    else:
+        inputs = files.random_arrays(model.inputs)
+    result = model(*inputs)
+    outputs = result if isinstance(result, tuple) else (result,)
+    if output is not None:
+        files.write_arrays(output, outputs)
+    guesses = [] if model.labels is None else classify.top(outputs[0], model.labels)
+    summary = [
+        {**asdict(spec), "min": float(array.min()), "max": float(array.max())}
+        for spec, array in zip(model.outputs, outputs, strict=True)
+    ]
+    if as_json:
+        print_json({"top": [asdict(guess) for guess in guesses], "outputs": summary})
+    elif guesses:
+        print_facts((f"{guess.score:.3f}", guess.label) for guess in guesses)
+    else:
+        print_facts(
+            (str(spec), f"min {facts['min']:.4g}, max {facts['max']:.4g}")
+            for spec, facts in zip(model.outputs, summary, strict=True)
+        )

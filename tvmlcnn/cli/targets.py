@@ -1,0 +1,29 @@
+"""``tvmlcnn targets``."""
+
+from __future__ import annotations
+
+import click
+
+from .output import json_option, print_json, print_table
+
+
+@click.command("targets")
+@json_option
+def command(as_json: bool) -> None:
+    """List the devices to compile for."""
+    from tvmlcnn.targets import ALIASES, DEVICES
+
+    also = {"native": "the machine at hand", **{k: f"same as {v}" for k, v in ALIASES.items()}}
+    if as_json:
+        known = [
+            {"name": d.name, "summary": d.summary, "machine": d.machine, "tvm": d.tvm}
+            for d in DEVICES.values()
+        ]
+        others = [{"name": name, "summary": summary} for name, summary in also.items()]
+        print_json({"targets": known + others})
+        return
+    rows = [(device.name, device.machine, device.summary) for device in DEVICES.values()]
+    print_table(
+        ("target", "machine", "device"),
+        [*rows, *((name, "", summary) for name, summary in also.items())],
+    )

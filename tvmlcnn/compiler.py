@@ -1,0 +1,224 @@
+"""From a torch module to one file: the whole road."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import tvm
+from tvm import relax
+
+from tvmlcnn import frontend, passes, pipeline
+from tvmlcnn.errors import UserError
+from tvmlcnn.files import check_writable
+from tvmlcnn.package import evaluate, features, library, manifest
+from tvmlcnn.schedules import kernels_by_rule
+from tvmlcnn.targets import Device, resolve
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `compile` did.
+
+    Attributes
+    ----------
+    path : Path
+        The compiled model.
+    size : int
+        Bytes of the file.
+    target : str
+    kernels : dict of str to list of str
+        Names of the kernels under the name of the rule that made each.
+    check : dict
+        The numeric check against torch: ``max_error`` over the output's range, ``cases``, and
+        ``where`` it ran; or only ``skipped``, the reason.
+    seconds : dict of str to float
+        Time of each phase.
+    manifest : dict
+        The manifest of the file.
+    """
+
+    path: Path
+    size: int
+    target: str
+    kernels: dict[str, list[str]]
+    check: dict[str, Any]
+    seconds: dict[str, float]
+    manifest: dict[str, Any] = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as a JSON object, without the manifest."""
+        data = asdict(self) | {"path": str(self.path)}
+        del data["manifest"]
+        return data
+
+
+class _Clock:
+    """Times the phases, and tells a listener when each begins."""
+
+    def __init__(self, listener: Callable[[str], None]) -> None:
+        self.seconds: dict[str, float] = {}
+        self._listener = listener
+        self._phase, self._since = "", 0.0
+
+    def start(self, phase: str) -> None:
+        self.stop()
+        self._phase, self._since = phase, time.perf_counter()
+        self._listener(phase)
+
+    def stop(self) -> None:
+        if self._phase:
+            spent = time.perf_counter() - self._since
+            self.seconds[self._phase] = self.seconds.get(self._phase, 0.0) + spent
+        self._phase = ""
+
+
+def compile(
+    model: str | torch.nn.Module,
+    target: str | dict[str, Any] = "x86",
+    input_shape: Sequence[int] | Sequence[Sequence[int]] | None = None,
+    weights: str | Path | None = None,
+    output: str | Path | None = None,
+    *,
+    threads: int | None = None,
+    check: bool = True,
+    dump_ir: str | Path | None = None,
+    progress: Callable[[str], None] = lambda phase: None,
+) -> Report:
+    """Compile a network into one file that runs it.
+
+    Parameters
+    ----------
+    model : str or torch.nn.Module
+        A zoo name, ``FILE.py:FACTORY``, ``package.module:FACTORY``, a ``.pt2`` file, or a module.
+    target : str or dict
+        A name that ``tvmlcnn targets`` lists, or a TVM target as JSON.
+    input_shape : sequence of int, or one such sequence an input, optional
+        By default what the zoo or the exported program says, else 1x3x224x224. Inputs are
+        float32.
+    weights : str or Path, optional
+        A torch state dict or a safetensors file; by default the module's own weights.
+    output : str or Path, optional
+        By default ``MODEL-TARGET.so`` in the working folder.
+    threads : int, optional
+        Threads to compile for, and the default when the file is loaded; by default the cores of
+        the target, and all physical cores of the machine that loads it.
+    check : bool
+        Compare the result with torch before the file is written, where the target's code can be
+        run or emulated here.
+    dump_ir : str or Path, optional
+        Folder that gets the module after each phase.
+    progress : callable
+        Called with the name of each phase when it begins.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    UserError
+        For whatever the user can mend: an unknown model or target, weights or shapes that do not
+        fit, a folder that cannot be written to, a missing tool.
+    RuntimeError
+        If the compiled library computes something else than torch.
+    """
+    clock = _Clock(progress)
+    clock.start("load model")
+    device = _with_threads(resolve(target), threads)
+    network = frontend.resolve(model, _shapes(input_shape))
+    path = Path(output) if output is not None else Path(f"{network.name}-{device.name}.so")
+    check_writable(path)
+    if weights is not None:
+        frontend.load_weights(network.module, weights)
+    cases = _cases(network, check and weights is not None)
+    clock.start("run torch")
+    expected = {
+        name: (inputs, frontend.reference(network.module, inputs)) for name, inputs in cases.items()
+    }
+    clock.start("export")
+    graph = frontend.import_graph(network.module, cases["random"])
+    folder = Path(dump_ir) if dump_ir is not None else None
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    mod = pipeline.run(graph.mod, device, folder, clock.start)
+    kernels = kernels_by_rule(mod)
+    arrays = passes.weights_of(mod)
+    clock.start("generate code")
+    executable = relax.build(
+        passes.without_weights(mod), tvm.target.Target(device.tvm), relax_pipeline=None
+    )
+    with tempfile.TemporaryDirectory(prefix="tvmlcnn-") as name:
+        clock.start("link")
+        parts = library.write_parts(executable, arrays, device.machine, Path(name))
+        needed = features.required_features(device.tvm.get("host", device.tvm), device.machine)
+        text = manifest.compose(
+            network,
+            None if weights is None else Path(weights).name,
+            graph,
+            device,
+            needed,
+            kernels,
+            parts.layout,
+            threads,
+        )
+        linked = Path(name) / "model.so"
+        library.link_library(parts, text, linked)
+        clock.start("check")
+        text["check"] = _checked(linked, device, needed, expected) if check else _SKIPPED
+        clock.start("write")
+        library.link_library(parts, text, linked)
+        library.publish(linked, path)
+    clock.stop()
+    return Report(
+        path, path.stat().st_size, device.name, kernels, text["check"], clock.seconds, text
+    )
+
+
+_SKIPPED = {"skipped": "not asked for (--no-check)"}
+
+
+def _checked(
+    linked: Path, device: Device, needed: list[str], expected: evaluate.Cases
+) -> dict[str, Any]:
+    python = evaluate.evaluator(device, needed)
+    if isinstance(python, str):
+        return {"skipped": python}
+    return evaluate.evaluate(linked, expected, python)
+
+
+def _with_threads(device: Device, threads: int | None) -> Device:
+    """Return the device with as many cores as threads were asked for."""
+    if threads is None:
+        return device
+    if threads < 1:
+        raise UserError(f"threads={threads}: at least one is needed")
+    return device.with_cores(threads)
+
+
+def _shapes(
+    given: Sequence[int] | Sequence[Sequence[int]] | None,
+) -> tuple[tuple[int, ...], ...] | None:
+    """Return one shape an input, from a shape or a sequence of shapes."""
+    if given is None:
+        return None
+    nested: Sequence[Any] = [given] if all(isinstance(size, int) for size in given) else given
+    shapes = tuple(tuple(int(size) for size in shape) for shape in nested)
+    if not shapes or any(not shape or min(shape) < 1 for shape in shapes):
+        raise UserError(f"the input shape {given} has a size that is no positive number")
+    return shapes
+
+
+def _cases(network: frontend.Network, trained: bool) -> dict[str, list[np.ndarray]]:
+    """Return the inputs that the result is checked on."""
+    cases = {"random": frontend.random_inputs(network.input_shapes)}
+    shape = network.input_shapes[0]
+    if trained and len(network.input_shapes) == 1 and len(shape) == 4 and shape[:2] == (1, 3):
+        cases["image"] = [frontend.image_input(shape, network.preprocessing)]
+    return cases

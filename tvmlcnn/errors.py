@@ -1,0 +1,20 @@
+"""The one exception that stands for a mistake of the user."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """A mistake the user can mend; the command line prints it in one line and exits with 2.
+
+    The message says what was wrong and what to do about it. Anything else that is raised is an
+    internal failure and keeps its traceback.
+    """
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean a, b?)`` for the names nearest to ``name``, or an empty string."""
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f" (did you mean {', '.join(near)}?)" if near else ""

@@ -1,0 +1,54 @@
+"""Writing files whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from tvmlcnn.errors import UserError
+
+
+def check_writable(path: Path) -> None:
+    """Raise a UserError where ``path`` cannot be written, before work is spent on its content."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise UserError(f"the folder {folder} does not exist; create it or choose another with -o")
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file with -o")
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"the folder {folder} cannot be written to; choose another with -o")
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file beside ``path`` and rename it when it is complete and on the disk.
+
+    Parameters
+    ----------
+    path : Path
+        Where a former file stays as it is until the new one is complete.
+    write : callable
+        Gets the open file.
+
+    Raises
+    ------
+    UserError
+        If the disk is full or the folder cannot be written to.
+    """
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.umask(mask := os.umask(0))
+            temporary.chmod(0o666 & ~mask)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error

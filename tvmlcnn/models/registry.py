@@ -1,0 +1,172 @@
+"""The table of networks: a decorated constructor registers a name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+from urllib.parse import parse_qsl
+
+import torch
+
+from tvmlcnn.errors import UserError, did_you_mean
+from tvmlcnn.runtime.preprocessing import Preprocessing
+
+IMAGENET = Preprocessing()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One network of the zoo.
+
+    Attributes
+    ----------
+    name : str
+        Name of the constructor.
+    constructor : callable
+        Returns the module; its keyword arguments are the options of the name.
+    source : str
+        The paper: authors, year, arXiv number.
+    input_shape : tuple of int
+        Shape of the input, NCHW.
+    top1 : float or None
+        Published top-1 accuracy on ImageNet in percent, single crop, of the constructor's
+        defaults; where the paper prints none, that of the released weights.
+    preprocessing : Preprocessing
+    labels : str or None
+        Name of the label set of the outputs (``"imagenet"``, ``"cifar10"``), None where they
+        are no classes.
+    torchvision : str or None
+        Enum member with the weights, as ``"MobileNet_V2_Weights.IMAGENET1K_V1"``.
+    """
+
+    name: str
+    constructor: Callable[..., torch.nn.Module]
+    source: str
+    input_shape: tuple[int, ...]
+    top1: float | None
+    preprocessing: Preprocessing
+    labels: str | None
+    torchvision: str | None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Names and defaults of the options of the name."""
+        return {p.name: p.default for p in inspect.signature(self.constructor).parameters.values()}
+
+
+@dataclass(frozen=True)
+class ZooModel:
+    """A network built from its name: the module, its input shape and its entry."""
+
+    name: str
+    module: torch.nn.Module
+    input_shape: tuple[int, ...]
+    entry: Entry
+
+
+ENTRIES: dict[str, Entry] = {}
+
+
+def register(
+    *,
+    source: str,
+    input_shape: tuple[int, ...] = (1, 3, 224, 224),
+    top1: float | None = None,
+    preprocessing: Preprocessing = IMAGENET,
+    labels: str | None = "imagenet",
+    torchvision: str | None = None,
+) -> Callable[[Callable[..., torch.nn.Module]], Callable[..., torch.nn.Module]]:
+    """Register the decorated constructor under its own name; a name given twice raises."""
+
+    def add(constructor: Callable[..., torch.nn.Module]) -> Callable[..., torch.nn.Module]:
+        name = constructor.__name__
+        if name in ENTRIES:
+            raise ValueError(f"the network {name!r} is registered twice")
+        ENTRIES[name] = Entry(
+            name, constructor, source, input_shape, top1, preprocessing, labels, torchvision
+        )
+        return constructor
+
+    return add
+
+
+def names() -> list[str]:
+    """Return the registered names, sorted."""
+    return sorted(ENTRIES)
+
+
+def create(name: str) -> ZooModel:
+    """Build a network from its name and options.
+
+    Parameters
+    ----------
+    name : str
+        A registered name, with options as in a URL: ``"mobilenet_v2?width=0.5&resolution=160"``.
+        ``resolution`` sets height and width of any network's input; the other options are the
+        keyword arguments of its constructor.
+
+    Raises
+    ------
+    UserError
+        If the name or an option is unknown (the nearest are offered), or a value does not fit.
+    """
+    base, _, query = name.partition("?")
+    entry = ENTRIES.get(base)
+    if entry is None:
+        raise UserError(
+            f"no model {base!r} in the zoo{did_you_mean(base, ENTRIES)}; `tvmlcnn models` lists it"
+        )
+    # A constructor whose weights depend on the resolution has it as an argument of its own.
+    types = {"resolution": int} | get_type_hints(entry.constructor)
+    known = list(dict.fromkeys([*entry.options, "resolution"]))
+    given: dict[str, Any] = {}
+    for option, text in parse_qsl(query, keep_blank_values=True):
+        if option not in known:
+            raise UserError(
+                f"{base} has no option {option!r}{did_you_mean(option, known)}; "
+                f"it has {', '.join(known)}"
+            )
+        if option in given:
+            raise UserError(f"{name}: the option {option!r} is given twice; give it once")
+        given[option] = _value(option, text, types[option])
+    input_shape = entry.input_shape
+    if "resolution" in given:
+        input_shape = (*input_shape[:2], given["resolution"], given["resolution"])
+    try:
+        module = entry.constructor(**{k: v for k, v in given.items() if k in entry.options})
+    except ValueError as error:
+        raise UserError(f"{name}: {error}") from error
+    if "resolution" in given and not _fits(module, input_shape):
+        raise UserError(f"{base} does not take a resolution of {input_shape[2]}; try a larger one")
+    return ZooModel(name, module, input_shape, entry)
+
+
+def _fits(module: torch.nn.Module, input_shape: tuple[int, ...]) -> bool:
+    """Tell whether the shapes work out, from the first layer to the last, computing nothing."""
+    state = {name: value.to("meta") for name, value in module.state_dict().items()}
+    training = module.training
+    try:
+        torch.func.functional_call(module.eval(), state, torch.empty(input_shape, device="meta"))
+    except RuntimeError:
+        return False
+    finally:
+        module.train(training)
+    return True
+
+
+def _value(option: str, text: str, kind: type) -> Any:
+    """Read the text of an option as its annotated type."""
+    if kind is bool:
+        words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+        if text.lower() in words:
+            return words[text.lower()]
+    else:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is not None and (kind is str or value > 0):
+            return value
+    raise UserError(f"option {option}={text!r} is no {kind.__name__} that a network can have")

@@ -1,0 +1,77 @@
+"""Composing the manifest of a compiled model."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib import resources
+from typing import Any
+
+import torch
+
+from tvmlcnn.frontend import Graph, Network
+from tvmlcnn.runtime.manifest import FORMAT
+from tvmlcnn.runtime.native import tvm_version
+from tvmlcnn.runtime.preprocessing import Preprocessing
+from tvmlcnn.targets import Device
+
+IMAGENET_CLASSES = 1000
+
+
+def compose(
+    network: Network,
+    weights: str | None,
+    graph: Graph,
+    device: Device,
+    features: Sequence[str],
+    kernels: dict[str, list[str]],
+    layout: list[dict[str, Any]],
+    threads: int | None,
+) -> dict[str, Any]:
+    """Return the manifest, without the numeric check, which comes after linking.
+
+    An image model whose author says nothing of preprocessing or labels gets ImageNet's: that is
+    what nearly all of them were trained with; ``assumed`` says so.
+    """
+    image = len(graph.inputs) == 1 and graph.inputs[0].shape[:2] == (1, 3)
+    classes = graph.outputs[0].shape[-1] if graph.outputs[0].shape else 0
+    preprocessing, labels, assumed = network.preprocessing, network.labels, []
+    if preprocessing is None and image and len(graph.inputs[0].shape) == 4:
+        preprocessing = Preprocessing()
+        assumed.append("preprocessing")
+    if labels is None and image and classes == IMAGENET_CLASSES and network.preprocessing is None:
+        labels = "imagenet"
+        assumed.append("labels")
+    names = read_labels(labels) if isinstance(labels, str) else labels
+    return {
+        "format": FORMAT,
+        "model": network.name,
+        "source": network.source,
+        "weights_from": weights,
+        "target": {
+            "name": device.name,
+            "machine": device.machine,
+            "features": sorted(features),
+            "tvm": device.tvm,
+        },
+        "threads": threads,
+        "inputs": [asdict(spec) for spec in graph.inputs],
+        "outputs": [asdict(spec) for spec in graph.outputs],
+        "preprocessing": None if preprocessing is None else preprocessing.to_json(),
+        "labels": list(names) if names is not None and len(names) == classes else None,
+        "assumed": assumed,
+        "kernels": {rule: len(names) for rule, names in kernels.items()},
+        "versions": {
+            "tvmlcnn": importlib.metadata.version("tvmlcnn"),
+            "tvm": tvm_version(),
+            "tvm_ffi": importlib.metadata.version("apache-tvm-ffi"),
+            "torch": torch.__version__,
+        },
+        "weights": layout,
+    }
+
+
+def read_labels(name: str) -> list[str]:
+    """Return the labels of a set that ships with the package, one a class."""
+    return (resources.files("tvmlcnn.data") / f"{name}.txt").read_text("utf-8").splitlines()

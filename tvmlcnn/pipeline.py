@@ -1,0 +1,93 @@
+"""The way of a network through the compiler: a flat list of phases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import tvm
+from tvm import relax
+
+from tvmlcnn import passes
+from tvmlcnn.schedules import schedule
+from tvmlcnn.targets import Device
+
+transform = relax.transform
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One step: a name that a user sees, and a function from module to module."""
+
+    name: str
+    run: Callable[[tvm.IRModule], tvm.IRModule]
+
+
+def phases(device: Device) -> list[Phase]:
+    """Return the phases between the imported graph and the code generator, in order."""
+    return [
+        # The graph: what a light CNN computes.
+        Phase("fold constants", passes.fold_constants),
+        Phase("fold batch norm", passes.fold_batch_norm),
+        # Kernels: from operators to fused TensorIR functions.
+        Phase("legalize", transform.LegalizeOps()),
+        Phase("annotate", transform.AnnotateTIROpPattern()),
+        Phase("group", transform.FuseOps()),
+        Phase("fuse", transform.FuseTIR()),
+        Phase("schedule", lambda mod: schedule(mod, device)),
+        # The program: memory, calls, and weights as arguments.
+        Phase("lift weights", passes.lift_weights),
+        Phase("plan", _plan),
+    ]
+
+
+_plan = tvm.transform.Sequential(
+    [
+        transform.RewriteDataflowReshape(),
+        transform.ToNonDataflow(),
+        transform.RemovePurityChecking(),
+        transform.CallTIRRewrite(),
+        transform.StaticPlanBlockMemory(),
+        transform.LowerAllocTensor(),
+        transform.KillAfterLastUse(),
+        transform.LowerRuntimeBuiltin(),
+        transform.ComputePrimValue(),
+        transform.VMShapeLower(),
+        transform.AttachGlobalSymbol(),
+    ]
+)
+
+
+def run(
+    mod: tvm.IRModule,
+    device: Device,
+    dump: Path | None = None,
+    started: Callable[[str], None] = lambda name: None,
+) -> tvm.IRModule:
+    """Run the phases.
+
+    Parameters
+    ----------
+    mod : tvm.IRModule
+        The imported network; ``main`` takes its inputs.
+    device : Device
+    dump : Path, optional
+        Existing folder that gets the module after each phase, as ``NN-phase.py``.
+    started : callable
+        Called with the name of each phase before it runs.
+    """
+    if dump is not None:
+        _dump(mod, dump, 0, "import")
+    with tvm.target.Target(device.tvm):
+        for number, phase in enumerate(phases(device), start=1):
+            started(phase.name)
+            mod = phase.run(mod)
+            if dump is not None:
+                _dump(mod, dump, number, phase.name)
+    return mod
+
+
+def _dump(mod: tvm.IRModule, folder: Path, number: int, name: str) -> None:
+    path = folder / f"{number:02d}-{name.replace(' ', '-')}.py"
+    path.write_text(mod.script(show_meta=False))

@@ -1,0 +1,45 @@
+"""Arrays as files and at random, for running a model from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tvmlcnn.errors import UserError
+from tvmlcnn.files import check_writable, write_whole
+
+from .manifest import TensorSpec
+
+
+def read_array(path: str | Path) -> np.ndarray:
+    """Read an ``.npy`` file; pickled objects are refused."""
+    try:
+        array = np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise UserError(f"no such file: {path}") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{path} is no .npy array that can be read: {error}") from error
+    if not isinstance(array, np.ndarray):
+        raise UserError(f"{path} holds several arrays; give one .npy for each input")
+    return array
+
+
+def write_arrays(path: str | Path, arrays: Sequence[np.ndarray]) -> None:
+    """Write one array as ``.npy``, or several as ``.npz``."""
+    path = Path(path)
+    wanted = ".npy" if len(arrays) == 1 else ".npz"
+    if path.suffix != wanted:
+        raise UserError(f"{path}: {len(arrays)} output(s) are written as {wanted}")
+    check_writable(path)
+    if len(arrays) == 1:
+        write_whole(path, lambda file: np.save(file, arrays[0]))
+    else:
+        write_whole(path, lambda file: np.savez(file, *arrays))
+
+
+def random_arrays(specs: Sequence[TensorSpec], seed: int = 0) -> list[np.ndarray]:
+    """Return normally distributed arrays of the specs' shapes and dtypes."""
+    generator = np.random.default_rng(seed)
+    return [generator.standard_normal(spec.shape).astype(spec.dtype) for spec in specs]

@@ -1,0 +1,35 @@
+"""What must fit before a library is loaded: machine, features, TVM, completeness."""
+
+from __future__ import annotations
+
+from tvmlcnn.errors import UserError
+
+from .elf import ElfFile
+from .machine import cpu_features, machine
+from .manifest import WEIGHTS_SECTION, Manifest
+from .native import tvm_version
+
+
+def check_fits(elf: ElfFile, manifest: Manifest) -> None:
+    """Raise a UserError that names what does not fit, where this machine cannot run the file."""
+    here, path = machine(), elf.path
+    target = manifest.json["target"]
+    if elf.machine != here:
+        raise UserError(
+            f"{path} was compiled for {elf.machine} (target {target['name']}), this machine is "
+            f"{here}; compile it for this one"
+        )
+    missing = sorted(set(target["features"]) - cpu_features())
+    if missing:
+        raise UserError(
+            f"{path} (target {target['name']}) needs {', '.join(missing)}, which this processor "
+            "lacks; compile it for another target"
+        )
+    built, installed = manifest.json["versions"]["tvm"], tvm_version()
+    if built.split(".")[:2] != installed.split(".")[:2]:
+        raise UserError(
+            f"{path} was built with TVM {built}, installed is {installed}: "
+            f"pip install 'apache-tvm=={built}', or compile it again"
+        )
+    if any(weight.end > elf.sections[WEIGHTS_SECTION].size for weight in manifest.weights):
+        raise UserError(f"{path} is damaged: weights are missing; compile it again")

@@ -1,0 +1,111 @@
+"""The manifest: what a compiled model says of itself."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tvmlcnn.errors import UserError
+
+from .elf import ElfFile, read_elf
+from .preprocessing import Preprocessing
+
+FORMAT = 1
+MANIFEST_SECTION = ".tvmlcnn.manifest"
+WEIGHTS_SECTION = ".tvmlcnn.weights"
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """Name, shape and dtype of an input or output."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.dtype} {'x'.join(map(str, self.shape)) or 'scalar'}"
+
+
+@dataclass(frozen=True)
+class Weight:
+    """Where a weight lies in the section of weights."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    offset: int
+
+    @property
+    def end(self) -> int:
+        """Offset of the first byte after the weight."""
+        return self.offset + math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A compiled model's description, read from its file.
+
+    Attributes
+    ----------
+    json : dict
+        The whole manifest, as it is in the file.
+    inputs, outputs : tuple of TensorSpec
+    weights : tuple of Weight
+    preprocessing : Preprocessing or None
+        How a photo becomes the input, where the input is an image.
+    labels : tuple of str or None
+        Names of the classes, where the output is scores of classes.
+    """
+
+    json: dict[str, Any]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    weights: tuple[Weight, ...]
+    preprocessing: Preprocessing | None
+    labels: tuple[str, ...] | None
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Manifest:
+        """Build from the JSON object of a file."""
+        preprocessing, labels = data["preprocessing"], data["labels"]
+        return cls(
+            data,
+            tuple(TensorSpec(s["name"], tuple(s["shape"]), s["dtype"]) for s in data["inputs"]),
+            tuple(TensorSpec(s["name"], tuple(s["shape"]), s["dtype"]) for s in data["outputs"]),
+            tuple(Weight(tuple(w["shape"]), w["dtype"], w["offset"]) for w in data["weights"]),
+            None if preprocessing is None else Preprocessing.from_json(preprocessing),
+            None if labels is None else tuple(labels),
+        )
+
+
+def read_manifest(path: str | Path) -> tuple[ElfFile, Manifest]:
+    """Read the manifest of a compiled model of any machine, without loading the library.
+
+    Raises
+    ------
+    UserError
+        If the file is no compiled model, is cut short, or was written in a newer format.
+    """
+    elf = read_elf(path)
+    if MANIFEST_SECTION not in elf.sections or WEIGHTS_SECTION not in elf.sections:
+        raise UserError(f"{path} is a shared library, but not one that tvmlcnn compiled")
+    try:
+        data = json.loads(elf.read(MANIFEST_SECTION))
+        written = int(data["format"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} is damaged: its manifest cannot be read; compile it again"
+        ) from error
+    if written != FORMAT:
+        age, mend = (
+            ("newer", "update tvmlcnn") if written > FORMAT else ("older", "compile it again")
+        )
+        raise UserError(
+            f"{path} has the {age} file format {written}, this tvmlcnn reads {FORMAT}; {mend}"
+        )
+    return elf, Manifest.from_json(data)

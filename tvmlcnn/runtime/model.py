@@ -1,0 +1,151 @@
+"""A compiled model as a Python callable."""
+
+from __future__ import annotations
+
+import mmap
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tvmlcnn.errors import UserError
+
+from .checks import check_fits
+from .elf import ElfFile
+from .machine import logical_cpus, physical_cores
+from .manifest import WEIGHTS_SECTION, Manifest, TensorSpec, read_manifest
+from .native import load_runtime
+
+_CPU, _CUDA = 1, 2  # DLDeviceType
+_POOLED = 2  # TVM's allocator that keeps freed memory
+_BIG_CORES = 1  # TVM's affinity mode; binding itself is off
+_ALIGNMENT = 64
+
+_configured = threading.local()
+
+
+def load(path: str | Path, threads: int | None = None) -> Model:
+    """Load a compiled model.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file that ``tvmlcnn compile`` wrote.
+    threads : int, optional
+        Threads that one call uses. The default is what the file was compiled with
+        ``--threads`` for, else all physical cores of this machine.
+
+    Raises
+    ------
+    UserError
+        If the file is no compiled model, is damaged, or does not fit this machine, its processor
+        or the installed TVM.
+    """
+    elf, manifest = read_manifest(path)
+    check_fits(elf, manifest)
+    available = logical_cpus()
+    if threads is None:
+        threads = min(manifest.json["threads"] or physical_cores(), available)
+    if not 1 <= threads <= available:
+        raise UserError(f"threads={threads}: this process has {available} CPUs")
+    return Model(elf, manifest, threads)
+
+
+class Model:
+    """A loaded network; call it with numpy arrays.
+
+    Calls from several threads are safe; they run one after another.
+
+    Attributes
+    ----------
+    inputs, outputs : tuple of TensorSpec
+        Name, shape and dtype of each.
+    manifest : dict
+        Everything that the file says of itself.
+    threads : int
+        Threads that a call uses.
+    """
+
+    def __init__(self, elf: ElfFile, manifest: Manifest, threads: int) -> None:
+        self._ffi = load_runtime()
+        self.inputs: tuple[TensorSpec, ...] = manifest.inputs
+        self.outputs: tuple[TensorSpec, ...] = manifest.outputs
+        self.manifest: dict[str, Any] = manifest.json
+        self.preprocessing = manifest.preprocessing
+        self.labels = manifest.labels
+        self.threads = threads
+        self._lock = threading.Lock()
+        self._machine = self._ffi.load_module(str(elf.path.absolute()))["vm_load_executable"]()
+        self._machine["vm_initialization"](_CPU, 0, _POOLED)
+        self._main = self._machine["main"]
+        self._buffers = [_aligned(spec) for spec in self.inputs]
+        self._arguments = [self._ffi.from_dlpack(buffer) for buffer in self._buffers]
+        if manifest.weights:
+            self._arguments.append(self._ffi.convert(self._weights(elf, manifest)))
+
+    def __call__(self, *inputs: np.ndarray) -> Any:
+        """Run the network.
+
+        Parameters
+        ----------
+        *inputs : numpy.ndarray
+            One array for each of `inputs`, of its shape and dtype.
+
+        Returns
+        -------
+        numpy.ndarray or tuple of numpy.ndarray
+            As the torch module returns: one array, or a tuple of several.
+
+        Raises
+        ------
+        UserError
+            If the number of arrays, a shape or a dtype does not fit.
+        """
+        if len(inputs) != len(self.inputs):
+            raise UserError(f"the model takes {len(self.inputs)} inputs, {len(inputs)} were given")
+        arrays = [np.asarray(array) for array in inputs]
+        for array, spec in zip(arrays, self.inputs, strict=True):
+            if array.shape != spec.shape or array.dtype != spec.dtype:
+                given = "x".join(map(str, array.shape)) or "scalar"
+                raise UserError(f"the model takes {spec}; given was {array.dtype} {given}")
+        with self._lock:
+            self._use_threads()
+            for buffer, array in zip(self._buffers, arrays, strict=True):
+                np.copyto(buffer, array)
+            results = self._main(*self._arguments)
+            outputs = tuple(np.array(np.from_dlpack(result)) for result in results)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def _use_threads(self) -> None:
+        """Set the number of threads of TVM's pool, of which each calling thread has its own."""
+        if getattr(_configured, "threads", None) != self.threads:
+            self._ffi.get_global_func("runtime.config_threadpool")(_BIG_CORES, self.threads)
+            _configured.threads = self.threads
+
+    def _weights(self, elf: ElfFile, manifest: Manifest) -> list[Any]:
+        """Return the weights as tensors that lie in the mapped file."""
+        section = elf.sections[WEIGHTS_SECTION]
+        skip = section.offset % mmap.ALLOCATIONGRANULARITY
+        with open(elf.path, "rb") as file:
+            # Copy on write, since DLPack has no read-only tensors; nothing writes here.
+            mapped = mmap.mmap(
+                file.fileno(),
+                section.size + skip,
+                access=mmap.ACCESS_COPY,
+                offset=section.offset - skip,
+            )
+        return [
+            self._ffi.from_dlpack(
+                np.ndarray(weight.shape, weight.dtype, mapped, skip + weight.offset)
+            )
+            for weight in manifest.weights
+        ]
+
+
+def _aligned(spec: TensorSpec) -> np.ndarray:
+    """Return an array that starts at a cache line, as vector loads need it."""
+    size = int(np.prod(spec.shape)) * np.dtype(spec.dtype).itemsize
+    raw = np.zeros(size + _ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % _ALIGNMENT
+    return raw[start : start + size].view(spec.dtype).reshape(spec.shape)
