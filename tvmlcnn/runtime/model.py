@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,9 @@ from .elf import ElfFile
 from .machine import logical_cpus, physical_cores
 from .manifest import WEIGHTS_SECTION, Manifest, TensorSpec, read_manifest
 from .native import load_runtime
+from .placement import placement
 
-_CPU, _CUDA = 1, 2  # DLDeviceType
-_POOLED = 2  # TVM's allocator that keeps freed memory
 _BIG_CORES = 1  # TVM's affinity mode; binding itself is off
-_ALIGNMENT = 64
 
 _configured = threading.local()
 
@@ -77,12 +76,14 @@ class Model:
         self.threads = threads
         self._lock = threading.Lock()
         self._machine = self._ffi.load_module(str(elf.path.absolute()))["vm_load_executable"]()
-        self._machine["vm_initialization"](_CPU, 0, _POOLED)
+        self._placement = placement(self._ffi, manifest.json["target"]["tvm"]["kind"])
+        self._machine["vm_initialization"](*self._placement.devices)
         self._main = self._machine["main"]
-        self._buffers = [_aligned(spec) for spec in self.inputs]
-        self._arguments = [self._ffi.from_dlpack(buffer) for buffer in self._buffers]
+        self._rooms = [self._placement.allocate(spec) for spec in self.inputs]
+        self._arguments = [self._placement.tensor(room) for room in self._rooms]
         if manifest.weights:
-            self._arguments.append(self._ffi.convert(self._weights(elf, manifest)))
+            weights = [self._placement.constant(a) for a in _mapped_weights(elf, manifest)]
+            self._arguments.append(self._ffi.convert(weights))
 
     def __call__(self, *inputs: np.ndarray) -> Any:
         """Run the network.
@@ -111,10 +112,10 @@ class Model:
                 raise UserError(f"the model takes {spec}; given was {array.dtype} {given}")
         with self._lock:
             self._use_threads()
-            for buffer, array in zip(self._buffers, arrays, strict=True):
-                np.copyto(buffer, array)
+            for array, room in zip(arrays, self._rooms, strict=True):
+                self._placement.store(array, room)
             results = self._main(*self._arguments)
-            outputs = tuple(np.array(np.from_dlpack(result)) for result in results)
+            outputs = tuple(self._placement.array(result) for result in results)
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _use_threads(self) -> None:
@@ -123,29 +124,18 @@ class Model:
             self._ffi.get_global_func("runtime.config_threadpool")(_BIG_CORES, self.threads)
             _configured.threads = self.threads
 
-    def _weights(self, elf: ElfFile, manifest: Manifest) -> list[Any]:
-        """Return the weights as tensors that lie in the mapped file."""
-        section = elf.sections[WEIGHTS_SECTION]
-        skip = section.offset % mmap.ALLOCATIONGRANULARITY
-        with open(elf.path, "rb") as file:
-            # Copy on write, since DLPack has no read-only tensors; nothing writes here.
-            mapped = mmap.mmap(
-                file.fileno(),
-                section.size + skip,
-                access=mmap.ACCESS_COPY,
-                offset=section.offset - skip,
-            )
-        return [
-            self._ffi.from_dlpack(
-                np.ndarray(weight.shape, weight.dtype, mapped, skip + weight.offset)
-            )
-            for weight in manifest.weights
-        ]
 
-
-def _aligned(spec: TensorSpec) -> np.ndarray:
-    """Return an array that starts at a cache line, as vector loads need it."""
-    size = int(np.prod(spec.shape)) * np.dtype(spec.dtype).itemsize
-    raw = np.zeros(size + _ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % _ALIGNMENT
-    return raw[start : start + size].view(spec.dtype).reshape(spec.shape)
+def _mapped_weights(elf: ElfFile, manifest: Manifest) -> Iterator[np.ndarray]:
+    """Yield the weights as arrays that lie in the mapped file."""
+    section = elf.sections[WEIGHTS_SECTION]
+    skip = section.offset % mmap.ALLOCATIONGRANULARITY
+    with open(elf.path, "rb") as file:
+        # Copy on write, since DLPack has no read-only tensors; nothing writes here.
+        mapped = mmap.mmap(
+            file.fileno(),
+            section.size + skip,
+            access=mmap.ACCESS_COPY,
+            offset=section.offset - skip,
+        )
+    for weight in manifest.weights:
+        yield np.ndarray(weight.shape, weight.dtype, mapped, skip + weight.offset)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import importlib
 import importlib.metadata
 import importlib.util
 import os
+import sys
 import types
 from pathlib import Path
 
@@ -29,6 +31,20 @@ def tvm_version() -> str:
     return importlib.metadata.version("apache-tvm")
 
 
+def library_folder() -> Path:
+    """Return the folder of TVM's libraries; the package itself is not imported.
+
+    Raises
+    ------
+    UserError
+        If apache-tvm is not installed.
+    """
+    found = importlib.util.find_spec("tvm")
+    if found is None or found.origin is None:
+        raise UserError("TVM's runtime is not installed: pip install apache-tvm")
+    return Path(found.origin).parent / "lib"
+
+
 @functools.cache
 def load_runtime() -> types.ModuleType:
     """Load TVM's runtime and return the module ``tvm_ffi``.
@@ -43,18 +59,26 @@ def load_runtime() -> types.ModuleType:
     os.environ.setdefault("TVM_THREAD_POOL_SPIN_COUNT", _SPIN_COUNT)
     # A pool cannot grow later; how many of its workers a call uses is set by `Model`.
     os.environ["TVM_NUM_THREADS"] = str(logical_cpus())
-    # Otherwise tvm_ffi imports torch where that is installed, which takes seconds.
-    os.environ.setdefault("TVM_FFI_DISABLE_TORCH_C_DLPACK", "1")
-    found = importlib.util.find_spec("tvm")
-    library = (
-        Path(found.origin).parent / "lib" / "libtvm_runtime.so" if found and found.origin else None
-    )
-    if library is None or not library.exists():
-        raise UserError("TVM's runtime is not installed for this machine: pip install apache-tvm")
-    import tvm_ffi
-
+    library = library_folder() / "libtvm_runtime.so"
+    tvm_ffi = _import_without_torch()
     try:
         ctypes.CDLL(str(library), ctypes.RTLD_GLOBAL)
     except OSError as error:
         raise UserError(f"TVM's runtime cannot be loaded: {error}") from error
     return tvm_ffi
+
+
+def _import_without_torch() -> types.ModuleType:
+    """Import tvm_ffi and keep it from importing torch, which takes seconds and 200 MB.
+
+    tvm_ffi imports torch where it is installed, to convert its tensors; numpy arrays need none of
+    that. Where the application has imported torch already, it stays visible.
+    """
+    hidden = "torch" not in sys.modules
+    if hidden:
+        sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        return importlib.import_module("tvm_ffi")
+    finally:
+        if hidden:
+            del sys.modules["torch"]

@@ -1,0 +1,162 @@
+"""The verbs, as a user calls them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import Cli
+
+NET = """
+import torch
+class Net(torch.nn.Module):
+    labels = ["cat", "dog", "bird"]
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 3, 3)
+    def forward(self, x):
+        return self.conv(x).mean((2, 3))
+"""
+
+
+def test_help_is_light() -> None:
+    program = (
+        "import sys; sys.argv = ['tvmlcnn', *sys.argv[1:]]\n"
+        "from tvmlcnn.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: print({'torch', 'tvm', 'numpy'} & set(sys.modules), file=sys.stderr)"
+    )
+    for arguments in (["--help"], ["compile", "--help"], ["run", "-h"], ["bench", "-h"]):
+        done = subprocess.run(
+            [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True
+        )
+        assert "Usage:" in done.stdout
+        assert not {"torch", "tvm"} & set(done.stderr.split("'")), done.stderr
+
+
+def test_compile_prints_a_table(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(NET)
+    result = cli("compile", "net.py:Net", "--target", "x86", "--input-shape", "1x3x16x16")
+    assert result.code == 0
+    rows = dict(line.split(maxsplit=1) for line in result.out.splitlines() if line.strip())
+    assert rows["file"] == "Net-x86.so"
+    assert rows["target"] == "x86"
+    assert rows["kernels"].startswith("default: ")
+    assert "max error" in rows["check"]
+    assert "export" in rows["seconds"]
+    assert "legalize" in result.err
+    assert (tmp_path / "Net-x86.so").stat().st_size / 1e6 == pytest.approx(
+        float(rows["size"].split()[0]), abs=0.05
+    )
+
+
+def test_compile_json(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(NET)
+    options = ["--input-shape", "1x3x16x16", "--no-check", "--threads", "1", "--json"]
+    report = cli("compile", "net.py:Net", "-o", "a.so", *options).json
+    assert report["path"] == "a.so"
+    assert report["size"] == (tmp_path / "a.so").stat().st_size
+    assert "--no-check" in report["check"]["skipped"]
+    assert cli("inspect", "a.so", "--json").json["threads"] == 1
+
+
+def test_model_forms(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "nets").mkdir()
+    (tmp_path / "nets" / "__init__.py").write_text("")
+    (tmp_path / "nets" / "small.py").write_text(NET + "\ndef factory():\n    return Net()\n")
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.ReLU()).eval()
+    program = torch.export.export(module, (torch.randn(1, 3, 8, 8),))
+    torch.export.save(program, tmp_path / "saved.pt2")
+    shape = ["--input-shape", "1x3x16x16"]
+    for model, name, more in (
+        ("nets/small.py:Net", "Net", shape),
+        ("nets.small:factory", "factory", shape),
+        ("saved.pt2", "saved", []),
+        ("mobilenet_v2?width=0.25&resolution=32", "mobilenet_v2-width-0.25-resolution-32", []),
+    ):
+        report = cli("compile", model, *more, "--json").json
+        assert report["path"] == f"{name}-x86.so"
+        assert report["check"]["max_error"] < 1e-4
+    assert cli("inspect", "saved-x86.so", "--json").json["inputs"][0]["shape"] == [1, 3, 8, 8]
+
+
+@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+def test_weights(suffix: str, cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(NET)
+    torch.manual_seed(3)
+    conv = torch.nn.Conv2d(3, 3, 3)
+    state = {f"conv.{key}": value.detach() for key, value in conv.state_dict().items()}
+    path = tmp_path / f"w.{suffix}"
+    if suffix == "pth":
+        torch.save({"state_dict": {f"module.{k}": v for k, v in state.items()}}, path)
+    else:
+        from safetensors.torch import save_file
+
+        save_file(state, path)
+    shape = ["--input-shape", "1x3x16x16"]
+    report = cli("compile", "net.py:Net", "--weights", path, *shape, "--json").json
+    assert set(report["check"]["cases"]) == {"random", "image"}
+    x = np.random.default_rng(0).standard_normal((1, 3, 16, 16), dtype=np.float32)
+    np.save(tmp_path / "x.npy", x)
+    assert cli("run", "Net-x86.so", "--input", "x.npy", "-o", "y.npy").code == 0
+    expected = conv(torch.from_numpy(x)).mean((2, 3)).detach().numpy()
+    assert np.abs(np.load(tmp_path / "y.npy") - expected).max() < 1e-5
+
+
+def test_run_prints_labels(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(NET)
+    cli("compile", "net.py:Net", "--input-shape", "1x3x16x16")
+    result = cli("run", "Net-x86.so", "--random")
+    assert sorted(line.split()[1] for line in result.out.splitlines()) == ["bird", "cat", "dog"]
+    scores = [float(line.split()[0]) for line in result.out.splitlines()]
+    assert scores == sorted(scores, reverse=True)
+    top = cli("run", "Net-x86.so", "--random", "--json").json["top"]
+    assert [set(guess) for guess in top] == [{"label", "score"}] * 3
+    assert sum(guess["score"] for guess in top) == pytest.approx(1)
+
+
+def test_bench(cli: Cli, small_file: Path) -> None:
+    seen = cli("bench", small_file, "--threads", 1, "--seconds", 0.1, "--json").json
+    assert 0 < seen["min"] <= seen["p50"] <= seen["p90"] <= seen["p99"]
+    assert seen["threads"] == 1
+    assert seen["runs_per_second"] == pytest.approx(1e3 / seen["p50"], rel=0.9)
+    text = cli("bench", small_file, "--seconds", 0).out
+    assert [line.split()[0] for line in text.splitlines()][:4] == ["min", "p50", "p90", "p99"]
+
+
+def test_inspect_arm_file(cli: Cli, small_arm_file: Path) -> None:
+    text = cli("inspect", small_arm_file).out
+    assert "arm: aarch64 asimd" in text
+    assert "float32 1x3x32x32" in text
+    data = cli("inspect", small_arm_file, "--json").json
+    assert data["target"]["machine"] == "aarch64"
+    assert data["check"]["skipped"]
+
+
+def test_lists(cli: Cli) -> None:
+    models = {model["name"]: model for model in cli("models", "--json").json["models"]}
+    assert models["mobilenet_v2"]["input_shape"] == [1, 3, 224, 224]
+    assert "width" in models["mobilenet_v2"]["options"]
+    assert "mobilenet_v2" in cli("models").out
+    names = {target["name"] for target in cli("targets", "--json").json["targets"]}
+    assert names >= {"x86", "native", "arm", "rpi2", "rpi3", "rpi4", "rpi5", "cuda"}
+    assert "jetson-orin-nano" in cli("targets").out
+
+
+def test_installed_command(small_file: Path) -> None:
+    script = Path(sys.executable).with_name("tvmlcnn")
+    done = subprocess.run(
+        [script, "inspect", small_file, "--json"], capture_output=True, check=True
+    )
+    assert json.loads(done.stdout)["format"] == 1
+    environment = os.environ | {"COLUMNS": "40"}
+    piped = subprocess.run(
+        [script, "inspect", small_file], capture_output=True, env=environment, text=True, check=True
+    )
+    assert any(len(line) > 60 for line in piped.stdout.splitlines())  # not wrapped in a pipe

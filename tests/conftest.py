@@ -1,0 +1,133 @@
+"""Fixtures: small networks, compiled once, and the command line in this process."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import tvmlcnn
+from tvmlcnn.cli import main
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command printed and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> str:
+        """The one line that a user's mistake gives."""
+        assert self.code == 2, self
+        lines = [line for line in self.err.splitlines() if line.startswith("error: ")]
+        assert len(lines) == 1, self.err
+        assert "Traceback" not in self.err
+        return lines[0]
+
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture
+def cli(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Cli:
+    """Call ``tvmlcnn`` with arguments, in an empty working folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["tvmlcnn", *map(str, arguments)])
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        capsys.readouterr()
+        try:
+            with pytest.raises(SystemExit) as exit_:
+                main()
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        captured = capsys.readouterr()
+        return Result(int(exit_.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The folder with mobilenet_v2.pth, chelsea.png and coffee.png."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "samples.py"], check=True, capture_output=True, text=True
+    )
+    return Path(done.stdout.splitlines()[0]).parent
+
+
+class SmallNet(torch.nn.Module):
+    """The operators of a light CNN, in small."""
+
+    def __init__(self, classes: int = 10) -> None:
+        super().__init__()
+        nn = torch.nn
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 16, 3, 2, 1, bias=False),
+            nn.BatchNorm2d(16),
+            nn.ReLU6(),
+            nn.Conv2d(16, 16, 3, 1, 1, groups=16),
+            nn.BatchNorm2d(16),
+            nn.Hardswish(),
+            nn.Conv2d(16, 24, 1),
+        )
+        self.classifier = nn.Linear(24, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.classifier(self.features(x).mean((2, 3)))
+
+
+def randomized(module: torch.nn.Module) -> torch.nn.Module:
+    """Give every parameter and statistic of normalization a value that matters."""
+    generator = torch.Generator().manual_seed(0)
+    for layer in module.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.running_mean.normal_(0, 0.5, generator=generator)
+            layer.running_var.uniform_(0.5, 2, generator=generator)
+            if layer.affine:
+                layer.weight.data.uniform_(0.5, 2, generator=generator)
+                layer.bias.data.normal_(0, 0.5, generator=generator)
+    return module.eval()
+
+
+@pytest.fixture(scope="session")
+def small_net() -> torch.nn.Module:
+    return randomized(SmallNet())
+
+
+@pytest.fixture(scope="session")
+def small_file(small_net: torch.nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small network, compiled for this machine's class of CPU."""
+    path = tmp_path_factory.mktemp("compiled") / "small.so"
+    tvmlcnn.compile(small_net, "x86", (1, 3, 32, 32), output=path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_arm_file(small_net: torch.nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("compiled") / "small-arm.so"
+    tvmlcnn.compile(small_net, "arm", (1, 3, 32, 32), output=path, check=False)
+    return path

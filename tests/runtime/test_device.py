@@ -1,0 +1,88 @@
+"""The device side alone: installed with no extra, in a venv of its own, without torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+_PROGRAM = """
+import json, os, sys
+import numpy
+def resident(): return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+before = resident()
+import tvmlcnn
+model = tvmlcnn.load(sys.argv[1])
+result = model(numpy.zeros((1, 3, 224, 224), "float32"))
+maps = open("/proc/self/maps").read()
+print(json.dumps({
+    "shape": result.shape,
+    "added": (resident() - before) / 1e6,
+    "torch": "torch" in sys.modules,
+    "tvm": "tvm" in sys.modules,
+    "compiler": "libtvm_compiler" in maps,
+    "runtime": "libtvm_runtime" in maps,
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def device_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python into which ``pip install .`` was done, and nothing else."""
+    folder = tmp_path_factory.mktemp("device")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    python = folder / "bin" / "python"
+    subprocess.run(
+        [python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", ROOT], check=True
+    )
+    return python
+
+
+@pytest.fixture(scope="module")
+def mobilenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import tvmlcnn
+
+    path = tmp_path_factory.mktemp("compiled") / "mobilenet_v2.so"
+    tvmlcnn.compile("mobilenet_v2", "x86", output=path, check=False)
+    return path
+
+
+def test_thin(device_python: Path, mobilenet: Path) -> None:
+    done = subprocess.run(
+        [device_python, "-c", _PROGRAM, mobilenet], check=True, capture_output=True, text=True
+    )
+    seen = json.loads(done.stdout)
+    assert seen["shape"] == [1, 1000]
+    assert seen["runtime"]
+    assert not seen["torch"]
+    assert not seen["tvm"]
+    assert not seen["compiler"]
+    assert seen["added"] < 120
+    assert done.stderr == ""
+    packages = {p.name.partition("-")[0] for p in device_python.parent.parent.rglob("*.dist-info")}
+    assert not packages & {"torch", "xgboost", "ziglang", "safetensors"}
+
+
+def test_compiling_says_what_to_install(device_python: Path) -> None:
+    done = subprocess.run(
+        [device_python, "-m", "tvmlcnn", "compile", "mobilenet_v2"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the compiler needs torch: pip install 'tvmlcnn[compile]'")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_torch_stays_out_where_it_is_installed(mobilenet: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, mobilenet], check=True, capture_output=True, text=True
+    )
+    seen = json.loads(done.stdout)
+    assert not seen["torch"]
+    assert not seen["compiler"]

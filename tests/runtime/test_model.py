@@ -1,0 +1,140 @@
+"""Loading and calling a compiled model."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tvmlcnn
+from tvmlcnn.runtime import model as model_module
+from tvmlcnn.runtime import placement
+from tvmlcnn.runtime.machine import logical_cpus, physical_cores
+
+SHAPE = (1, 3, 32, 32)
+
+
+def inputs(count: int) -> list[np.ndarray]:
+    generator = np.random.default_rng(0)
+    return [generator.standard_normal(SHAPE, dtype=np.float32) for _ in range(count)]
+
+
+def test_describes_itself(small_file: Path) -> None:
+    model = tvmlcnn.load(small_file)
+    assert [(s.shape, s.dtype) for s in model.inputs] == [(SHAPE, "float32")]
+    assert [(s.shape, s.dtype) for s in model.outputs] == [((1, 10), "float32")]
+    assert model.manifest["target"]["name"] == "x86"
+    assert model.manifest["versions"]["tvm"].startswith("0.27")
+    assert model.threads == physical_cores()
+
+
+def test_results_are_the_caller_s(small_file: Path) -> None:
+    """A later call must not change an earlier result, nor the input it was given."""
+    model = tvmlcnn.load(small_file)
+    one, two = inputs(2)
+    kept, copy = model(one), one.copy()
+    before = kept.copy()
+    model(two)
+    assert (kept == before).all()
+    assert (one == copy).all()
+    kept[:] = 0
+    assert (model(one) == before).all()
+
+
+def test_any_memory_layout(small_file: Path) -> None:
+    model = tvmlcnn.load(small_file)
+    (x,) = inputs(1)
+    expected = model(x)
+    channels_last = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    unaligned = np.frombuffer(b"\0" * 4 + x.tobytes(), np.float32, offset=4).reshape(SHAPE)
+    for other in (channels_last, unaligned, x.tolist() and np.asarray(x.tolist(), np.float32)):
+        assert (model(other) == expected).all()
+
+
+@pytest.mark.parametrize("threads", [1, logical_cpus()])
+def test_calls_from_several_threads(small_file: Path, threads: int) -> None:
+    model, other = tvmlcnn.load(small_file, threads), tvmlcnn.load(small_file, 1)
+    samples = inputs(8)
+    expected = [other(x) for x in samples]
+    wrong: list[int] = []
+
+    def work(start: int) -> None:
+        for step in range(50):
+            index = (start + step) % len(samples)
+            if not (model(samples[index]) == expected[index]).all():
+                wrong.append(index)
+
+    workers = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not wrong
+
+
+def test_number_of_threads_is_used(small_file: Path) -> None:
+    """The process grows by the workers of the pool when it is called, and not beyond."""
+    program = (
+        "import sys, os, numpy as np, tvmlcnn\n"
+        "from tvmlcnn.runtime.native import load_runtime\n"
+        "m = tvmlcnn.load(sys.argv[1], int(sys.argv[2])); m(np.zeros((1, 3, 32, 32), 'f4'))\n"
+        "print(load_runtime().get_global_func('runtime.NumThreads')())\n"
+    )
+    for threads in {1, logical_cpus()}:
+        done = subprocess.run(
+            [sys.executable, "-c", program, small_file, str(threads)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.strip() == str(threads)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 10_000])
+def test_impossible_threads(small_file: Path, threads: int) -> None:
+    with pytest.raises(tvmlcnn.UserError, match=f"threads={threads}.*CPUs"):
+        tvmlcnn.load(small_file, threads)
+
+
+def test_wrong_shape_names_both(small_file: Path) -> None:
+    model = tvmlcnn.load(small_file)
+    with pytest.raises(tvmlcnn.UserError, match=r"float32 1x3x32x32; given was float32 1x3x31x32"):
+        model(np.zeros((1, 3, 31, 32), np.float32))
+
+
+def test_wrong_dtype_names_both(small_file: Path) -> None:
+    model = tvmlcnn.load(small_file)
+    with pytest.raises(tvmlcnn.UserError, match=r"float32 1x3x32x32; given was float64 1x3x32x32"):
+        model(np.zeros(SHAPE))
+
+
+def test_wrong_number_of_inputs(small_file: Path) -> None:
+    with pytest.raises(tvmlcnn.UserError, match="takes 1 inputs, 2 were given"):
+        tvmlcnn.load(small_file)(*inputs(2))
+
+
+def test_copying_to_a_device(small_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way that a GPU takes, with the CPU as the device."""
+    (x,) = inputs(1)
+    expected = tvmlcnn.load(small_file)(x)
+    monkeypatch.setattr(
+        model_module,
+        "placement",
+        lambda ffi, kind: placement.DevicePlacement(ffi, placement.CPU),
+    )
+    assert (tvmlcnn.load(small_file)(x) == expected).all()
+
+
+def test_nothing_is_logged(small_file: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tvmlcnn", "run", small_file, "--random"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    assert "output: float32 1x10" in done.stdout
