@@ -94,6 +94,7 @@ def _from_tvm(description: dict[str, Any]) -> Device:
         cores=int(host.get("num-cores") or near.cores),
         peak_gflops=None,
         bandwidth_gbs=None,
+        gpu_code=(str(full["arch"]),) if kind == "cuda" else (),
         emulated_cpu=str(host["mcpu"]) if kind == "llvm" and "mcpu" in host else None,
     )
 

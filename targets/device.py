@@ -34,6 +34,9 @@ class Device:
         float32 of all cores, a multiply-add counted as two; from the data sheet.
     bandwidth_gbs : float or None
         Nominal bandwidth of the memory, 1e9 bytes a second; from the data sheet.
+    gpu_code : tuple of str
+        What the library holds for a GPU: ``"sm_87"`` is machine code, ``"compute_75"`` is PTX,
+        which the driver compiles for a later GPU. Empty for a CPU.
     emulated_cpu : str or None
         QEMU's name of the core, where the result can be checked in emulation.
     """
@@ -48,6 +51,7 @@ class Device:
     caches: tuple[int, ...]
     peak_gflops: float | None = None
     bandwidth_gbs: float | None = None
+    gpu_code: tuple[str, ...] = ()
     emulated_cpu: str | None = None
 
     @property

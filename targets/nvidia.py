@@ -35,6 +35,7 @@ CUDA = Device(
     vector_bits=128,
     vector_registers=255,
     caches=(64 * KIB, 4 * MIB),
+    gpu_code=("sm_75", "compute_75"),
 )
 JETSON_ORIN_NANO = Device(
     name="jetson-orin-nano",
@@ -51,4 +52,5 @@ JETSON_ORIN_NANO = Device(
     caches=(128 * KIB, 2 * MIB),
     peak_gflops=1280.0,
     bandwidth_gbs=68.0,
+    gpu_code=("sm_87",),
 )

@@ -17,7 +17,7 @@ from tvm import relax
 from tvmlcnn import frontend, passes, pipeline
 from tvmlcnn.errors import UserError
 from tvmlcnn.files import check_writable
-from tvmlcnn.package import evaluate, features, library, manifest
+from tvmlcnn.package import cuda, evaluate, features, library, manifest
 from tvmlcnn.schedules import kernels_by_rule
 from tvmlcnn.targets import Device, resolve
 
@@ -132,6 +132,7 @@ def compile(
     clock = _Clock(progress)
     clock.start("load model")
     device = _with_threads(resolve(target), threads)
+    gpu_compiler = cuda.find_compiler(device.gpu_code) if device.gpu_code else None
     network = frontend.resolve(model, _shapes(input_shape))
     path = Path(output) if output is not None else Path(f"{network.name}-{device.name}.so")
     check_writable(path)
@@ -151,12 +152,13 @@ def compile(
     kernels = kernels_by_rule(mod)
     arrays = passes.weights_of(mod)
     clock.start("generate code")
-    executable = relax.build(
-        passes.without_weights(mod), tvm.target.Target(device.tvm), relax_pipeline=None
-    )
+    with cuda.kernels_as_source():
+        executable = relax.build(
+            passes.without_weights(mod), tvm.target.Target(device.tvm), relax_pipeline=None
+        )
     with tempfile.TemporaryDirectory(prefix="tvmlcnn-") as name:
         clock.start("link")
-        parts = library.write_parts(executable, arrays, device.machine, Path(name))
+        parts = library.write_parts(executable, arrays, device, gpu_compiler, Path(name))
         needed = features.required_features(device.tvm.get("host", device.tvm), device.machine)
         text = manifest.compose(
             network,
@@ -164,12 +166,15 @@ def compile(
             graph,
             device,
             needed,
+            gpu_compiler,
             kernels,
             parts.layout,
             threads,
         )
         linked = Path(name) / "model.so"
         library.link_library(parts, text, linked)
+        if gpu_compiler is not None:
+            cuda.check_library(linked, device.gpu_code)
         clock.start("check")
         text["check"] = _checked(linked, device, needed, expected) if check else _SKIPPED
         clock.start("write")

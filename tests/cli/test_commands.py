@@ -156,7 +156,5 @@ def test_installed_command(small_file: Path) -> None:
     )
     assert json.loads(done.stdout)["format"] == 1
     environment = os.environ | {"COLUMNS": "40"}
-    piped = subprocess.run(
-        [script, "inspect", small_file], capture_output=True, env=environment, text=True, check=True
-    )
+    piped = subprocess.run(command, capture_output=True, env=environment, text=True, check=True)
     assert any(len(line) > 60 for line in piped.stdout.splitlines())  # not wrapped in a pipe

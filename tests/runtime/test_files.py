@@ -136,7 +136,7 @@ def test_full_disk_keeps_the_old_file(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(shutil, "copyfileobj", full)
-    with pytest.raises(tvmlcnn.UserError, match="cannot write .*: No space left on device"):
+    with pytest.raises(tvmlcnn.UserError, match=r"cannot write .*: No space left on device"):
         library.publish(small_file, path)
     assert path.read_bytes() == b"the old file"
     assert [p.name for p in tmp_path.iterdir()] == ["model.so"]

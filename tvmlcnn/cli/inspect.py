@@ -32,6 +32,11 @@ def command(file: str, as_json: bool) -> None:
             ("source", data["source"]),
             ("weights", f"{data['weights_from'] or 'as constructed'}, {total / 1e6:.1f} MB"),
             ("target", f"{target['name']}: {elf.machine} {' '.join(target['features'])}"),
+            *(
+                [("gpu code", f"{' '.join(target['gpu_code'])} by {target['gpu_compiler']}")]
+                if target["gpu_code"]
+                else []
+            ),
             ("tvm target", json.dumps(target["tvm"])),
             ("threads", data["threads"] or "all physical cores"),
             *(("input", spec) for spec in manifest.inputs),

@@ -19,7 +19,7 @@ import numpy as np
 
 import tvmlcnn
 from tvmlcnn import emulator
-from tvmlcnn.runtime.machine import cpu_features, machine
+from tvmlcnn.runtime.machine import cpu_features, has_nvidia_gpu, machine
 from tvmlcnn.targets import Device
 
 Cases = dict[str, tuple[list[np.ndarray], list[np.ndarray]]]
@@ -46,8 +46,8 @@ class Evaluator:
 
 def evaluator(device: Device, features: Sequence[str]) -> Evaluator | str:
     """Return what can run the device's code, or, where nothing can, the reason."""
-    if device.kind != "llvm":
-        return f"kernels of {device.name} cannot be run here"
+    if device.kind == "cuda" and not (device.machine == machine() and has_nvidia_gpu()):
+        return f"this machine is none with an NVIDIA GPU for {device.name}"
     if device.machine == machine():
         missing = sorted(set(features) - cpu_features())
         if missing:

@@ -13,7 +13,9 @@ from tvm.runtime import Executable
 
 from tvmlcnn.files import write_whole
 from tvmlcnn.runtime.manifest import MANIFEST_SECTION, WEIGHTS_SECTION
+from tvmlcnn.targets import Device
 
+from . import cuda
 from .elf_object import ALIGNMENT, data_object
 from .link import link
 
@@ -41,7 +43,11 @@ class Parts:
 
 
 def write_parts(
-    executable: Executable, weights: list[np.ndarray], machine: str, folder: Path
+    executable: Executable,
+    weights: list[np.ndarray],
+    device: Device,
+    gpu_compiler: cuda.Compiler | None,
+    folder: Path,
 ) -> Parts:
     """Write the object files of a built module and its weights into ``folder``."""
     objects: list[Path] = []
@@ -50,8 +56,12 @@ def write_parts(
         objects.extend(map(Path, files))
 
     collect.output_format = "so"  # type: ignore[attr-defined]
+    pack = None if gpu_compiler is None else cuda.pack_imports(gpu_compiler, device.gpu_code)
     executable.export_library(
-        str(folder / "kernels.so"), fcompile=collect, workspace_dir=str(folder)
+        str(folder / "kernels.so"),
+        fcompile=collect,
+        fpack_imports=pack,
+        workspace_dir=str(folder),
     )
     blob, layout = bytearray(), []
     for array in weights:
@@ -59,8 +69,8 @@ def write_parts(
         layout.append({"shape": array.shape, "dtype": str(array.dtype), "offset": len(blob)})
         blob.extend(np.ascontiguousarray(array).tobytes())
     path = folder / "weights.o"
-    path.write_bytes(data_object(machine, {WEIGHTS_SECTION: bytes(blob)}))
-    return Parts(machine, tuple(objects), path, layout)
+    path.write_bytes(data_object(device.machine, {WEIGHTS_SECTION: bytes(blob)}))
+    return Parts(device.machine, tuple(objects), path, layout)
 
 
 def link_library(parts: Parts, manifest: dict[str, Any], output: Path) -> None:

@@ -16,6 +16,8 @@ from tvmlcnn.runtime.native import tvm_version
 from tvmlcnn.runtime.preprocessing import Preprocessing
 from tvmlcnn.targets import Device
 
+from .cuda_compiler import Compiler
+
 IMAGENET_CLASSES = 1000
 
 
@@ -25,6 +27,7 @@ def compose(
     graph: Graph,
     device: Device,
     features: Sequence[str],
+    gpu_compiler: Compiler | None,
     kernels: dict[str, list[str]],
     layout: list[dict[str, Any]],
     threads: int | None,
@@ -54,6 +57,8 @@ def compose(
             "machine": device.machine,
             "features": sorted(features),
             "tvm": device.tvm,
+            "gpu_code": list(device.gpu_code),
+            "gpu_compiler": None if gpu_compiler is None else str(gpu_compiler),
         },
         "threads": threads,
         "inputs": [asdict(spec) for spec in graph.inputs],

@@ -75,8 +75,8 @@ class Model:
         self.labels = manifest.labels
         self.threads = threads
         self._lock = threading.Lock()
-        self._machine = self._ffi.load_module(str(elf.path.absolute()))["vm_load_executable"]()
         self._placement = placement(self._ffi, manifest.json["target"]["tvm"]["kind"])
+        self._machine = self._ffi.load_module(str(elf.path.absolute()))["vm_load_executable"]()
         self._machine["vm_initialization"](*self._placement.devices)
         self._main = self._machine["main"]
         self._rooms = [self._placement.allocate(spec) for spec in self.inputs]

@@ -10,12 +10,12 @@ import numpy as np
 
 from tvmlcnn.errors import UserError
 
+from .machine import has_nvidia_gpu
 from .manifest import TensorSpec
 from .native import library_folder
 
 CPU, CUDA = 1, 2  # DLDeviceType
 _POOLED = 2  # TVM's allocator that keeps freed memory
-_EXISTS = 0  # TVM's number of the attribute
 _ALIGNMENT = 64
 
 
@@ -121,11 +121,10 @@ def placement(ffi: ModuleType, kind: str) -> Placement:
     """
     if kind == "llvm":
         return HostPlacement(ffi)
+    if not has_nvidia_gpu():
+        raise UserError("the model needs an NVIDIA GPU and its driver; this machine has none")
     try:
         ctypes.CDLL(str(library_folder() / "libtvm_runtime_cuda.so"), ctypes.RTLD_GLOBAL)
     except OSError as error:
-        raise UserError(f"the model needs an NVIDIA GPU and its driver: {error}") from error
-    exists = ffi.get_global_func("runtime.GetDeviceAttr")(CUDA, 0, _EXISTS)
-    if not exists:
-        raise UserError("the model needs an NVIDIA GPU; this machine has none")
+        raise UserError(f"TVM's CUDA runtime cannot be loaded: {error}") from error
     return DevicePlacement(ffi, CUDA)
