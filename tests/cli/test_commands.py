@@ -150,11 +150,9 @@ def test_lists(cli: Cli) -> None:
 
 
 def test_installed_command(small_file: Path) -> None:
-    script = Path(sys.executable).with_name("tvmlcnn")
-    done = subprocess.run(
-        [script, "inspect", small_file, "--json"], capture_output=True, check=True
-    )
+    command = [Path(sys.executable).with_name("tvmlcnn"), "inspect", small_file]
+    done = subprocess.run([*command, "--json"], capture_output=True, check=True)
     assert json.loads(done.stdout)["format"] == 1
-    environment = os.environ | {"COLUMNS": "40"}
-    piped = subprocess.run(command, capture_output=True, env=environment, text=True, check=True)
+    narrow = os.environ | {"COLUMNS": "40"}
+    piped = subprocess.run(command, capture_output=True, env=narrow, text=True, check=True)
     assert any(len(line) > 60 for line in piped.stdout.splitlines())  # not wrapped in a pipe
