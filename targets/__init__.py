@@ -72,6 +72,8 @@ def _from_tvm(description: dict[str, Any]) -> Device:
     kind = full["kind"]
     if kind not in ("llvm", "cuda"):
         raise UserError(f"targets of kind {kind!r} are not supported; use llvm or cuda")
+    if kind == "cuda" and "arch" not in description and "tag" not in description:
+        raise UserError('a CUDA target needs its architecture: "arch": "sm_87"')
     host = full if kind == "llvm" else full.setdefault("host", dict(native().tvm))
     triple = host.get("mtriple") or native().tvm["mtriple"]
     parts = triple.split("-")

@@ -157,7 +157,7 @@ def compile(
             passes.without_weights(mod), tvm.target.Target(device.tvm), relax_pipeline=None
         )
     with tempfile.TemporaryDirectory(prefix="tvmlcnn-") as name:
-        clock.start("link")
+        clock.start("pack" if gpu_compiler is None else f"compile with {gpu_compiler}")
         parts = library.write_parts(executable, arrays, device, gpu_compiler, Path(name))
         needed = features.required_features(device.tvm.get("host", device.tvm), device.machine)
         text = manifest.compose(
@@ -171,6 +171,7 @@ def compile(
             parts.layout,
             threads,
         )
+        clock.start("link")
         linked = Path(name) / "model.so"
         library.link_library(parts, text, linked)
         if gpu_compiler is not None:

@@ -14,9 +14,23 @@ from ..rule import Rule
 def _of(name: str, rule: dlight.ScheduleRule) -> Rule:
     def apply(function: PrimFunc, device: Device) -> Schedule | None:
         schedules = rule.apply(function, tvm.target.Target(device.tvm), False)
-        return schedules[0] if isinstance(schedules, list) else schedules
+        result = schedules[0] if isinstance(schedules, list) else schedules
+        return result if result is not None and _lowers(result) else None
 
     return Rule(name, apply)
+
+
+def _lowers(sch: Schedule) -> bool:
+    """Tell whether a schedule can be lowered.
+
+    dlight's Reduction splits the channels of a group so that its cross-thread reduction is not the
+    deepest, which TVM finds out only when it generates code.
+    """
+    try:
+        tvm.s_tir.transform.LowerCrossThreadReduction()(sch.mod)
+    except ValueError:
+        return False
+    return True
 
 
 RULES = (

@@ -82,6 +82,7 @@ def test_broken_python_file(cli: Cli, tmp_path: Path) -> None:
         ("rpi", ["no target 'rpi'", "rpi4"]),
         ('{"kind": "llvm"', ["no JSON"]),
         ('{"kind": "lvm"}', ["TVM does not take the target"]),
+        ('{"kind": "cuda"}', ['"arch": "sm_87"']),
         ('{"kind": "opencl"}', ["opencl", "not supported"]),
         ('{"kind": "llvm", "mtriple": "mips-unknown-linux-gnu"}', ["mips"]),
         ('{"kind": "llvm", "mtriple": "x86_64-pc-windows-msvc"}', ["windows"]),

@@ -35,8 +35,8 @@ class Entry:
         defaults; where the paper prints none, that of the released weights.
     preprocessing : Preprocessing
     labels : str or None
-        Name of the label set of the outputs (``"imagenet"``, ``"cifar10"``), None where they
-        are no classes.
+        Name of the label set of the outputs (``"imagenet"``), None where no set ships with the
+        package or the outputs are no classes.
     torchvision : str or None
         Enum member with the weights, as ``"MobileNet_V2_Weights.IMAGENET1K_V1"``.
     """
