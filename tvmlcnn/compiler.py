@@ -103,7 +103,8 @@ def compile(
         By default what the zoo or the exported program says, else 1x3x224x224. Inputs are
         float32.
     weights : str or Path, optional
-        A torch state dict or a safetensors file; by default the module's own weights.
+        A torch state dict or a safetensors file, or ``"imagenet"`` for torchvision's; by default
+        the module's own weights.
     output : str or Path, optional
         By default ``MODEL-TARGET.so`` in the working folder.
     threads : int, optional
@@ -137,7 +138,7 @@ def compile(
     path = Path(output) if output is not None else Path(f"{network.name}-{device.name}.so")
     check_writable(path)
     if weights is not None:
-        frontend.load_weights(network.module, weights)
+        frontend.load_weights(network, weights)
     cases = _cases(network, check and weights is not None)
     clock.start("run torch")
     expected = {

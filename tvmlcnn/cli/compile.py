@@ -16,7 +16,7 @@ _SHOWN_SECONDS = 0.05
 @click.argument("model")
 @click.option("--target", default="x86", show_default=True, help="A target, or TVM's JSON.")
 @click.option("-o", "--output", metavar="FILE", help="Default: MODEL-TARGET.so")
-@click.option("--weights", metavar="FILE", help="A torch state dict or a .safetensors file.")
+@click.option("--weights", metavar="FILE", help="A torch state dict or .safetensors; or imagenet.")
 @click.option(
     "--input-shape",
     "shapes",

@@ -38,6 +38,8 @@ class Network:
         As the network's author says; None where nothing is said.
     labels : sequence of str, str or None
         Names of the classes, or the name of a label set that ships with the package.
+    torchvision : str or None
+        Enum member of torchvision with the network's ImageNet weights.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Network:
     input_shapes: tuple[Shape, ...]
     preprocessing: Preprocessing | None
     labels: Sequence[str] | str | None
+    torchvision: str | None = None
 
 
 def resolve(model: str | torch.nn.Module, input_shapes: Sequence[Shape] | None = None) -> Network:
@@ -89,6 +92,7 @@ def resolve(model: str | torch.nn.Module, input_shapes: Sequence[Shape] | None =
         tuple(input_shapes or (zoo.input_shape,)),
         zoo.entry.preprocessing,
         zoo.entry.labels,
+        zoo.entry.torchvision,
     )
 
 

@@ -11,14 +11,18 @@ import torch
 
 from tvmlcnn.errors import UserError
 
+from .source import Network
+
 _SHOWN = 4
 
 
-def load_weights(module: torch.nn.Module, path: str | Path) -> None:
-    """Load a torch state dict or a safetensors file into the module.
+def load_weights(network: Network, source: str | Path) -> None:
+    """Load a torch state dict, a safetensors file or torchvision's weights into the network.
 
-    A checkpoint that keeps its state dict under ``state_dict`` is unwrapped, and so is the prefix
-    ``module.`` that data-parallel training leaves. Pickled code is never executed.
+    ``"imagenet"`` stands for the weights that torchvision has for the network; torchvision must
+    be installed, and downloads them when they are first used. A checkpoint that keeps its state
+    dict under ``state_dict`` is unwrapped, and so is the prefix ``module.`` that data-parallel
+    training leaves. Pickled code is never executed.
 
     Raises
     ------
@@ -26,10 +30,8 @@ def load_weights(module: torch.nn.Module, path: str | Path) -> None:
         If the file is missing or no state dict, or its keys or shapes are not the module's; the
         message names them.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"no such weights file: {path}")
-    state = _read(path)
+    module = network.module
+    state = _torchvision_s(network) if source == "imagenet" else _read(Path(source))
     wanted = module.state_dict()
     if all(key.startswith("module.") for key in state) and not wanted.keys() & state.keys():
         state = {key.removeprefix("module."): value for key, value in state.items()}
@@ -48,11 +50,29 @@ def load_weights(module: torch.nn.Module, path: str | Path) -> None:
         if found
     ]
     if problems:
-        raise UserError(f"{path} does not fit the model: {'; '.join(problems)}")
+        raise UserError(f"{source} does not fit the model: {'; '.join(problems)}")
     module.load_state_dict({key: state.get(key, wanted[key]) for key in wanted})
 
 
+def _torchvision_s(network: Network) -> dict[str, torch.Tensor]:
+    if network.torchvision is None:
+        raise UserError(f"torchvision has no ImageNet weights of {network.name}; give a file")
+    try:
+        from torchvision.models import get_weight
+    except (ImportError, RuntimeError) as error:  # the latter where it was built for another torch
+        raise UserError(
+            f"--weights imagenet needs torchvision, which cannot be imported ({_reason(error)}): "
+            "pip install torchvision"
+        ) from error
+    try:
+        return dict(get_weight(network.torchvision).get_state_dict(progress=True, check_hash=True))
+    except OSError as error:  # urllib's and the disk's
+        raise UserError(f"cannot download {network.torchvision}: {_reason(error)}") from error
+
+
 def _read(path: Path) -> dict[str, torch.Tensor]:
+    if not path.is_file():
+        raise UserError(f"no such weights file: {path}")
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file

@@ -6,7 +6,6 @@ crashes ends that process and not the compiler.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-import tvmlcnn
 from tvmlcnn import emulator
 from tvmlcnn.runtime.machine import cpu_features, has_nvidia_gpu, machine
 from tvmlcnn.targets import Device
@@ -77,14 +75,11 @@ def evaluate(library: Path, cases: Cases, where: Evaluator) -> dict[str, Any]:
         If the library does not run, or an output is further from the expected one than
         `TOLERANCE` times the range of the expected values.
     """
-    with tempfile.TemporaryDirectory(prefix="tvmlcnn-check-") as name:
+    with (
+        tempfile.TemporaryDirectory(prefix="tvmlcnn-check-") as name,
+        emulator.environment(where.emulated_cpu) as environment,
+    ):
         folder = Path(name)
-        # Only this package, not its neighbours: those are built for this machine.
-        (folder / "site").mkdir()
-        (folder / "site" / "tvmlcnn").symlink_to(Path(tvmlcnn.__file__).parent)
-        environment = os.environ | {"PYTHONPATH": str(folder / "site")}
-        if where.emulated_cpu is not None:
-            environment["QEMU_CPU"] = where.emulated_cpu
         inputs: dict[str, Any] = {
             f"{case}.{i}": x for case, (xs, _) in cases.items() for i, x in enumerate(xs)
         }

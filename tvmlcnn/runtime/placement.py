@@ -44,7 +44,7 @@ class Placement(Protocol):
 class HostPlacement:
     """Tensors share the memory of numpy arrays."""
 
-    devices = (CPU, 0, _POOLED)
+    devices: tuple[int, ...] = (CPU, 0, _POOLED)
 
     def __init__(self, ffi: ModuleType) -> None:
         self._ffi = ffi
@@ -77,7 +77,7 @@ class DevicePlacement:
     """Tensors are copied to and from the memory of a device."""
 
     def __init__(self, ffi: ModuleType, device_type: int, number: int = 0) -> None:
-        self.devices = (device_type, number, _POOLED, *HostPlacement.devices)
+        self.devices: tuple[int, ...] = (device_type, number, _POOLED, *HostPlacement.devices)
         self._device = ffi.device(device_type, number)
         self._shape = ffi.Shape
         self._allocate = ffi.get_global_func("runtime.TVMTensorAllocWithScope")
