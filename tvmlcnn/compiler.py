@@ -158,7 +158,7 @@ def compile(
             passes.without_weights(mod), tvm.target.Target(device.tvm), relax_pipeline=None
         )
     with tempfile.TemporaryDirectory(prefix="tvmlcnn-") as name:
-        clock.start("pack" if gpu_compiler is None else f"compile with {gpu_compiler}")
+        clock.start("emit code" if gpu_compiler is None else f"compile with {gpu_compiler}")
         parts = library.write_parts(executable, arrays, device, gpu_compiler, Path(name))
         needed = features.required_features(device.tvm.get("host", device.tvm), device.machine)
         text = manifest.compose(
