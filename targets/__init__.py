@@ -97,8 +97,14 @@ def _from_tvm(description: dict[str, Any]) -> Device:
         peak_gflops=None,
         bandwidth_gbs=None,
         gpu_code=(str(full["arch"]),) if kind == "cuda" else (),
-        emulated_cpu=str(host["mcpu"]) if kind == "llvm" and "mcpu" in host else None,
+        emulated_cpu=_emulated(str(host.get("mcpu"))) if kind == "llvm" else None,
     )
+
+
+def _emulated(cpu: str) -> str:
+    """Return the core to emulate: one that QEMU knows, or its core with every feature."""
+    known = {device.emulated_cpu for device in DEVICES.values()}
+    return cpu if cpu in known else "max"
 
 
 def _plain(value: Any) -> Any:

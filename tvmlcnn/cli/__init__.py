@@ -18,6 +18,7 @@ _VERBS = {
     "run": "Run a compiled model on a photo or an array.",
     "bench": "Measure the latency of a compiled model.",
     "inspect": "Print what a compiled model says of itself.",
+    "analyze": "Count what a network computes and moves, and what bounds its speed.",
     "models": "List the networks of the zoo.",
     "targets": "List the devices to compile for.",
 }
