@@ -44,7 +44,7 @@ def test_report(small_net: torch.nn.Module, tmp_path: Path) -> None:
     assert report.path == path
     assert report.size == path.stat().st_size
     assert sum(map(len, report.kernels.values())) == sum(report.manifest["kernels"].values()) > 2
-    assert set(report.kernels) <= {"default"}
+    assert {"dense", "depthwise"} <= set(report.kernels)
     assert 0 < report.check["max_error"] < 1e-4
     assert list(report.seconds) == phases
     assert phases.index("export") < phases.index("schedule") < phases.index("check")

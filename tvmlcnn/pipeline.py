@@ -30,8 +30,9 @@ def phases(device: Device) -> list[Phase]:
         # The graph: what a light CNN computes.
         Phase("fold constants", passes.fold_constants),
         Phase("fold batch norm", passes.fold_batch_norm),
+        *([Phase("channels last", passes.channels_last)] if device.kind == "llvm" else []),
         # Kernels: from operators to fused TensorIR functions.
-        Phase("legalize", transform.LegalizeOps()),
+        Phase("legalize", passes.legalize(device)),
         Phase("annotate", transform.AnnotateTIROpPattern()),
         Phase("group", transform.FuseOps()),
         Phase("fuse", transform.FuseTIR()),

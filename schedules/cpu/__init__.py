@@ -1,7 +1,9 @@
 """Rules for CPUs; `default` takes what no other rule does."""
 
 from .default import DEFAULT
+from .dense import DENSE
+from .depthwise import DEPTHWISE
 
 __all__ = ["RULES"]
 
-RULES = (DEFAULT,)
+RULES = (DENSE, DEPTHWISE, DEFAULT)

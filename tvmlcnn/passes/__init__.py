@@ -1,7 +1,17 @@
 """Rewrites of the graph, one a file, in the order in which the pipeline runs them."""
 
+from .channels_last import channels_last
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
+from .legalize import legalize
 from .lift_weights import lift_weights, weights_of, without_weights
 
-__all__ = ["fold_batch_norm", "fold_constants", "lift_weights", "weights_of", "without_weights"]
+__all__ = [
+    "channels_last",
+    "fold_batch_norm",
+    "fold_constants",
+    "legalize",
+    "lift_weights",
+    "weights_of",
+    "without_weights",
+]

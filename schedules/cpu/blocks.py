@@ -1,0 +1,44 @@
+"""What rules for CPUs find and do alike: the main block, its epilogue, its inner loops."""
+
+from __future__ import annotations
+
+from tvm.s_tir import Schedule
+from tvm.s_tir.schedule import LoopRV, SBlockRV
+from tvm.tirx import IterVar
+
+from tvmlcnn.ops import Tile
+
+
+def find_tiled(sch: Schedule, names: tuple[str, ...]) -> tuple[SBlockRV, Tile] | None:
+    """Return the block of one of our workloads and its tile, if it is one of the names."""
+    for block in sch.get_child_blocks(sch.get_sblock("root")):
+        annotations = sch.get(block).annotations
+        if "tvmlcnn.tile" in annotations and sch.get(block).name_hint in names:
+            tile = Tile(*(int(size) for size in annotations["tvmlcnn.tile"]))
+            sch.unannotate(block, "tvmlcnn.tile")
+            return block, tile
+    return None
+
+
+def inline_epilogue(sch: Schedule, main: SBlockRV) -> SBlockRV:
+    """Inline what follows ``main`` into its last block, the output, and return that."""
+    while True:
+        consumers = sch.get_consumers(main)
+        if not consumers:
+            return sch.cache_write(main, 0, "local")
+        following = sch.get_consumers(consumers[0])
+        if not following:
+            return consumers[0]
+        sch.compute_inline(consumers[0])
+
+
+def inner_loops(sch: Schedule, block: SBlockRV) -> tuple[list[str], list[LoopRV]]:
+    """Return kinds (``"S"`` or ``"R"``) and loops of a block's iterators, after compute_at."""
+    iterators = sch.get(block).iter_vars
+    kinds = ["R" if v.iter_type == IterVar.CommReduce else "S" for v in iterators]
+    return kinds, sch.get_loops(block)[-len(kinds) :]
+
+
+def largest_divisor(number: int, most: int) -> int:
+    """Return the largest divisor of ``number`` that is at most ``most``."""
+    return max(n for n in range(1, most + 1) if number % n == 0)

@@ -1,0 +1,49 @@
+"""Running a torch module through the pipeline, in this process, for tests of passes and rules."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import tvm
+from tvm import relax
+
+from tvmlcnn import frontend, passes, pipeline
+from tvmlcnn.schedules import kernels_by_rule
+from tvmlcnn.targets import Device
+
+
+def compiled(module: torch.nn.Module, shape: tuple[int, ...], device: Device) -> tvm.IRModule:
+    """Return the module after all phases."""
+    inputs = frontend.random_inputs([shape])
+    return pipeline.run(frontend.import_graph(module.eval(), inputs).mod, device)
+
+
+def relative_error(
+    module: torch.nn.Module, shape: tuple[int, ...], device: Device
+) -> tuple[float, dict[str, int]]:
+    """Return the error against torch over the output's range, and the kernels by rule."""
+    mod = compiled(module, shape, device)
+    executable = relax.build(
+        passes.without_weights(mod), tvm.target.Target(device.tvm), relax_pipeline=None
+    )
+    inputs = frontend.random_inputs([shape], seed=7)
+    tensors = [tvm.runtime.tensor(array) for array in inputs]
+    weights = [tvm.runtime.tensor(array) for array in passes.weights_of(mod)]
+    machine = relax.VirtualMachine(executable, tvm.cpu())
+    results = machine["main"](*tensors, *([weights] if weights else []))
+    errors = [
+        np.abs(result.numpy() - expected).max() / (np.ptp(expected) or 1.0)
+        for result, expected in zip(results, frontend.reference(module, inputs), strict=True)
+    ]
+    kernels = {rule: len(names) for rule, names in kernels_by_rule(mod).items()}
+    return float(max(errors)), kernels
+
+
+def assembly(module: torch.nn.Module, shape: tuple[int, ...], device: Device) -> str:
+    """Return the assembly of the kernels."""
+    mod = compiled(module, shape, device)
+    executable = relax.build(
+        passes.without_weights(mod), tvm.target.Target(device.tvm), relax_pipeline=None
+    )
+    (library,) = executable.mod.imports
+    return str(library.inspect_source("asm"))

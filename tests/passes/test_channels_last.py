@@ -1,0 +1,103 @@
+"""Channels-last inside, and the same function."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import torch
+import tvm
+from conftest import randomized
+from networks import relative_error
+from torch import nn
+from tvm import relax
+
+from tvmlcnn import frontend
+from tvmlcnn.passes import channels_last, fold_batch_norm, fold_constants
+from tvmlcnn.targets import DEVICES
+
+
+class Block(nn.Module):
+    """Branches, attention by channels, a shuffle, and a constant added a row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1)
+        self.squeeze, self.excite = nn.Conv2d(8, 2, 1), nn.Conv2d(2, 8, 1)
+        self.register_buffer("row", torch.arange(6.0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        a, b = x.chunk(2, 1)
+        y = torch.cat([self.left(a), self.right(b)], 1)
+        scale = y.mean((2, 3), keepdim=True)
+        y = y * torch.sigmoid(self.excite(torch.relu(self.squeeze(scale))))
+        y = y.view(1, 2, 4, 6, 6).transpose(1, 2).reshape(1, 8, 6, 6)
+        return nn.functional.max_pool2d(y + self.row, 2) - x[:, :, ::2, ::2]
+
+
+class Flatten(nn.Module):
+    """The order of the channels and pixels matters to what comes after."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(8, 4, 3), nn.Linear(64, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.conv(x).flatten(1))
+
+
+class Outputs(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(8, 4, 1)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        y = self.conv(x)
+        return y, y.mean((2, 3)), y.softmax(1), y.permute(0, 3, 1, 2), y.sum(2)
+
+
+NETS = {
+    "block": Block(),
+    "flatten": Flatten(),
+    "outputs": Outputs(),
+    "pools": nn.Sequential(
+        nn.Conv2d(8, 4, 1), nn.AvgPool2d(3, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    ),
+    "norm": nn.Sequential(nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.PReLU(8)),
+    "lrn": nn.Sequential(nn.Conv2d(8, 8, 1), nn.LocalResponseNorm(5)),
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_same_function(name: str) -> None:
+    error, _ = relative_error(randomized(NETS[name]), (1, 8, 6, 6), DEVICES["x86"])
+    assert error < 1e-5
+
+
+def operators(net: nn.Module) -> Counter[str]:
+    graph = frontend.import_graph(net.eval(), frontend.random_inputs([(1, 8, 6, 6)])).mod
+    mod = channels_last(fold_batch_norm(fold_constants(graph)))
+    found: Counter[str] = Counter()
+
+    def visit(expr: relax.Expr) -> None:
+        if isinstance(expr, relax.Call) and isinstance(expr.op, tvm.ir.Op):
+            found[expr.op.name.removeprefix("relax.")] += 1
+            if expr.op.name == "relax.nn.conv2d":
+                assert expr.attrs.data_layout == "NHWC"
+
+    relax.analysis.post_order_visit(mod["main"], visit)
+    return found
+
+
+def test_transposes_stay_at_the_borders() -> None:
+    net = nn.Sequential(
+        *(nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8), nn.Hardswish()),
+        *(nn.Conv2d(8, 8, 1), nn.MaxPool2d(2), nn.Conv2d(8, 4, 1, bias=False), nn.Sigmoid()),
+    )
+    assert operators(net)["permute_dims"] == 2
+    assert operators(nn.Sequential(net, nn.AdaptiveAvgPool2d(1), nn.Flatten()))["permute_dims"] == 1
+
+
+def test_shuffle_stays_channels_last() -> None:
+    net = nn.Sequential(nn.Conv2d(8, 8, 1), nn.ChannelShuffle(2), nn.Conv2d(8, 8, 1))
+    assert operators(net)["permute_dims"] == 3  # two borders and the shuffle itself

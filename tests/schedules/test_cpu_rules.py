@@ -1,0 +1,147 @@
+"""Each CPU rule against torch over many shapes, and what makes its kernels fast."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+from conftest import randomized
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import assembly, relative_error
+from torch import nn
+
+from tvmlcnn.schedules.cpu import tiles
+from tvmlcnn.targets import DEVICES, resolve
+
+X86 = DEVICES["x86"].with_cores(2)
+few = settings(max_examples=12, deadline=None, derandomize=True)
+channels = st.sampled_from([4, 8, 12, 16, 24, 40, 64, 72])
+size = st.integers(1, 15)
+
+
+def check(module: nn.Module, shape: tuple[int, ...], rule: str, device: object = X86) -> None:
+    error, kernels = relative_error(randomized(module), shape, device)  # type: ignore[arg-type]
+    assert error < 1e-5
+    assert kernels.get(rule, 0) >= 1, kernels
+
+
+@few
+@given(inner=st.integers(1, 40), outer=channels, height=size, width=size)
+def test_pointwise(inner: int, outer: int, height: int, width: int) -> None:
+    net = nn.Sequential(nn.Conv2d(inner, outer, 1), nn.BatchNorm2d(outer), nn.ReLU6())
+    check(net, (1, inner, height, width), "dense")
+
+
+class Residual(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.hardswish(x + self.conv(x))
+
+
+@few
+@given(width=channels, height=size)
+def test_pointwise_with_residual(width: int, height: int) -> None:
+    check(Residual(width), (1, width, height, 7), "dense")
+
+
+@few
+@given(
+    inner=st.integers(1, 16),
+    outer=channels,
+    kernel=st.sampled_from([2, 3, 5, 7]),
+    stride=st.integers(1, 3),
+    padding=st.integers(0, 3),
+    dilation=st.integers(1, 2),
+    width=st.integers(13, 20),
+    batch=st.integers(1, 2),
+)
+def test_dense(
+    inner: int,
+    outer: int,
+    kernel: int,
+    stride: int,
+    padding: int,
+    dilation: int,
+    width: int,
+    batch: int,
+) -> None:
+    conv = nn.Conv2d(inner, outer, kernel, stride, padding, dilation)
+    check(nn.Sequential(conv, nn.ReLU()), (batch, inner, 14, width), "dense")
+
+
+@few
+@given(
+    width=channels,
+    kernel=st.sampled_from([3, 5, 7]),
+    stride=st.integers(1, 2),
+    padding=st.integers(0, 3),
+    columns=st.integers(7, 20),
+    batch=st.integers(1, 2),
+)
+def test_depthwise(
+    width: int, kernel: int, stride: int, padding: int, columns: int, batch: int
+) -> None:
+    conv = nn.Conv2d(width, width, kernel, stride, padding, groups=width)
+    net = nn.Sequential(conv, nn.BatchNorm2d(width), nn.Hardswish())
+    check(net, (batch, width, 9, columns), "depthwise")
+
+
+@few
+@given(rows=st.integers(1, 5), inner=st.integers(1, 70), outer=channels)
+def test_fully_connected(rows: int, inner: int, outer: int) -> None:
+    check(nn.Sequential(nn.Linear(inner, outer), nn.ReLU()), (rows, inner), "dense")
+
+
+@pytest.mark.parametrize("outer", [1, 3, 29, 58])
+@pytest.mark.parametrize("groups", [1, 29])
+def test_channels_that_no_vector_divides(outer: int, groups: int) -> None:
+    net = nn.Conv2d(29, 29 if groups > 1 else outer, 3, padding=1, groups=groups)
+    error, _ = relative_error(net, (1, 29, 7, 7), X86)
+    assert error < 1e-5
+
+
+def test_this_machine_s_vectors() -> None:
+    device = resolve("native")
+    check(nn.Conv2d(20, 48, 1), (1, 20, 9, 7), "dense", device)
+    check(nn.Conv2d(48, 48, 3, 2, 1, groups=48), (1, 48, 9, 7), "depthwise", device)
+
+
+@pytest.mark.parametrize(
+    ("net", "shape"),
+    [
+        (nn.Conv2d(32, 96, 1), (1, 32, 14, 14)),
+        (nn.Conv2d(16, 32, 3, padding=1), (1, 16, 14, 14)),
+        (nn.Conv2d(32, 32, 3, padding=1, groups=32), (1, 32, 14, 14)),
+        (nn.Linear(64, 96), (1, 64)),
+    ],
+)
+def test_multiply_adds_are_vectors(net: nn.Module, shape: tuple[int, ...]) -> None:
+    text = assembly(net, shape, X86)
+    assert len(re.findall(r"vfmadd\w+ps\s.*%ymm", text)) >= 8
+    assert not re.findall(r"vfmadd\w+ss\s|vmulss\s|vaddss\s", text)
+
+
+def test_accumulators_stay_in_registers() -> None:
+    """No vector is stored or reloaded on the stack in the kernel's inner loop."""
+    text = assembly(nn.Conv2d(64, 96, 1, bias=False), (1, 64, 14, 14), X86)
+    # An innermost loop runs from a label to the jump back, with no other label between.
+    loops = re.findall(r"(?m)^(\.LBB\w+):\n((?:(?!\.L).*\n)*?\s+j\w+\s+\1)$", text)
+    hot = max(loops, key=lambda loop: len(re.findall("vfmadd", loop[1])))[1]
+    assert len(re.findall(r"vfmadd\w+ps", hot)) >= 8
+    assert not re.findall(r"vmov[au]ps.*\(%rsp\)|vmov[au]ps\s+%ymm\d+, ", hot)
+
+
+@pytest.mark.parametrize("name", sorted(set(DEVICES) - {"cuda", "jetson-orin-nano"}))
+@pytest.mark.parametrize(("rows", "outer"), [(1, 1000), (49, 320), (196, 24), (12544, 16)])
+def test_tiles_fit_the_registers(name: str, rows: int, outer: int) -> None:
+    device = DEVICES[name]
+    tile = tiles.matrix_tile(rows, outer, device)
+    assert tile is not None
+    assert tile.pixels * tile.vectors + tile.vectors + 1 <= device.vector_registers
+    assert outer % tile.lanes == 0
+    assert tile.lanes <= device.lanes
