@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from tvmlcnn.errors import UserError
-
 from .output import json_option, print_facts, print_json
 from .progress import phases
+from .shapes import read_shapes, shapes_option
 
 _SHOWN_SECONDS = 0.05
 
@@ -17,13 +16,7 @@ _SHOWN_SECONDS = 0.05
 @click.option("--target", default="x86", show_default=True, help="A target, or TVM's JSON.")
 @click.option("-o", "--output", metavar="FILE", help="Default: MODEL-TARGET.so")
 @click.option("--weights", metavar="FILE", help="A torch state dict or .safetensors; or imagenet.")
-@click.option(
-    "--input-shape",
-    "shapes",
-    multiple=True,
-    metavar="NxCxHxW",
-    help="Shape of the input; once for each input.",
-)
+@shapes_option
 @click.option("--threads", type=int, help="Threads to compile for, and to use by default.")
 @click.option("--no-check", is_flag=True, help="Do not compare the result with torch.")
 @click.option("--dump-ir", metavar="DIR", help="Write the module after each phase into DIR.")
@@ -52,7 +45,7 @@ def command(
         report = tvmlcnn.compile(
             model,
             target=target,
-            input_shape=[_shape(text) for text in shapes] or None,
+            input_shape=read_shapes(shapes),
             weights=weights,
             output=output,
             threads=threads,
@@ -84,11 +77,3 @@ def command(
     )
     if verbose:
         print_facts((rule, " ".join(names)) for rule, names in report.kernels.items())
-
-
-def _shape(text: str) -> tuple[int, ...]:
-    """Read a shape like ``1x3x224x224``."""
-    try:
-        return tuple(int(size) for size in text.lower().replace(",", "x").split("x"))
-    except ValueError as error:
-        raise UserError(f"--input-shape {text!r} is no shape; write 1x3x224x224") from error

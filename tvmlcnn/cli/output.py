@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ import click
 from rich import box
 from rich.console import Console
 from rich.table import Table
+
+_NUMBER = re.compile(r"[-\d.,]*")
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on stdout."
@@ -30,10 +33,14 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under a header."""
-    table = Table(*header, box=box.SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
-        table.add_row(*map(str, row))
+    """Print rows under a header; columns of numbers are aligned at the right."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, name in enumerate(header):
+        numeric = all(_NUMBER.fullmatch(row[index]) for row in cells)
+        table.add_column(name, justify="right" if numeric else "left")
+    for row in cells:
+        table.add_row(*row)
     _print(table)
 
 

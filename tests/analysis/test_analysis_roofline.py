@@ -1,0 +1,60 @@
+"""The least time of layers against the two quotients that it is the larger of."""
+
+import pytest
+import torch
+from torch import nn
+
+from tvmlcnn.analysis import analyze
+from tvmlcnn.errors import UserError
+from tvmlcnn.targets import DEVICES, resolve
+
+RPI4 = resolve("rpi4")  # 48 GFLOP/s, 12.8 GB/s: compute-bound from 3.75 operations a byte
+
+
+def bounds_of(module, *shape):
+    return [row.bound for row in analyze(module, RPI4, [shape]).rows]
+
+
+def test_a_wide_convolution_is_compute_bound():
+    (bound,) = bounds_of(nn.Conv2d(64, 64, 3, padding=1, bias=False), 1, 64, 32, 32)
+    macs, moved = 64 * 64 * 9 * 1024, 4 * (2 * 64 * 1024 + 64 * 64 * 9)
+    assert bound.compute_us == pytest.approx(2 * macs / 48e9 * 1e6)
+    assert bound.memory_us == pytest.approx(moved / 12.8e9 * 1e6)
+    assert (bound.limit, bound.us) == ("compute", bound.compute_us)
+
+
+def test_a_depthwise_convolution_is_memory_bound():
+    (bound,) = bounds_of(nn.Conv2d(64, 64, 3, padding=1, groups=64, bias=False), 1, 64, 32, 32)
+    assert bound.compute_us < bound.memory_us
+    assert (bound.limit, bound.us) == ("memory", bound.memory_us)
+
+
+def test_what_is_fused_costs_nothing_by_itself():
+    net = nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4), nn.ReLU()).eval()
+    bounds = bounds_of(net, 1, 4, 8, 8)
+    assert [bound.limit for bound in bounds] == ["memory", "fused", "fused"]
+    assert [bound.us for bound in bounds[1:]] == [0, 0]
+
+
+def test_the_total_is_of_layers_one_after_the_other():
+    # 2·9·16·16/(4·2·16) = 36 operations a byte at most, and 2·16·8/(4·24) at most.
+    net = nn.Sequential(nn.Conv2d(16, 16, 3, 1, 1), nn.Conv2d(16, 16, 3, 1, 1, groups=16))
+    analysis = analyze(net, RPI4, [(1, 16, 64, 64)])
+    full, depthwise = [row.bound for row in analysis.rows]
+    assert analysis.total.us == full.us + depthwise.us
+    assert analysis.compute_bound_share == full.us / analysis.total.us
+    assert analysis.kinds["depthwise"].us == depthwise.us
+    assert analysis.limits.ridge == 3.75
+
+
+def test_no_target_no_bounds():
+    analysis = analyze(torch.nn.ReLU(), input_shapes=[(1, 2)])
+    assert (analysis.limits, analysis.total.us, analysis.rows[0].bound) == (None, None, None)
+
+
+@pytest.mark.parametrize("target", ["x86", "native", "cuda"])
+def test_targets_without_figures(target):
+    with pytest.raises(UserError, match=f"{target} has no figures.*rpi3, rpi4, rpi5") as raised:
+        analyze("resnet101", resolve(target))
+    named = str(raised.value).partition(": ")[2].split(", ")
+    assert named == [name for name, device in DEVICES.items() if device.bandwidth_gbs]

@@ -1,0 +1,26 @@
+"""What a network computes, moves and holds, and how fast a device could be at it.
+
+Counted from the graph that torch.export makes; the network is never run.
+"""
+
+from .graph import KINDS, Graph, Layer
+from .guidelines import Finding, Guidelines
+from .report import Analysis, analyze, to_json
+from .roofline import Bound, Limits
+from .totals import Row, Totals, totals
+
+__all__ = [
+    "KINDS",
+    "Analysis",
+    "Bound",
+    "Finding",
+    "Graph",
+    "Guidelines",
+    "Layer",
+    "Limits",
+    "Row",
+    "Totals",
+    "analyze",
+    "to_json",
+    "totals",
+]
