@@ -35,6 +35,18 @@ class Block(nn.Module):
         return nn.functional.max_pool2d(y + self.row, 2) - x[:, :, ::2, ::2]
 
 
+class Broadcast(nn.Module):
+    """An operand of more axes than the permuted one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(8, 4, 1)
+        self.register_buffer("many", torch.randn(3, 1, 4, 6, 6))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.conv(x)) * self.many
+
+
 class Flatten(nn.Module):
     """The order of the channels and pixels matters to what comes after."""
 
@@ -58,6 +70,7 @@ class Outputs(nn.Module):
 
 NETS = {
     "block": Block(),
+    "broadcast": Broadcast(),
     "flatten": Flatten(),
     "outputs": Outputs(),
     "pools": nn.Sequential(

@@ -63,6 +63,16 @@ def _padded(data: te.Tensor, padding: Sequence[int]) -> te.Tensor:
     return topi.nn.pad(data, (0, top, left, 0), (0, bottom, right, 0), name="pad")
 
 
+def _output(
+    size: Sequence[int], window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+) -> list[int]:
+    """Return height and width of the output for a padded input of ``size``."""
+    return [
+        (n - (taps - 1) * spread - 1) // step + 1
+        for n, taps, step, spread in zip(size, window, strides, dilation, strict=True)
+    ]
+
+
 def matrix(data: te.Tensor, weight: te.Tensor, channels: int, tile: Tile) -> te.Tensor:
     """Return the product of a matrix with weights from `pack`.
 
@@ -116,8 +126,7 @@ def dense(
     padded = _padded(data, padding)
     batch, height, width, inner = (int(n) for n in padded.shape)
     blocks, rows, columns, _, wide = (int(n) for n in weight.shape)
-    out_height = (height - (rows - 1) * dilation[0] - 1) // strides[0] + 1
-    out_width = (width - (columns - 1) * dilation[1] - 1) // strides[1] + 1
+    out_height, out_width = _output((height, width), (rows, columns), strides, dilation)
     ry, rx = te.reduce_axis((0, rows), "ry"), te.reduce_axis((0, columns), "rx")
     rc = te.reduce_axis((0, inner), "rc")
     result = te.compute(
@@ -149,8 +158,7 @@ def depthwise(
     padded = _padded(data, padding)
     batch, height, width, channels = (int(n) for n in padded.shape)
     rows, columns, _ = (int(n) for n in weight.shape)
-    out_height = (height - (rows - 1) * dilation[0] - 1) // strides[0] + 1
-    out_width = (width - (columns - 1) * dilation[1] - 1) // strides[1] + 1
+    out_height, out_width = _output((height, width), (rows, columns), strides, dilation)
     ry, rx = te.reduce_axis((0, rows), "ry"), te.reduce_axis((0, columns), "rx")
     return te.compute(
         (batch, out_height, out_width, channels),
