@@ -32,13 +32,11 @@ def inline_epilogue(sch: Schedule, main: SBlockRV) -> SBlockRV:
         sch.compute_inline(consumers[0])
 
 
-def inner_loops(sch: Schedule, block: SBlockRV) -> tuple[list[str], list[LoopRV]]:
-    """Return kinds (``"S"`` or ``"R"``) and loops of a block's iterators, after compute_at."""
+def inner_loops(sch: Schedule, block: SBlockRV) -> tuple[list[LoopRV], list[LoopRV]]:
+    """Return the spatial and the reduction loops of a block's iterators, after compute_at."""
     iterators = sch.get(block).iter_vars
-    kinds = ["R" if v.iter_type == IterVar.CommReduce else "S" for v in iterators]
-    return kinds, sch.get_loops(block)[-len(kinds) :]
-
-
-def largest_divisor(number: int, most: int) -> int:
-    """Return the largest divisor of ``number`` that is at most ``most``."""
-    return max(n for n in range(1, most + 1) if number % n == 0)
+    spatial: list[LoopRV] = []
+    reduced: list[LoopRV] = []
+    for loop, iterator in zip(sch.get_loops(block)[-len(iterators) :], iterators, strict=True):
+        (reduced if iterator.iter_type == IterVar.CommReduce else spatial).append(loop)
+    return spatial, reduced

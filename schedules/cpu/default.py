@@ -9,6 +9,7 @@ from tvm.tirx import IterVar, PrimFunc
 from tvmlcnn.targets import Device
 
 from ..rule import Rule
+from .tiles import power_of_two_divisor
 
 
 def _apply(function: PrimFunc, device: Device) -> Schedule:
@@ -87,7 +88,7 @@ def _split_over_cores_and_lanes(sch: Schedule, block: SBlockRV, device: Device) 
     if not loops:
         return None
     *outer, last = loops
-    lanes = _power_of_two_divisor(int(sch.get(last).extent), 2 * device.lanes)
+    lanes = power_of_two_divisor(int(sch.get(last).extent), 2 * device.lanes)
     rest, vector = sch.split(last, [None, lanes])
     sch.vectorize(vector)
     if outer:
@@ -95,11 +96,6 @@ def _split_over_cores_and_lanes(sch: Schedule, block: SBlockRV, device: Device) 
     else:
         sch.parallel(rest)
     return rest
-
-
-def _power_of_two_divisor(extent: int, most: int) -> int:
-    """Return the largest power of two that divides ``extent`` and is at most ``most``."""
-    return min(extent & -extent, 1 << most.bit_length() - 1)
 
 
 def _loops(sch: Schedule, block: SBlockRV) -> list[tuple[int, int]]:

@@ -11,6 +11,7 @@ from tvmlcnn.targets import Device
 
 from ..rule import Rule
 from .blocks import find_tiled, inline_epilogue, inner_loops
+from .tiles import largest_divisor, power_of_two_divisor
 
 
 def _apply(function: PrimFunc, device: Device) -> Schedule | None:
@@ -40,9 +41,7 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     sch.reorder(*far, rows, block, several, pixels, vectors, lanes)
     sch.compute_at(main, several, preserve_unit_loops=True)
     sch.set_scope(main, 0, "local")
-    kinds, inner = inner_loops(sch, main)
-    spatial = [loop for loop, kind in zip(inner, kinds, strict=True) if kind == "S"]
-    reduced = [loop for loop, kind in zip(inner, kinds, strict=True) if kind == "R"]
+    spatial, reduced = inner_loops(sch, main)
     *near_pixels, near_channel = spatial
     near_vectors, near_lanes = sch.split(near_channel, [None, tile.lanes])
     sch.reorder(*reduced, *near_pixels, near_vectors, near_lanes)
@@ -56,7 +55,7 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
         sch.compute_at(pad, parallel)
         last = sch.get_loops(pad)[-1]
         extent = int(sch.get(last).extent)
-        _, vector = sch.split(last, [None, min(extent & -extent, device.lanes)])
+        _, vector = sch.split(last, [None, power_of_two_divisor(extent, device.lanes)])
         sch.vectorize(vector)
     sch.parallel(parallel)
     sch.decompose_reduction(main, reduced[0])
@@ -79,7 +78,7 @@ def _near_tiles(sch: Schedule, rows: LoopRV, main: SBlockRV, tile: Tile, device:
             depth *= int(variable.dom.extent)
     count, size = int(sch.get(rows).extent), tile.pixels * depth * 4
     most = max(1, device.caches[min(1, len(device.caches) - 1)] // 4 // size)
-    return max(n for n in range(1, 9) if count % n == 0 and n <= most)
+    return largest_divisor(count, min(most, 8))
 
 
 DENSE = Rule("dense", _apply)

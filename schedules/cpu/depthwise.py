@@ -8,7 +8,8 @@ from tvm.tirx import PrimFunc
 from tvmlcnn.targets import Device
 
 from ..rule import Rule
-from .blocks import find_tiled, inline_epilogue, inner_loops, largest_divisor
+from .blocks import find_tiled, inline_epilogue, inner_loops
+from .tiles import largest_divisor
 
 # Vectors of channels in a strip: long enough for the memory's prefetcher, short enough that a
 # strip of rows stays in the second cache.
@@ -44,9 +45,7 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     sch.vectorize(lanes)
     sch.compute_at(main, vectors, preserve_unit_loops=True)
     sch.set_scope(main, 0, "local")
-    kinds, inner = inner_loops(sch, main)
-    spatial = [loop for loop, kind in zip(inner, kinds, strict=True) if kind == "S"]
-    reduced = [loop for loop, kind in zip(inner, kinds, strict=True) if kind == "R"]
+    spatial, reduced = inner_loops(sch, main)
     sch.reorder(*reduced, *spatial)
     for loop in (*reduced, *spatial[:-1]):
         sch.unroll(loop)

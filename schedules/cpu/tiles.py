@@ -69,6 +69,15 @@ def depthwise_tile(width: int, channels: int, device: Device) -> Tile | None:
     """Return the tile for rows of ``width`` pixels; None where no vector divides the channels."""
     for lanes in (device.lanes, device.lanes // 2, device.lanes // 4):
         if lanes >= 4 and channels % lanes == 0:
-            rows = max(rows for rows in range(1, 9) if width % rows == 0)
-            return Tile(rows, 1, lanes)
+            return Tile(largest_divisor(width, 8), 1, lanes)
     return None
+
+
+def largest_divisor(number: int, most: int) -> int:
+    """Return the largest divisor of ``number`` that is at most ``most``."""
+    return max(n for n in range(1, most + 1) if number % n == 0)
+
+
+def power_of_two_divisor(number: int, most: int) -> int:
+    """Return the largest power of two that divides ``number`` and is at most ``most``."""
+    return min(number & -number, 1 << most.bit_length() - 1)
