@@ -7,15 +7,19 @@ from tvm.s_tir.schedule import LoopRV, SBlockRV
 from tvm.tirx import IterVar
 
 from tvmlcnn.ops import Tile
+from tvmlcnn.ops.tile import ATTRIBUTE
+from tvmlcnn.targets import Device
+
+from .tiles import power_of_two_divisor
 
 
 def find_tiled(sch: Schedule, names: tuple[str, ...]) -> tuple[SBlockRV, Tile] | None:
     """Return the block of one of our workloads and its tile, if it is one of the names."""
     for block in sch.get_child_blocks(sch.get_sblock("root")):
         annotations = sch.get(block).annotations
-        if "tvmlcnn.tile" in annotations and sch.get(block).name_hint in names:
-            tile = Tile(*(int(size) for size in annotations["tvmlcnn.tile"]))
-            sch.unannotate(block, "tvmlcnn.tile")
+        if ATTRIBUTE in annotations and sch.get(block).name_hint in names:
+            tile = Tile(*(int(size) for size in annotations[ATTRIBUTE]))
+            sch.unannotate(block, ATTRIBUTE)
             return block, tile
     return None
 
@@ -25,7 +29,9 @@ def inline_epilogue(sch: Schedule, main: SBlockRV) -> SBlockRV:
     while True:
         consumers = sch.get_consumers(main)
         if not consumers:
-            return sch.cache_write(main, 0, "local")
+            # TVM keeps small buffers of this scope on the stack, and LLVM those in registers; it
+            # would take buffers of scope "local" from the heap.
+            return sch.cache_write(main, 0, "global")
         following = sch.get_consumers(consumers[0])
         if not following:
             return consumers[0]
@@ -40,3 +46,12 @@ def inner_loops(sch: Schedule, block: SBlockRV) -> tuple[list[LoopRV], list[Loop
     for loop, iterator in zip(sch.get_loops(block)[-len(iterators) :], iterators, strict=True):
         (reduced if iterator.iter_type == IterVar.CommReduce else spatial).append(loop)
     return spatial, reduced
+
+
+def vectorize_copy(sch: Schedule, block: SBlockRV, device: Device) -> None:
+    """Run a block that only moves data with vectors, split over the cores."""
+    *outer, last = sch.get_loops(block)
+    lanes = power_of_two_divisor(int(sch.get(last).extent), device.lanes)
+    _, vector = sch.split(last, [None, lanes])
+    sch.vectorize(vector)
+    sch.parallel(sch.fuse(*outer))

@@ -3,61 +3,54 @@
 from __future__ import annotations
 
 from tvm.s_tir import Schedule
-from tvm.s_tir.schedule import LoopRV, SBlockRV
+from tvm.s_tir.schedule import SBlockRV
 from tvm.tirx import IterVar, PrimFunc
 
 from tvmlcnn.ops import Tile
 from tvmlcnn.targets import Device
 
 from ..rule import Rule
-from .blocks import find_tiled, inline_epilogue, inner_loops
-from .tiles import largest_divisor, power_of_two_divisor
+from .blocks import find_tiled, inline_epilogue, inner_loops, vectorize_copy
+from .tiles import tiles_in_a_row
 
 
 def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     """Accumulate a tile of pixels and channels in registers over the whole reduction.
 
-    Pattern: a block ``dense`` or ``matrix`` over packed weights, what pads its input, and
-    element-wise blocks after it.
+    Pattern: a block ``dense`` over packed weights, what pads its input, and element-wise blocks
+    after it.
 
     A tile's weights are read as vectors that every one of its pixels uses, a pixel's value as a
-    broadcast that every one of its vectors uses. Several tiles of pixels in a row use the same
-    weights while they are in the first cache. The epilogue works on the registers.
+    broadcast that every one of its vectors uses. Many tiles of pixels in a row use the same
+    weights while they are in the first cache, and then the next weights the same pixels while
+    those are in the second. The epilogue works on the registers.
     """
     sch = Schedule(function)
-    found = find_tiled(sch, ("dense", "matrix"))
+    found = find_tiled(sch, ("dense",))
     if found is None:
         return None
     main, tile = found
     output = inline_epilogue(sch, main)
-    if sch.get(main).name_hint == "matrix":
-        _flatten_pixels(sch, output)
-    *outer, channel = sch.get_loops(output)
+    _flatten_pixels(sch, output)
+    row, channel = sch.get_loops(output)
     block, vectors, lanes = sch.split(channel, [None, tile.vectors, tile.lanes])
-    *far, width = outer
-    rows, pixels = sch.split(width, [None, tile.pixels])
-    near = _near_tiles(sch, rows, main, tile, device)
+    rows, pixels = sch.split(row, [None, tile.pixels])
+    near = tiles_in_a_row(
+        int(sch.get(rows).extent), int(sch.get(block).extent), _tile_bytes(sch, main, tile), device
+    )
     rows, several = sch.split(rows, [None, near])
-    sch.reorder(*far, rows, block, several, pixels, vectors, lanes)
+    sch.reorder(rows, block, several, pixels, vectors, lanes)
     sch.compute_at(main, several, preserve_unit_loops=True)
-    sch.set_scope(main, 0, "local")
-    spatial, reduced = inner_loops(sch, main)
-    *near_pixels, near_channel = spatial
+    (near_pixels, near_channel), reduced = inner_loops(sch, main)
     near_vectors, near_lanes = sch.split(near_channel, [None, tile.lanes])
-    sch.reorder(*reduced, *near_pixels, near_vectors, near_lanes)
-    for loop in (*near_pixels, near_vectors, pixels, vectors):
+    sch.reorder(*reduced, near_pixels, near_vectors, near_lanes)
+    for loop in (near_pixels, near_vectors, pixels, vectors):
         sch.unroll(loop)
     sch.vectorize(near_lanes)
     sch.vectorize(lanes)
-    pads = [b for b in sch.get_producers(main) if sch.get(b).name_hint == "pad"]
-    parallel = sch.fuse(*far, rows, block) if not pads else sch.fuse(*far)
-    for pad in pads:
-        sch.compute_at(pad, parallel)
-        last = sch.get_loops(pad)[-1]
-        extent = int(sch.get(last).extent)
-        _, vector = sch.split(last, [None, power_of_two_divisor(extent, device.lanes)])
-        sch.vectorize(vector)
-    sch.parallel(parallel)
+    for pad in sch.get_producers(main):
+        vectorize_copy(sch, pad, device)
+    sch.parallel(sch.fuse(rows, block))
     sch.decompose_reduction(main, reduced[0])
     return sch
 
@@ -66,19 +59,17 @@ def _flatten_pixels(sch: Schedule, output: SBlockRV) -> None:
     """Iterate over the pixels of a map as over the rows of a matrix."""
     sizes = [int(v.dom.extent) for v in sch.get(output).iter_vars]
     if len(sizes) == 4:
-        width = sizes[2]
-        sch.transform_block_layout(output, lambda n, h, w, c: (h * width + w, c))
+        _, height, width, _ = sizes
+        sch.transform_block_layout(output, lambda n, h, w, c: ((n * height + h) * width + w, c))
 
 
-def _near_tiles(sch: Schedule, rows: LoopRV, main: SBlockRV, tile: Tile, device: Device) -> int:
-    """Return how many tiles of pixels in a row share the weights: their input stays in cache."""
+def _tile_bytes(sch: Schedule, main: SBlockRV, tile: Tile) -> int:
+    """Return the bytes of input that a tile reads."""
     depth = 1
     for variable in sch.get(main).iter_vars:
         if variable.iter_type == IterVar.CommReduce:
             depth *= int(variable.dom.extent)
-    count, size = int(sch.get(rows).extent), tile.pixels * depth * 4
-    most = max(1, device.caches[min(1, len(device.caches) - 1)] // 4 // size)
-    return largest_divisor(count, min(most, 8))
+    return tile.pixels * depth * 4
 
 
 DENSE = Rule("dense", _apply)

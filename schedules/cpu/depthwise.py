@@ -44,7 +44,6 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     sch.unroll(pixels)
     sch.vectorize(lanes)
     sch.compute_at(main, vectors, preserve_unit_loops=True)
-    sch.set_scope(main, 0, "local")
     spatial, reduced = inner_loops(sch, main)
     sch.reorder(*reduced, *spatial)
     for loop in (*reduced, *spatial[:-1]):

@@ -12,12 +12,19 @@ from tvmlcnn.targets import Device
 _CHAINS = 8
 
 
-def matrix_tile(rows: int, channels: int, device: Device) -> Tile | None:
-    """Return the tile of a matrix product; rows and blocks of channels need not divide it."""
+# Bytes a cycle that the second cache delivers while the core computes.
+_L2_BYTES = 14
+
+
+def dense_tile(rows: int, depth: int, channels: int, device: Device) -> Tile | None:
+    """Return the tile of a matrix product; rows and blocks of channels need not divide it.
+
+    ``depth`` is the length of the reduction.
+    """
     return max(
         _tiles(channels, device),
         key=lambda tile: (
-            _efficiency(tile, device)
+            _efficiency(tile, depth, device)
             * _filled(rows, tile.pixels)
             * _filled(channels, tile.channels),
             tile.pixels * tile.channels,
@@ -26,16 +33,27 @@ def matrix_tile(rows: int, channels: int, device: Device) -> Tile | None:
     )
 
 
-def dense_tile(width: int, channels: int, device: Device) -> Tile | None:
-    """Return the tile for rows of ``width`` pixels, which it must divide."""
-    return max(
-        (tile for tile in _tiles(channels, device) if width % tile.pixels == 0),
-        key=lambda tile: (
-            _efficiency(tile, device) * _filled(channels, tile.channels),
-            tile.pixels * tile.channels,
-        ),
-        default=None,
-    )
+def tiles_in_a_row(tiles: int, blocks: int, size: int, device: Device) -> int:
+    """Return how many tiles of pixels use a block of weights before the next one comes.
+
+    Parameters
+    ----------
+    tiles, blocks : int
+        Tiles of pixels, and blocks of channels, of the whole output.
+    size : int
+        Bytes that a tile reads: those of all tiles in a row shall stay in half the second cache.
+    """
+    most = max(1, device.caches[min(1, len(device.caches) - 1)] // 2 // size)
+    fewest = -(-tiles // most)
+
+    def cost(groups: int) -> float:
+        near, pieces = -(-tiles // groups), groups * blocks
+        imbalance = -(-pieces // device.cores) * device.cores / pieces
+        # Each piece starts with weights that are not in the first cache.
+        return groups * near / tiles * imbalance * (1 + 0.25 / near)
+
+    groups = min(range(fewest, min(tiles, fewest + 8 * device.cores) + 1), key=cost)
+    return -(-tiles // groups)
 
 
 def _filled(size: int, tile: int) -> float:
@@ -54,15 +72,18 @@ def _tiles(channels: int, device: Device) -> Iterator[Tile]:
                     yield Tile(rows, vectors, lanes)
 
 
-def _efficiency(tile: Tile, device: Device) -> float:
+def _efficiency(tile: Tile, depth: int, device: Device) -> float:
     """Return the share of the peak that a tile can reach.
 
     Each step of the reduction loads a vector of weights for each of the tile's vectors and
-    broadcasts one value for each of its rows; two loads go with two multiply-adds a cycle.
+    broadcasts one value for each of its rows; two loads go with two multiply-adds a cycle. Weights
+    that the first cache cannot keep from one tile to the next come from the second.
     """
     sums = tile.pixels * tile.vectors
-    cycles = max(sums, tile.pixels + tile.vectors, _CHAINS)
-    return sums / cycles * tile.lanes / device.lanes
+    cycles = max(sums, tile.pixels + tile.vectors, _CHAINS) / 2
+    if depth * tile.channels * 4 > device.caches[0] * 3 / 4:
+        cycles = max(cycles, tile.channels * 4 / _L2_BYTES)
+    return sums / 2 / cycles * tile.lanes / device.lanes
 
 
 def depthwise_tile(width: int, channels: int, device: Device) -> Tile | None:

@@ -1,5 +1,6 @@
 """TE definitions of the workloads that schedules are written for."""
 
-from .convolution import Tile, dense, depthwise, matrix, pack
+from .convolution import Window, dense, depthwise, pack
+from .tile import Tile
 
-__all__ = ["Tile", "dense", "depthwise", "matrix", "pack"]
+__all__ = ["Tile", "Window", "dense", "depthwise", "pack"]

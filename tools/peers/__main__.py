@@ -1,0 +1,120 @@
+"""``python -m tools.peers MODEL...``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import warnings
+from contextlib import nullcontext
+from pathlib import Path
+
+import click
+
+from tvmlcnn.cli.output import json_option, print_json
+from tvmlcnn.errors import UserError
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
+@click.option("--target", default="native", show_default=True, help="What to compile for.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--peers", metavar="A,B,...", help="Only these; by default all.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0),
+    default=20.0,
+    show_default=True,
+    help="Time a network for about so long, all frameworks together.",
+)
+@click.option("--rounds", type=click.IntRange(1), help="Time so many rounds instead.")
+@click.option("--work", metavar="DIR", help="Keep converted networks here for the next time.")
+@click.option("--plot", "picture", metavar="FILE.png", help="Draw the shares of the roofline.")
+@json_option
+def command(
+    models: tuple[str, ...],
+    target: str,
+    threads: int,
+    peers: str | None,
+    seconds: float,
+    rounds: int | None,
+    work: str | None,
+    picture: str | None,
+    as_json: bool,
+) -> None:
+    """Compile each MODEL and time it beside other frameworks, on pinned threads.
+
+    MODEL is what `tvmlcnn compile` takes. Weights are random, the same for all. A ratio is how
+    many times as fast as the best peer a framework is, by the fastest calls; the error is the
+    largest difference from torch's output, over the output's range. The roofline is a loop of
+    multiply-adds on registers that is timed with the others.
+    """
+    available = sorted(os.sched_getaffinity(0))
+    if threads > len(available):
+        raise UserError(f"--threads {threads}: this process has {len(available)} CPUs")
+    # Before any of the libraries counts the CPUs.
+    os.sched_setaffinity(0, available[:threads])
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    path = None if picture is None else _picture(picture)
+    warnings.simplefilter("ignore")  # deprecations that concern the frameworks' authors
+
+    from .compare import compare
+    from .frameworks import OURS, PEERS
+    from .report import print_comparison, print_summary
+    from .results import to_json
+
+    chosen = PEERS if peers is None else tuple(peers.split(","))
+    for name in chosen:
+        if name not in PEERS:
+            raise UserError(f"--peers {name}: there are {', '.join(PEERS)}")
+    comparisons = []
+    with tempfile.TemporaryDirectory(prefix="peers-") if work is None else nullcontext(work) as at:
+        folder = Path(at)
+        folder.mkdir(parents=True, exist_ok=True)
+        for model in models:
+            comparison = compare(
+                model, (OURS, *chosen), target, threads, folder, seconds, rounds, _progress
+            )
+            comparisons.append(comparison)
+            if not as_json:
+                print_comparison(comparison)
+    if as_json:
+        print_json(to_json(comparisons, {"target": target, "threads": threads}))
+    elif len(comparisons) > 1:
+        print_summary(comparisons)
+    if path is not None:
+        from .plot import write_plot
+
+        write_plot(comparisons, path)
+
+
+def _progress(text: str) -> None:
+    click.echo(f"{text} ...", err=True)
+
+
+def _picture(name: str) -> Path:
+    """Return the path of the picture, refused before work is spent on what it would show."""
+    path = Path(name)
+    if path.suffix.lower() != ".png" or not path.parent.is_dir():
+        raise UserError(f"--plot {name}: give a name that ends in .png, in a folder that exists")
+    return path
+
+
+def main() -> int:
+    """Run the command; a user's mistake gives one line and exit code 2."""
+    # What the frameworks' libraries print by themselves is not on the results' stdout.
+    sys.stdout = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    try:
+        command(standalone_mode=False)
+    except (UserError, click.ClickException) as error:
+        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        click.echo(f"error: {message}", err=True)
+        return 2
+    finally:
+        sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+"""torch itself, eagerly, on oneDNN."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.fx.experimental.optimization import fuse
+
+from tools.peers.job import Job
+
+
+def convert(job: Job, folder: Path) -> None:
+    """Write nothing: the module runs as it is."""
+
+
+def load(job: Job, folder: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the module, channels last and with batch norm folded where torch.fx can trace it."""
+    torch.set_num_threads(job.threads)
+    try:
+        module = fuse(job.module)
+    except Exception:  # whatever a network does that cannot be traced
+        module = job.module
+    module = module.to(memory_format=torch.channels_last)
+
+    def call(image: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return module(torch.from_numpy(image)).numpy()
+
+    return call

@@ -1,0 +1,31 @@
+"""tvmlcnn: what is compared with the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from tools.peers.job import Job
+
+
+def convert(job: Job, folder: Path) -> None:
+    """Compile ``model.so``; its numbers are checked with all the others'."""
+    import tvmlcnn
+
+    tvmlcnn.compile(
+        job.module,
+        job.target,
+        job.input.shape,
+        output=folder / "model.so",
+        threads=job.threads,
+        check=False,
+    )
+
+
+def load(job: Job, folder: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """Load the file as an application does."""
+    import tvmlcnn
+
+    return tvmlcnn.load(folder / "model.so", threads=job.threads)

@@ -1,0 +1,155 @@
+"""The figures of a comparison, and what follows from them."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+# Of the output's range; more is shown with a mark, and where nothing is alike the time is void.
+TOLERANCE, WRONG = 1e-4, 1e-2
+TWO = ("onnxruntime", "openvino")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One framework's figures for one network; ``reason`` instead where it has none.
+
+    Attributes
+    ----------
+    name, title, version : str
+    times : tuple of float
+        Milliseconds of each counted call.
+    error : float or None
+        Largest difference from torch's output, over the output's range.
+    reason : str or None
+        Why it was not timed, in one line.
+    """
+
+    name: str
+    title: str
+    version: str
+    times: tuple[float, ...] = ()
+    error: float | None = None
+    reason: str | None = None
+
+    @property
+    def min(self) -> float:
+        """Least milliseconds of a call."""
+        return min(self.times)
+
+    @property
+    def median(self) -> float:
+        """Median milliseconds of a call."""
+        return statistics.median(self.times)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One network in all frameworks.
+
+    Attributes
+    ----------
+    model : str
+    input_shape : tuple of int
+    macs : int
+        Multiply-adds of one inference, from the analyser.
+    peak_gflops : float or None
+        The most that the loop of multiply-adds reached on the same threads between the turns.
+    ours : str
+        Name of the row that the others are peers of.
+    rows : tuple of Row
+    """
+
+    model: str
+    input_shape: tuple[int, ...]
+    macs: int
+    peak_gflops: float | None
+    ours: str
+    rows: tuple[Row, ...]
+
+    @property
+    def timed(self) -> dict[str, Row]:
+        """The rows that have times, by name."""
+        return {row.name: row for row in self.rows if row.times}
+
+    @property
+    def best_peer(self) -> Row | None:
+        """The peer of the least minimum."""
+        return self.best(name for name in self.timed if name != self.ours)
+
+    def best(self, names: Iterable[str]) -> Row | None:
+        """Return the one of these rows with the least minimum; None where none was timed."""
+        rows = [self.timed[name] for name in names if name in self.timed]
+        return min(rows, key=lambda row: row.min, default=None)
+
+    def speed(self, row: Row) -> float | None:
+        """Return how many times as fast as the best peer a row is, by their minima."""
+        best = self.best_peer
+        return best.min / row.min if best and row.times else None
+
+    def share(self, row: Row) -> float | None:
+        """Return the share of the roofline that a row's fastest call reached."""
+        if not self.peak_gflops or not row.times:
+            return None
+        return 2 * self.macs / (self.peak_gflops * 1e9) / (row.min / 1e3)
+
+    def lead(self, names: Iterable[str] | None = None, median: bool = False) -> float | None:
+        """Return how many times as fast as the best of some peers ours is; by default of all."""
+        ours = self.timed.get(self.ours)
+        best = self.best_peer if names is None else self.best(names)
+        if ours is None or best is None:
+            return None
+        return best.median / ours.median if median else best.min / ours.min
+
+
+def geometric_mean(values: Iterable[float | None]) -> float | None:
+    """Return the geometric mean of the values that are there; None where none is."""
+    logarithms = [math.log(value) for value in values if value is not None]
+    return math.exp(statistics.fmean(logarithms)) if logarithms else None
+
+
+def to_json(comparisons: Iterable[Comparison], settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the comparisons as a JSON object: milliseconds, ratios, shares of the roofline."""
+    comparisons = list(comparisons)
+    return {
+        **settings,
+        "networks": [_network(comparison) for comparison in comparisons],
+        "geometric_mean": {
+            "ratio_to_best_peer": geometric_mean(c.lead() for c in comparisons),
+            "ratio_to_best_of_onnxruntime_and_openvino": geometric_mean(
+                c.lead(TWO) for c in comparisons
+            ),
+        },
+    }
+
+
+def _network(comparison: Comparison) -> dict[str, Any]:
+    best = comparison.best_peer
+    return {
+        "model": comparison.model,
+        "input_shape": comparison.input_shape,
+        "macs": comparison.macs,
+        "peak_gflops": comparison.peak_gflops,
+        "best_peer": best and best.name,
+        "ratio_to_best_peer": comparison.lead(),
+        "ratio_to_best_of_onnxruntime_and_openvino": comparison.lead(TWO),
+        "frameworks": [_row(comparison, row) for row in comparison.rows],
+    }
+
+
+def _row(comparison: Comparison, row: Row) -> dict[str, Any]:
+    base = {"name": row.name, "title": row.title, "version": row.version}
+    if not row.times:
+        return base | {"error": row.error, "reason": row.reason}
+    return base | {
+        "min_ms": row.min,
+        "median_ms": row.median,
+        "calls": len(row.times),
+        "ratio_to_best_peer": comparison.speed(row),
+        "roofline_share": comparison.share(row),
+        "error": row.error,
+        "agrees": row.error is not None and row.error <= TOLERANCE,
+    }
