@@ -30,7 +30,7 @@ def phases(device: Device) -> list[Phase]:
         # The graph: what a light CNN computes.
         Phase("fold constants", passes.fold_constants),
         Phase("fold batch norm", passes.fold_batch_norm),
-        *([Phase("channels last", passes.channels_last)] if device.kind == "llvm" else []),
+        *(_for_cpus(device) if device.kind == "llvm" else ()),
         # Kernels: from operators to fused TensorIR functions.
         Phase("legalize", passes.legalize(device)),
         Phase("annotate", transform.AnnotateTIROpPattern()),
@@ -43,12 +43,20 @@ def phases(device: Device) -> list[Phase]:
     ]
 
 
+def _for_cpus(device: Device) -> list[Phase]:
+    return [
+        Phase("channels last", passes.channels_last(device)),
+        Phase("take prologues", passes.take_prologues),
+    ]
+
+
 _plan = tvm.transform.Sequential(
     [
         transform.RewriteDataflowReshape(),
         transform.ToNonDataflow(),
         transform.RemovePurityChecking(),
         transform.CallTIRRewrite(),
+        passes.PlaceJoins(),
         transform.StaticPlanBlockMemory(),
         transform.LowerAllocTensor(),
         transform.KillAfterLastUse(),

@@ -48,10 +48,16 @@ def inner_loops(sch: Schedule, block: SBlockRV) -> tuple[list[LoopRV], list[Loop
     return spatial, reduced
 
 
-def vectorize_copy(sch: Schedule, block: SBlockRV, device: Device) -> None:
-    """Run a block that only moves data with vectors, split over the cores."""
-    *outer, last = sch.get_loops(block)
+def vectorize(sch: Schedule, block: SBlockRV, device: Device) -> None:
+    """Vectorize the innermost loop of a block."""
+    last = sch.get_loops(block)[-1]
     lanes = power_of_two_divisor(int(sch.get(last).extent), device.lanes)
     _, vector = sch.split(last, [None, lanes])
     sch.vectorize(vector)
+
+
+def vectorize_copy(sch: Schedule, block: SBlockRV, device: Device) -> None:
+    """Run a block that only moves data with vectors, split over the cores."""
+    vectorize(sch, block, device)
+    *outer, _, _ = sch.get_loops(block)
     sch.parallel(sch.fuse(*outer))
