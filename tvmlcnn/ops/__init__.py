@@ -2,5 +2,15 @@
 
 from .convolution import Window, dense, depthwise, pack
 from .tile import Tile
+from .winograd import Blocking, transform_weights, winograd
 
-__all__ = ["Tile", "Window", "dense", "depthwise", "pack"]
+__all__ = [
+    "Blocking",
+    "Tile",
+    "Window",
+    "dense",
+    "depthwise",
+    "pack",
+    "transform_weights",
+    "winograd",
+]

@@ -11,6 +11,7 @@ from tvm import relax, te
 
 from tvmlcnn import ops
 from tvmlcnn.schedules.cpu import tiles
+from tvmlcnn.schedules.cpu.winograd_blocking import winograd_blocking
 from tvmlcnn.targets import Device
 
 from .constants import constant, value_of
@@ -47,9 +48,21 @@ def _convolution(call: relax.Call, device: Device) -> Workload | None:
         return tile and (partial(ops.depthwise, window=window, tile=tile), weight[:, :, 0])
     if attrs.groups > 1:
         return None
+    if weight.shape[:2] == (3, 3) and window == ops.Window(padding=window.padding):
+        blocking = winograd_blocking((batch, height, width), weight.shape[2], channels, device)
+        if blocking is not None:
+            return _winograd(weight, window, blocking)
     if weight.shape[:2] == (1, 1):
         weight = weight[0, 0]
     return _dense(batch * height * width, weight, window, device)
+
+
+def _winograd(weight: np.ndarray, window: ops.Window, blocking: ops.Blocking) -> Workload:
+    define = partial(
+        ops.winograd, channels=weight.shape[3], padding=window.padding, blocking=blocking
+    )
+    transformed = ops.transform_weights(weight, blocking.outputs)
+    return define, ops.pack(transformed, blocking.registers)
 
 
 def _matmul(call: relax.Call, device: Device) -> Workload | None:
@@ -68,9 +81,7 @@ def _dense(rows: int, weight: np.ndarray, window: ops.Window, device: Device) ->
     )
 
 
-def _call(
-    builder: relax.BlockBuilder, call: relax.Call, workload: Workload | None
-) -> relax.Expr:
+def _call(builder: relax.BlockBuilder, call: relax.Call, workload: Workload | None) -> relax.Expr:
     """Call one of our workloads; element-wise operators after it may join it."""
     if workload is None:
         return call.op.get_attr("FLegalize")(builder, call)
