@@ -12,7 +12,9 @@ from .tiles import candidates, efficiency, filled, power_of_two_divisor
 # A transform costs as much as so many multiply-adds for each value it makes: its additions, the
 # copy of the overlapping input, loads and stores.
 _TRANSFORM = 8
-# The least gain over the direct convolution, as the estimate is rough.
+# Outputs of a tile along each side; the weights grow to 16/9 and to 36/9 of the direct ones.
+_OUTPUTS = (2, 4)
+# The least gain of each step to larger weights: they take room, and the estimate is rough.
 _MARGIN = 1.15
 # A block has at least so many tiles, for each weight that is read to be used often enough.
 _FEWEST = 24
@@ -39,6 +41,7 @@ def winograd_blocking(
 
     def cost(blocking: Blocking) -> tuple[float, int]:
         """Return what it costs in multiply-adds; as few blocks as possible where all is equal."""
+        steps = _OUTPUTS.index(blocking.outputs) + 1
         tile, points = blocking.registers, (blocking.outputs + 2) ** 2
         blocks = -(-_tiles(shape, blocking.outputs) // blocking.block)
         tiles = blocks * blocking.block
@@ -48,10 +51,10 @@ def winograd_blocking(
         imbalance = -(-pieces // device.cores) * device.cores / pieces
         work = (products / efficiency(tile, inner, device) + transforms) * imbalance
         weights = inner * outer * 4 * _balance(device)
-        return points * (work + weights), blocks
+        return points * (work + weights) * _MARGIN**steps, blocks
 
     best = min(_blockings(shape, inner, outer, device), key=cost, default=None)
-    return best if best is not None and cost(best)[0] * _MARGIN < direct else None
+    return best if best is not None and cost(best)[0] < direct else None
 
 
 def _tiles(shape: tuple[int, int, int], outputs: int) -> int:
@@ -62,7 +65,7 @@ def _tiles(shape: tuple[int, int, int], outputs: int) -> int:
 def _blockings(
     shape: tuple[int, int, int], inner: int, outer: int, device: Device
 ) -> Iterator[Blocking]:
-    for outputs in (2, 4):
+    for outputs in _OUTPUTS:
         count = _tiles(shape, outputs)
         # What is larger, the weights or the transformed input, passes through the cache once.
         most = count

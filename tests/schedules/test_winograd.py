@@ -23,12 +23,14 @@ EAGER = replace(DEVICES["x86"], peak_gflops=1.0, bandwidth_gbs=1e9).with_cores(2
 few = settings(max_examples=8, deadline=None, derandomize=True)
 channels = st.sampled_from([16, 24, 40, 64])
 size = st.integers(7, 31)
+sides = st.sampled_from([2, 4])
 
 
-def check(module: nn.Module, shape: tuple[int, ...], device: Device = EAGER) -> None:
+def check(module: nn.Module, shape: tuple[int, ...], outputs: int, device: Device = EAGER) -> None:
     with pytest.MonkeyPatch.context() as patch:
         # Where it does not pay it must be right all the same.
         patch.setattr(decision, "_MARGIN", 0.0)
+        patch.setattr(decision, "_OUTPUTS", (outputs,))
         error, kernels = relative_error(randomized(module), shape, device)
     assert error < 2e-5
     assert kernels.get("winograd", 0) == 1, kernels
@@ -43,14 +45,22 @@ def check(module: nn.Module, shape: tuple[int, ...], device: Device = EAGER) -> 
     padding=st.integers(0, 2),
     batch=st.integers(1, 2),
     cores=st.integers(1, 3),
+    outputs=sides,
 )
-@example(inner=64, outer=64, height=55, width=55, padding=1, batch=1, cores=1)
-@example(inner=64, outer=24, height=13, width=27, padding=0, batch=2, cores=2)
+@example(inner=64, outer=64, height=55, width=55, padding=1, batch=1, cores=1, outputs=4)
+@example(inner=64, outer=24, height=13, width=27, padding=0, batch=2, cores=2, outputs=2)
 def test_many_shapes(
-    inner: int, outer: int, height: int, width: int, padding: int, batch: int, cores: int
+    inner: int,
+    outer: int,
+    height: int,
+    width: int,
+    padding: int,
+    batch: int,
+    cores: int,
+    outputs: int,
 ) -> None:
     net = nn.Sequential(nn.Conv2d(inner, outer, 3, padding=padding), nn.ReLU())
-    check(net, (batch, inner, height, width), EAGER.with_cores(cores))
+    check(net, (batch, inner, height, width), outputs, EAGER.with_cores(cores))
 
 
 class Residual(nn.Module):
@@ -66,11 +76,11 @@ class Residual(nn.Module):
 
 
 @few
-@given(width=channels, rows=size, columns=size)
-@example(width=64, rows=7, columns=7)
-@example(width=64, rows=56, columns=56)
-def test_residual(width: int, rows: int, columns: int) -> None:
-    check(Residual(width), (1, width, rows, columns))
+@given(width=channels, rows=size, columns=size, outputs=sides)
+@example(width=64, rows=7, columns=7, outputs=4)
+@example(width=64, rows=56, columns=56, outputs=4)
+def test_residual(width: int, rows: int, columns: int, outputs: int) -> None:
+    check(Residual(width), (1, width, rows, columns), outputs)
 
 
 @pytest.mark.parametrize(
@@ -108,14 +118,12 @@ def test_blocks_of_tiles_fit_the_second_cache() -> None:
     assert points * blocking.block * 32 * 4 <= device.caches[1]
 
 
-@pytest.mark.parametrize("outputs", [2, 4])
-def test_only_vectors_are_computed(outputs: int) -> None:
-    side = {2: 14, 4: 28}[outputs]
-    device = EAGER if outputs == 4 else replace(EAGER, peak_gflops=6e9)
-    blocking = winograd_blocking((1, side, side), 64, 64, device)
+@pytest.mark.parametrize(("side", "outputs"), [(10, 2), (56, 4)])
+def test_only_vectors_are_computed(side: int, outputs: int) -> None:
+    blocking = winograd_blocking((1, side, side), 64, 64, EAGER)
     assert blocking is not None
     assert blocking.outputs == outputs
-    text = assembly(nn.Conv2d(64, 64, 3, padding=1), (1, 64, side, side), device)
+    text = assembly(nn.Conv2d(64, 64, 3, padding=1), (1, 64, side, side), EAGER)
     assert len(re.findall(r"vfmadd\w+ps\s.*%ymm", text)) >= 8
     assert not re.findall(r"vfn?m(add|sub)\w+ss\s|vmulss|vaddss|vsubss", text)
 
