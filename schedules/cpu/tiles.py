@@ -22,11 +22,11 @@ def dense_tile(rows: int, depth: int, channels: int, device: Device) -> Tile | N
     ``depth`` is the length of the reduction.
     """
     return max(
-        _tiles(channels, device),
+        candidates(channels, device),
         key=lambda tile: (
-            _efficiency(tile, depth, device)
-            * _filled(rows, tile.pixels)
-            * _filled(channels, tile.channels),
+            efficiency(tile, depth, device)
+            * filled(rows, tile.pixels)
+            * filled(channels, tile.channels),
             tile.pixels * tile.channels,
         ),
         default=None,
@@ -56,12 +56,12 @@ def tiles_in_a_row(tiles: int, blocks: int, size: int, device: Device) -> int:
     return -(-tiles // groups)
 
 
-def _filled(size: int, tile: int) -> float:
+def filled(size: int, tile: int) -> float:
     """Return the share of computed elements that are wanted."""
     return size / (-(-size // tile) * tile)
 
 
-def _tiles(channels: int, device: Device) -> Iterator[Tile]:
+def candidates(channels: int, device: Device) -> Iterator[Tile]:
     """Yield the tiles that registers hold, whose vectors divide the channels."""
     for lanes in (device.lanes, device.lanes // 2, device.lanes // 4):
         if lanes < 4 or channels % lanes:
@@ -72,7 +72,7 @@ def _tiles(channels: int, device: Device) -> Iterator[Tile]:
                     yield Tile(rows, vectors, lanes)
 
 
-def _efficiency(tile: Tile, depth: int, device: Device) -> float:
+def efficiency(tile: Tile, depth: int, device: Device) -> float:
     """Return the share of the peak that a tile can reach.
 
     Each step of the reduction loads a vector of weights for each of the tile's vectors and

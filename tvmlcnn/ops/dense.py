@@ -10,9 +10,8 @@ from tvm import te, tirx
 from tvm.ir import Expr
 
 from .convolution import Window
+from .prologue import Prologue, prepared
 from .tile import Tile
-
-Prologue = Callable[..., Expr]
 
 
 def pack(weight: np.ndarray, tile: Tile) -> np.ndarray:
@@ -73,8 +72,7 @@ def dense(
     table : bool
         Whether ``more`` begins with the places of the channels; else the first K are read.
     prologue : callable, optional
-        Takes an element of the data and the elements beside it of the other tensors, which are
-        as large as the data or 1 along each axis; returns what is convolved.
+        See `tvmlcnn.ops.prologue`.
     """
     places, parameters = (more[0], more[1:]) if table else (None, more)
     blocks, *kernel, wide = (int(n) for n in weight.shape)
@@ -86,14 +84,8 @@ def dense(
     # Whole tiles are computed: rows past the end repeat the last one, and are not stored.
     computed = -(-rows // tile.pixels) * tile.pixels
 
-    def prepared(*place: Expr) -> Expr:
-        if prologue is None:
-            return data(*place)
-        beside = (
-            tensor(*(0 if int(n) == 1 else i for n, i in zip(tensor.shape, place, strict=True)))
-            for tensor in parameters
-        )
-        return prologue(data(*place), *beside)
+    def ready(*place: Expr) -> Expr:
+        return prepared(data, prologue, parameters, place)
 
     def read(source: Callable[..., Expr], row: Expr, *inner: Expr) -> Expr:
         """Return the element of a row of the matrix that the reduction is at."""
@@ -111,7 +103,7 @@ def dense(
     if any(window.padding) or taps:
         source = data
         if prologue is not None:
-            source = te.compute(data.shape, prepared, name="prologue")
+            source = te.compute(data.shape, ready, name="prologue")
         padded = window.padded(source)
 
         def element(row: Expr, *inner: Expr) -> Expr:
@@ -119,7 +111,7 @@ def dense(
     elif prologue is not None:
         # Its work is done once for all blocks of channels, a few tiles of pixels at a time.
         element = te.compute(
-            (computed, *kernel), lambda row, *inner: read(prepared, row, *inner), name="panel"
+            (computed, *kernel), lambda row, *inner: read(ready, row, *inner), name="panel"
         )
     else:
 
