@@ -3,7 +3,8 @@
 from .default import DEFAULT
 from .dense import DENSE
 from .depthwise import DEPTHWISE
+from .grouped import GROUPED
 
 __all__ = ["RULES"]
 
-RULES = (DENSE, DEPTHWISE, DEFAULT)
+RULES = (DENSE, DEPTHWISE, GROUPED, DEFAULT)

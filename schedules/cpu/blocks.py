@@ -32,6 +32,14 @@ def inline_epilogue(sch: Schedule, main: SBlockRV) -> SBlockRV:
         sch.compute_inline(consumers[0])
 
 
+def flatten_pixels(sch: Schedule, output: SBlockRV) -> None:
+    """Iterate over the pixels of a map as over the rows of a matrix."""
+    sizes = [int(v.dom.extent) for v in sch.get(output).iter_vars]
+    if len(sizes) == 4:
+        width = sizes[2]
+        sch.transform_block_layout(output, lambda n, h, w, c: (h * width + w, c))
+
+
 def inner_loops(sch: Schedule, block: SBlockRV) -> tuple[list[LoopRV], list[LoopRV]]:
     """Return the spatial and the reduction loops of a block's iterators, after compute_at."""
     iterators = sch.get(block).iter_vars

@@ -10,7 +10,7 @@ from tvmlcnn.ops import Tile
 from tvmlcnn.targets import Device
 
 from ..rule import Rule
-from .blocks import find_tiled, inline_epilogue, inner_loops
+from .blocks import find_tiled, flatten_pixels, inline_epilogue, inner_loops
 from .tiles import largest_divisor, power_of_two_divisor
 
 
@@ -31,7 +31,7 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     main, tile = found
     output = inline_epilogue(sch, main)
     if sch.get(main).name_hint == "matrix":
-        _flatten_pixels(sch, output)
+        flatten_pixels(sch, output)
     *outer, channel = sch.get_loops(output)
     block, vectors, lanes = sch.split(channel, [None, tile.vectors, tile.lanes])
     *far, width = outer
@@ -60,14 +60,6 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     sch.parallel(parallel)
     sch.decompose_reduction(main, reduced[0])
     return sch
-
-
-def _flatten_pixels(sch: Schedule, output: SBlockRV) -> None:
-    """Iterate over the pixels of a map as over the rows of a matrix."""
-    sizes = [int(v.dom.extent) for v in sch.get(output).iter_vars]
-    if len(sizes) == 4:
-        width = sizes[2]
-        sch.transform_block_layout(output, lambda n, h, w, c: (h * width + w, c))
 
 
 def _near_tiles(sch: Schedule, rows: LoopRV, main: SBlockRV, tile: Tile, device: Device) -> int:

@@ -9,7 +9,7 @@ from tvmlcnn.targets import Device
 
 # Latency of a multiply-add in cycles times its throughput in a cycle: so many accumulators are
 # needed for one chain of additions not to wait for itself.
-_CHAINS = 8
+CHAINS = 8
 
 
 def matrix_tile(rows: int, channels: int, device: Device) -> Tile | None:
@@ -17,9 +17,7 @@ def matrix_tile(rows: int, channels: int, device: Device) -> Tile | None:
     return max(
         _tiles(channels, device),
         key=lambda tile: (
-            _efficiency(tile, device)
-            * _filled(rows, tile.pixels)
-            * _filled(channels, tile.channels),
+            _efficiency(tile, device) * filled(rows, tile.pixels) * filled(channels, tile.channels),
             tile.pixels * tile.channels,
         ),
         default=None,
@@ -31,14 +29,14 @@ def dense_tile(width: int, channels: int, device: Device) -> Tile | None:
     return max(
         (tile for tile in _tiles(channels, device) if width % tile.pixels == 0),
         key=lambda tile: (
-            _efficiency(tile, device) * _filled(channels, tile.channels),
+            _efficiency(tile, device) * filled(channels, tile.channels),
             tile.pixels * tile.channels,
         ),
         default=None,
     )
 
 
-def _filled(size: int, tile: int) -> float:
+def filled(size: int, tile: int) -> float:
     """Return the share of computed elements that are wanted."""
     return size / (-(-size // tile) * tile)
 
@@ -61,7 +59,7 @@ def _efficiency(tile: Tile, device: Device) -> float:
     broadcasts one value for each of its rows; two loads go with two multiply-adds a cycle.
     """
     sums = tile.pixels * tile.vectors
-    cycles = max(sums, tile.pixels + tile.vectors, _CHAINS)
+    cycles = max(sums, tile.pixels + tile.vectors, CHAINS)
     return sums / cycles * tile.lanes / device.lanes
 
 

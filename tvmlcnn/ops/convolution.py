@@ -63,7 +63,7 @@ def _padded(data: te.Tensor, padding: Sequence[int]) -> te.Tensor:
     return topi.nn.pad(data, (0, top, left, 0), (0, bottom, right, 0), name="pad")
 
 
-def _output(
+def output_size(
     size: Sequence[int], window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
 ) -> list[int]:
     """Return height and width of the output for a padded input of ``size``."""
@@ -104,7 +104,7 @@ def matrix(data: te.Tensor, weight: te.Tensor, channels: int, tile: Tile) -> te.
         (computed, int(weight.shape[0]) * wide),
         lambda m, c: te.sum(data(*row(m), rc) * weight[c // wide, rc, c % wide], axis=rc),
         name="matrix",
-        attrs={"tvmlcnn.tile": _encoded(tile)},
+        attrs={"tvmlcnn.tile": encoded(tile)},
     )
     if len(shape) == 1:
         return te.compute((*shape, channels), lambda m, c: product[m, c], name="store")
@@ -126,7 +126,7 @@ def dense(
     padded = _padded(data, padding)
     batch, height, width, inner = (int(n) for n in padded.shape)
     blocks, rows, columns, _, wide = (int(n) for n in weight.shape)
-    out_height, out_width = _output((height, width), (rows, columns), strides, dilation)
+    out_height, out_width = output_size((height, width), (rows, columns), strides, dilation)
     ry, rx = te.reduce_axis((0, rows), "ry"), te.reduce_axis((0, columns), "rx")
     rc = te.reduce_axis((0, inner), "rc")
     result = te.compute(
@@ -137,7 +137,7 @@ def dense(
             axis=[ry, rx, rc],
         ),
         name="dense",
-        attrs={"tvmlcnn.tile": _encoded(tile)},
+        attrs={"tvmlcnn.tile": encoded(tile)},
     )
     return te.compute(
         (batch, out_height, out_width, channels),
@@ -158,7 +158,7 @@ def depthwise(
     padded = _padded(data, padding)
     batch, height, width, channels = (int(n) for n in padded.shape)
     rows, columns, _ = (int(n) for n in weight.shape)
-    out_height, out_width = _output((height, width), (rows, columns), strides, dilation)
+    out_height, out_width = output_size((height, width), (rows, columns), strides, dilation)
     ry, rx = te.reduce_axis((0, rows), "ry"), te.reduce_axis((0, columns), "rx")
     return te.compute(
         (batch, out_height, out_width, channels),
@@ -168,9 +168,9 @@ def depthwise(
             axis=[ry, rx],
         ),
         name="depthwise",
-        attrs={"tvmlcnn.tile": _encoded(tile)},
+        attrs={"tvmlcnn.tile": encoded(tile)},
     )
 
 
-def _encoded(tile: Tile) -> list[tirx.IntImm]:
+def encoded(tile: Tile) -> list[tirx.IntImm]:
     return [tirx.IntImm("int32", size) for size in asdict(tile).values()]

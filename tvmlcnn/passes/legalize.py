@@ -10,7 +10,7 @@ import tvm
 from tvm import relax, te
 
 from tvmlcnn import ops
-from tvmlcnn.schedules.cpu import tiles
+from tvmlcnn.schedules.cpu import grouped, tiles
 from tvmlcnn.targets import Device
 
 from .constants import constant, value_of
@@ -43,6 +43,10 @@ def legalize(device: Device) -> tvm.ir.transform.Pass:
             if tile is not None:
                 define = partial(ops.dense, channels=channels, **geometry, tile=tile)
                 return _call(builder, define, data, ops.pack(weight, tile))
+        else:
+            found = _grouped(weight, call, geometry, device)
+            if found is not None:
+                return _call(builder, found[0], data, found[1])
         return call.op.get_attr("FLegalize")(builder, call)
 
     def matmul(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
@@ -68,6 +72,26 @@ def legalize(device: Device) -> tvm.ir.transform.Pass:
     if device.kind != "llvm":
         return relax.transform.LegalizeOps()
     return relax.transform.LegalizeOps({"relax.nn.conv2d": conv2d, "relax.matmul": matmul})
+
+
+def _grouped(
+    weight: np.ndarray, call: relax.Call, geometry: dict[str, list[int]], device: Device
+) -> tuple[Callable[[te.Tensor, te.Tensor], te.Tensor], np.ndarray] | None:
+    """Return the workload of a grouped convolution and its packed weights."""
+    batch, height, width, channels = (int(n) for n in call.ty.shape)
+    groups, (rows, columns, inner, _) = int(call.attrs.groups), weight.shape
+    if inner == channels // groups:
+        tile = grouped.diagonal_tile(width, inner, channels, device)
+        if tile is not None:
+            define = partial(ops.grouped_diagonals, **geometry, tile=tile)
+            return define, ops.diagonals(weight, tile.lanes)
+    flat = batch == rows == columns == 1 and geometry["strides"] == [1, 1]
+    pixels = height * width if flat and not any(geometry["padding"]) else width
+    tile = grouped.grouped_tile(pixels, rows * columns, channels, groups, device)
+    if tile is None:
+        return None
+    define = partial(ops.grouped, channels=channels, groups=groups, **geometry, tile=tile)
+    return define, ops.pack(weight, tile)
 
 
 def _call(
