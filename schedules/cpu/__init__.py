@@ -4,7 +4,8 @@ from .default import DEFAULT
 from .dense import DENSE
 from .depthwise import DEPTHWISE
 from .grouped import GROUPED
+from .pooling import POOLING
 
 __all__ = ["RULES"]
 
-RULES = (DENSE, DEPTHWISE, GROUPED, DEFAULT)
+RULES = (DENSE, DEPTHWISE, GROUPED, POOLING, DEFAULT)

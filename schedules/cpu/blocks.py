@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 from tvm.tirx import IterVar
 
 from tvmlcnn.ops import Tile
+from tvmlcnn.targets import Device
+
+from .default import split_over_cores_and_lanes
 
 
 def find_tiled(sch: Schedule, names: tuple[str, ...]) -> tuple[SBlockRV, Tile] | None:
@@ -21,15 +26,36 @@ def find_tiled(sch: Schedule, names: tuple[str, ...]) -> tuple[SBlockRV, Tile] |
 
 
 def inline_epilogue(sch: Schedule, main: SBlockRV) -> SBlockRV:
-    """Inline what follows ``main`` into its last block, the output, and return that."""
+    """Inline what follows ``main``, as long as it is no larger, into its last block; return that.
+
+    Where a squeeze-and-excitation's few scales are spread over a map, inlining would compute them
+    again for each pixel; `spread` schedules what is left then.
+    """
+    size = _elements(sch, main)
     while True:
         consumers = sch.get_consumers(main)
-        if not consumers:
+        if not consumers or _elements(sch, consumers[0]) > size:
             return sch.cache_write(main, 0, "local")
         following = sch.get_consumers(consumers[0])
-        if not following:
+        if not following or _elements(sch, following[0]) > size:
             return consumers[0]
         sch.compute_inline(consumers[0])
+
+
+def spread(sch: Schedule, output: SBlockRV, device: Device) -> None:
+    """Schedule what follows the output of the main block over a larger shape, if anything."""
+    consumers = sch.get_consumers(output)
+    while consumers and (following := sch.get_consumers(consumers[0])):
+        sch.compute_inline(consumers[0])
+        consumers = following
+    if consumers:
+        split_over_cores_and_lanes(sch, consumers[0], device)
+
+
+def _elements(sch: Schedule, block: SBlockRV) -> int:
+    """Return how many elements a block computes."""
+    iterators = sch.get(block).iter_vars
+    return math.prod(int(v.dom.extent) for v in iterators if v.iter_type == IterVar.DataPar)
 
 
 def flatten_pixels(sch: Schedule, output: SBlockRV) -> None:

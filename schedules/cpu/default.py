@@ -29,7 +29,7 @@ def _apply(function: PrimFunc, device: Device) -> Schedule:
     anchored = {_name(sch, anchor) for anchor in anchors.values()}
     for block in blocks:
         if _name(sch, block) not in {*anchors, *anchored}:
-            _split_over_cores_and_lanes(sch, block, device)
+            split_over_cores_and_lanes(sch, block, device)
     for block in reductions:
         _reduce_in_registers(sch, block, anchors[_name(sch, block)], device)
     return sch
@@ -65,7 +65,7 @@ def _reduce_in_registers(
     sch: Schedule, reduction: SBlockRV, anchor: SBlockRV, device: Device
 ) -> None:
     """Compute the reduction a vector of outputs at a time, inside the loops of its anchor."""
-    at = _split_over_cores_and_lanes(sch, anchor, device)
+    at = split_over_cores_and_lanes(sch, anchor, device)
     if at is None:
         return
     sch.compute_at(reduction, at, preserve_unit_loops=True)
@@ -82,7 +82,7 @@ def _reduce_in_registers(
     sch.decompose_reduction(reduction, reduced[0])
 
 
-def _split_over_cores_and_lanes(sch: Schedule, block: SBlockRV, device: Device) -> LoopRV | None:
+def split_over_cores_and_lanes(sch: Schedule, block: SBlockRV, device: Device) -> LoopRV | None:
     """Parallelize the outer loops, vectorize the innermost; return the loop around the vector."""
     loops = sch.get_loops(block)
     if not loops:

@@ -10,7 +10,7 @@ from tvmlcnn.ops import Tile
 from tvmlcnn.targets import Device
 
 from ..rule import Rule
-from .blocks import find_tiled, flatten_pixels, inline_epilogue, inner_loops
+from .blocks import find_tiled, flatten_pixels, inline_epilogue, inner_loops, spread
 from .tiles import largest_divisor, power_of_two_divisor
 
 
@@ -30,6 +30,7 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
         return None
     main, tile = found
     output = inline_epilogue(sch, main)
+    spread(sch, output, device)
     if sch.get(main).name_hint == "matrix":
         flatten_pixels(sch, output)
     *outer, channel = sch.get_loops(output)

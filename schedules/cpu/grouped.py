@@ -13,7 +13,7 @@ from tvmlcnn.ops.grouped import alignment
 from tvmlcnn.targets import Device
 
 from ..rule import Rule
-from .blocks import find_tiled, flatten_pixels, inline_epilogue, inner_loops
+from .blocks import find_tiled, flatten_pixels, inline_epilogue, inner_loops, spread
 from .tiles import CHAINS, filled, largest_divisor, power_of_two_divisor
 
 # Vectors of a period whose code is unrolled at most.
@@ -123,6 +123,7 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     outer = int(sch.get(main).annotations["tvmlcnn.outer"])
     sch.unannotate(main, "tvmlcnn.outer")
     output = inline_epilogue(sch, main)
+    spread(sch, output, device)
     flat = len(sch.get(main).iter_vars) == 5
     if flat:
         flatten_pixels(sch, output)

@@ -173,4 +173,5 @@ def depthwise(
 
 
 def encoded(tile: Tile) -> list[tirx.IntImm]:
+    """Return the tile as an annotation of its block."""
     return [tirx.IntImm("int32", size) for size in asdict(tile).values()]

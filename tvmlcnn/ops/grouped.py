@@ -149,11 +149,14 @@ def grouped(
     def product(c: tirx.PrimExpr, pixel: Callable[[tirx.PrimExpr], tirx.PrimExpr]) -> tirx.PrimExpr:
         start = c // tile.lanes * tile.lanes
         inside = c % period
-        value = pixel((start // outer + most) * inner + rc)
+        last = (start + tile.lanes - 1) // outer
+        value = pixel(last * inner + rc)
         # Of what is in the condition only the lane is not known when the kernel is compiled.
         for other in reversed(range(most)):
             mine = inside // outer <= inside // tile.lanes * tile.lanes // outer + other
-            value = tirx.Select(mine, pixel((start // outer + other) * inner + rc), value)
+            value = tirx.Select(
+                mine, pixel(tirx.min(start // outer + other, last) * inner + rc), value
+            )
         return te.sum(
             value * weight[c // wide, ry, rx, rc, c % wide],
             axis=[ry, rc, rx],

@@ -14,6 +14,7 @@ from tvmlcnn.schedules.cpu import grouped, tiles
 from tvmlcnn.targets import Device
 
 from .constants import constant, value_of
+from .legalize_pooling import POOLING
 
 _OUT_ELEMENTWISE_FUSABLE = 4  # TVM's OpPatternKind of a convolution
 
@@ -71,7 +72,9 @@ def legalize(device: Device) -> tvm.ir.transform.Pass:
 
     if device.kind != "llvm":
         return relax.transform.LegalizeOps()
-    return relax.transform.LegalizeOps({"relax.nn.conv2d": conv2d, "relax.matmul": matmul})
+    return relax.transform.LegalizeOps(
+        {"relax.nn.conv2d": conv2d, "relax.matmul": matmul, **POOLING}
+    )
 
 
 def _grouped(
