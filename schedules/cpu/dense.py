@@ -10,7 +10,15 @@ from tvmlcnn.ops import Tile
 from tvmlcnn.targets import Device
 
 from ..rule import Rule
-from .blocks import find_tiled, inline_epilogue, inner_loops, vectorize, vectorize_copy
+from .blocks import (
+    find_tiled,
+    flatten_pixels,
+    inline_epilogue,
+    inner_loops,
+    spread,
+    vectorize,
+    vectorize_copy,
+)
 from .tiles import tiles_in_a_row
 
 
@@ -32,7 +40,8 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
         return None
     main, tile = found
     output = inline_epilogue(sch, main)
-    _flatten_pixels(sch, output)
+    spread(sch, output, device)
+    flatten_pixels(sch, output)
     row, channel = sch.get_loops(output)
     block, vectors, lanes = sch.split(channel, [None, tile.vectors, tile.lanes])
     rows, pixels = sch.split(row, [None, tile.pixels])
@@ -61,14 +70,6 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     sch.parallel(parallel)
     sch.decompose_reduction(main, reduced[0])
     return sch
-
-
-def _flatten_pixels(sch: Schedule, output: SBlockRV) -> None:
-    """Iterate over the pixels of a map as over the rows of a matrix."""
-    sizes = [int(v.dom.extent) for v in sch.get(output).iter_vars]
-    if len(sizes) == 4:
-        _, height, width, _ = sizes
-        sch.transform_block_layout(output, lambda n, h, w, c: ((n * height + h) * width + w, c))
 
 
 def _tile_bytes(sch: Schedule, main: SBlockRV, tile: Tile) -> int:

@@ -8,7 +8,7 @@ from tvm.tirx import PrimFunc
 from tvmlcnn.targets import Device
 
 from ..rule import Rule
-from .blocks import find_tiled, inline_epilogue, inner_loops
+from .blocks import find_tiled, inline_epilogue, inner_loops, spread
 from .tiles import largest_divisor
 
 # Vectors of channels in a strip: long enough for the memory's prefetcher, short enough that a
@@ -33,6 +33,7 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
         return None
     main, tile = found
     output = inline_epilogue(sch, main)
+    spread(sch, output, device)
     batch, height, width, channel = sch.get_loops(output)
     rows = largest_divisor(int(sch.get(height).extent), _STRIP_ROWS)
     height, near = sch.split(height, [None, rows])

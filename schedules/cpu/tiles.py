@@ -9,7 +9,7 @@ from tvmlcnn.targets import Device
 
 # Latency of a multiply-add in cycles times its throughput in a cycle: so many accumulators are
 # needed for one chain of additions not to wait for itself.
-_CHAINS = 8
+CHAINS = 8
 
 
 # Bytes a cycle that the second cache delivers while the core computes.
@@ -80,7 +80,7 @@ def efficiency(tile: Tile, depth: int, device: Device) -> float:
     that the first cache cannot keep from one tile to the next come from the second.
     """
     sums = tile.pixels * tile.vectors
-    cycles = max(sums, tile.pixels + tile.vectors, _CHAINS) / 2
+    cycles = max(sums, tile.pixels + tile.vectors, CHAINS) / 2
     if depth * tile.channels * 4 > device.caches[0] * 3 / 4:
         cycles = max(cycles, tile.channels * 4 / _L2_BYTES)
     return sums / 2 / cycles * tile.lanes / device.lanes

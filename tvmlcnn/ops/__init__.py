@@ -2,6 +2,8 @@
 
 from .convolution import Window, depthwise
 from .dense import dense, pack
+from .grouped import diagonals, grouped, grouped_diagonals
+from .pooling import average_pool, global_average, max_pool
 from .prologue import Prologue
 from .tile import Tile
 from .winograd import Blocking, transform_weights, winograd
@@ -11,8 +13,14 @@ __all__ = [
     "Prologue",
     "Tile",
     "Window",
+    "average_pool",
     "dense",
     "depthwise",
+    "diagonals",
+    "global_average",
+    "grouped",
+    "grouped_diagonals",
+    "max_pool",
     "pack",
     "transform_weights",
     "winograd",

@@ -11,7 +11,7 @@ from tvm import relax, tirx, topi
 from tvm.ir import Expr
 
 from tvmlcnn import ops
-from tvmlcnn.schedules.cpu import tiles
+from tvmlcnn.schedules.cpu import grouped, tiles
 from tvmlcnn.schedules.cpu.winograd_blocking import winograd_blocking
 from tvmlcnn.targets import Device
 
@@ -35,6 +35,30 @@ def convolution(call: relax.Call, device: Device) -> Workload:
         if tile is not None:
             define = partial(ops.depthwise, window=window, tile=tile)
             return Workload(define, [data, constant(weight[:, :, 0])])
+    return _grouped(data, weight, shape, groups, window, device)
+
+
+def _grouped(
+    data: relax.Expr,
+    weight: np.ndarray,
+    shape: list[int],
+    groups: int,
+    window: ops.Window,
+    device: Device,
+) -> Workload:
+    batch, height, width, channels = shape
+    rows, columns, inner, _ = weight.shape
+    if inner == channels // groups:
+        tile = grouped.diagonal_tile(width, inner, channels, device)
+        if tile is not None:
+            define = partial(ops.grouped_diagonals, window=window, tile=tile)
+            return Workload(define, [data, constant(ops.diagonals(weight, tile.lanes))])
+    flat = batch == rows == columns == 1 and window == ops.Window()
+    pixels = height * width if flat else width
+    tile = grouped.grouped_tile(pixels, rows * columns, channels, groups, device)
+    if tile is not None:
+        define = partial(ops.grouped, channels=channels, groups=groups, window=window, tile=tile)
+        return Workload(define, [data, constant(ops.pack(weight, tile))])
     define = partial(
         topi.nn.group_conv2d_nhwc,
         stride=window.strides,
@@ -49,6 +73,7 @@ def _winograd(
     call: relax.Call, weight: np.ndarray, shape: list[int], window: ops.Window, device: Device
 ) -> Workload | None:
     plain = window == ops.Window(padding=window.padding) and not len(call.attrs["reads"])
+    plain = plain and int(call.args[0].ty.shape[3]) == weight.shape[2]
     if weight.shape[:2] != (3, 3) or not plain:
         return None
     blocking = winograd_blocking(tuple(shape[:3]), *weight.shape[2:], device)

@@ -14,6 +14,7 @@ from tvmlcnn.targets import Device
 from . import operators
 from .constants import constant, value_of
 from .convolutions import convolution
+from .pooling import POOLING
 from .workload import Workload
 
 
@@ -31,7 +32,9 @@ def legalize(device: Device) -> tvm.ir.transform.Pass:
             return call.op.get_attr("FLegalize")(builder, call)
         return workload.call(builder)
 
-    return relax.transform.LegalizeOps({operators.CONV2D: conv2d, "relax.matmul": matmul})
+    return relax.transform.LegalizeOps(
+        {operators.CONV2D: conv2d, "relax.matmul": matmul, **POOLING}
+    )
 
 
 def _matmul(call: relax.Call, device: Device) -> Workload | None:
