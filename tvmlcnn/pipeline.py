@@ -32,20 +32,22 @@ def phases(device: Device) -> list[Phase]:
         Phase("fold batch norm", passes.fold_batch_norm),
         *([Phase("channels last", passes.channels_last)] if device.kind == "llvm" else []),
         # Kernels: from operators to fused TensorIR functions.
+        Phase("count", passes.count_flops),
         Phase("legalize", passes.legalize(device)),
         Phase("annotate", transform.AnnotateTIROpPattern()),
-        Phase("group", transform.FuseOps()),
+        Phase("group", passes.group),
         Phase("fuse", transform.FuseTIR()),
         Phase("schedule", lambda mod: schedule(mod, device)),
         # The program: memory, calls, and weights as arguments.
         Phase("lift weights", passes.lift_weights),
+        Phase("views", transform.RewriteDataflowReshape()),
+        Phase("list kernels", passes.list_kernel_calls),
         Phase("plan", _plan),
     ]
 
 
 _plan = tvm.transform.Sequential(
     [
-        transform.RewriteDataflowReshape(),
         transform.ToNonDataflow(),
         transform.RemovePurityChecking(),
         transform.CallTIRRewrite(),

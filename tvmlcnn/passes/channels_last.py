@@ -13,6 +13,7 @@ import tvm
 from tvm import relax
 
 from .constants import constant, value_of
+from .layers import named
 from .permuted import Permuted, Rewriter, Rule, plain_order
 
 _NHWC = (0, 2, 3, 1)
@@ -184,6 +185,6 @@ def channels_last(mod: tvm.IRModule) -> tvm.IRModule:
             fields = result if isinstance(result, list) else [result]
             output = builder.emit_output(relax.Tuple([rewriter.ordered(v) for v in fields]))
         builder.emit_func_output(output)
-    new_main = builder.get()["main"].with_attrs(main.attrs)
+    new_main = named(builder.get()["main"], rewriter.names()).with_attrs(main.attrs)
     mod = tvm.IRModule({**mod.functions, mod.get_global_var("main"): new_main}, attrs=mod.attrs)
     return relax.transform.DeadCodeElimination()(mod)

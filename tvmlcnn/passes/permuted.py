@@ -7,7 +7,7 @@ axes have a rule that maps them, and whatever is not known here gets its operand
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +82,13 @@ class Rewriter:
         if array is not None:
             return constant(np.transpose(array, axes))
         return self.builder.emit(relax.op.permute_dims(value.expr, axes))
+
+    def names(self) -> Iterator[tuple[relax.Var, str]]:
+        """Yield the variables of the new function with the names of those they stand for."""
+        for old, new in self.values.items():
+            for value in new if isinstance(new, list) else [new]:
+                if isinstance(value.expr, relax.Var):
+                    yield value.expr, str(old.name)
 
     def bind(self, expr: relax.Expr) -> Permuted | list[Permuted]:
         """Return the new value of what a variable of the old function is bound to."""
