@@ -62,9 +62,9 @@ def command(file: str, threads: int | None, seconds: float, as_json: bool) -> No
                 f"{flops / result.kernels_us / 1e3:.1f} GFLOP/s, "
                 f"{least / result.kernels_us:.0%} of the roofline, {moved / 1e6:.1f} MB",
             ),
-            ("between kernels", f"{result.program_us - result.kernels_us:.0f} us"),
-            ("inputs, outputs", f"{result.call_us - result.program_us:.0f} us"),
-            ("whole call", f"{result.call_us:.0f} us"),
+            ("between kernels", f"{result.between_us:.0f} us"),
+            ("inputs, outputs", f"{result.copies_us:.0f} us"),
+            ("whole call", f"{result.call_us:.0f} us at least"),
             (
                 "this machine",
                 f"{result.limits.peak_gflops:.0f} GFLOP/s (numpy's matrix product), "
