@@ -11,7 +11,7 @@ from torch import fx
 from tvm import relax
 from tvm.relax.frontend.torch import exported_program_translator as translator
 
-from tvmlcnn.passes.layers import named
+from tvmlcnn.passes.layers import name_of, named
 
 
 def import_with_layers(program: torch.export.ExportedProgram) -> tvm.IRModule:
@@ -35,7 +35,7 @@ def import_with_layers(program: torch.export.ExportedProgram) -> tvm.IRModule:
             converters = maps.setdefault(id(importer), importer.create_convert_map())
             result = converters[operator](node)
             if isinstance(result, relax.Var):
-                pairs.append((result, f"{_layer(node, parents)}:{node.name}"))
+                pairs.append((result, name_of(_layer(node, parents), node.name)))
             return result
 
         return convert

@@ -53,7 +53,7 @@ def group(mod: tvm.IRModule) -> tvm.IRModule:
         ]
         layers = dict.fromkeys(layer for var in found if (layer := layer_of(var)) is not None)
         # TVM calls most of its new variables the same.
-        names[binding.var] = unique(next(reversed(layers), "kernel"), taken)
+        names[binding.var] = unique("_" + next(reversed(layers), "kernel"), taken)
         members[names[binding.var]] = {
             "layers": list(layers),
             "flops": sum(flops.get(str(var.name), 0) for var in found),

@@ -1,7 +1,8 @@
 """Which layer of the torch module an operator comes from, told by the name of its variable.
 
-A variable that holds a layer's result is called ``LAYER:NODE``: the layer's path in the module
-and the name of the node in torch's graph, which tells the calls of one layer apart. Passes that
+A variable that holds a layer's result is called ``_LAYER:NODE``: the layer's path in the module
+and the name of the node in torch's graph, which tells the calls of one layer apart. (TVM makes the
+names of a CUDA kernel's arguments from it, which must not begin with a digit.) Passes that
 keep variables keep the names with them; one that builds a new function says which of its
 variables take the place of which old ones. TVM's own names (``lv1``) have no colon.
 """
@@ -19,7 +20,12 @@ from .constants import is_call_of
 def layer_of(var: relax.Var) -> str | None:
     """Return the layer whose result the variable holds, None where no layer is known."""
     layer, colon, _ = str(var.name).rpartition(":")
-    return layer if colon else None
+    return layer.removeprefix("_") if colon else None
+
+
+def name_of(layer: str, node: str) -> str:
+    """Return the name of a variable that holds what a node of torch's graph computes."""
+    return f"_{layer}:{node}"
 
 
 def bound(builder: relax.BlockBuilder, expr: relax.Expr, old: relax.Expr) -> relax.Var:
