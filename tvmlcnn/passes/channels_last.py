@@ -24,6 +24,7 @@ from tvmlcnn.targets import Device
 from . import operators
 from .concatenate import ALIGNED
 from .constants import constant, value_of
+from .layers import named
 from .permuted import NHWC, SPLIT_NHWC, Permuted, compact
 from .rewriter import Rewriter, Rule, plain_order
 
@@ -248,6 +249,7 @@ def _channels_last(mod: tvm.IRModule, unit: int) -> tvm.IRModule:
         builder.emit_func_output(output)
     built = builder.get()
     functions = {v: f for v, f in built.functions.items() if v.name_hint != "main"}
-    functions[built.get_global_var("main")] = built["main"].with_attrs(main.attrs)
+    new_main = named(built["main"], rewriter.names())
+    functions[built.get_global_var("main")] = new_main.with_attrs(main.attrs)
     mod = tvm.IRModule(functions, attrs=mod.attrs)
     return relax.transform.DeadCodeElimination()(mod)

@@ -7,7 +7,7 @@ they were in the old graph.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tvm
@@ -161,6 +161,13 @@ class Rewriter:
             if array is not None and batch > 1:
                 return None
         return like
+
+    def names(self) -> Iterator[tuple[relax.Var, str]]:
+        """Yield the variables of the new function with the names of those they stand for."""
+        for old, new in self.values.items():
+            for value in new if isinstance(new, list) else [new]:
+                if isinstance(value.expr, relax.Var):
+                    yield value.expr, str(old.name)
 
     def _reshaped(self, value: Permuted, shape: Sequence[int]) -> relax.Expr:
         array = value_of(value.expr)
