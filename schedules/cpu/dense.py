@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tvm.s_tir import Schedule
-from tvm.s_tir.schedule import SBlockRV
+from tvm.s_tir.schedule import LoopRV, SBlockRV
 from tvm.tirx import IterVar, PrimFunc
 
 from tvmlcnn.ops import Tile
@@ -20,6 +20,9 @@ from .blocks import (
     vectorize_copy,
 )
 from .tiles import tiles_in_a_row
+
+# Steps of a reduction that are unrolled at most.
+_SHORT = 32
 
 
 def _apply(function: PrimFunc, device: Device) -> Schedule | None:
@@ -54,7 +57,7 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     (near_pixels, near_channel), reduced = inner_loops(sch, main)
     near_vectors, near_lanes = sch.split(near_channel, [None, tile.lanes])
     sch.reorder(*reduced, near_pixels, near_vectors, near_lanes)
-    for loop in (near_pixels, near_vectors, pixels, vectors):
+    for loop in (*_short(sch, reduced), near_pixels, near_vectors, pixels, vectors):
         sch.unroll(loop)
     sch.vectorize(near_lanes)
     sch.vectorize(lanes)
@@ -70,6 +73,16 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     sch.parallel(parallel)
     sch.decompose_reduction(main, reduced[0])
     return sch
+
+
+def _short(sch: Schedule, reduced: list[LoopRV]) -> list[LoopRV]:
+    """Return the inner loops of a reduction that are too short to be loops; one stays."""
+    steps = 1
+    for number, loop in reversed(list(enumerate(reduced))):
+        steps *= int(sch.get(loop).extent)
+        if steps > _SHORT or number == 0:
+            return reduced[number + 1 :]
+    return []
 
 
 def _tile_bytes(sch: Schedule, main: SBlockRV, tile: Tile) -> int:

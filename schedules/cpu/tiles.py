@@ -14,6 +14,8 @@ CHAINS = 8
 
 # Bytes a cycle that the second cache delivers while the core computes.
 _L2_BYTES = 14
+# What a tile costs besides its sums.
+_TILE_CYCLES = 16
 
 
 def dense_tile(rows: int, depth: int, channels: int, device: Device) -> Tile | None:
@@ -68,7 +70,9 @@ def candidates(channels: int, device: Device) -> Iterator[Tile]:
             continue
         for vectors in range(1, 9):
             for rows in range(1, 17):
-                if rows * vectors + vectors + 1 <= device.vector_registers:
+                # LLVM loads the values of all rows first where each is used only once.
+                values = rows if vectors == 1 else 1
+                if rows * vectors + vectors + values <= device.vector_registers:
                     yield Tile(rows, vectors, lanes)
 
 
@@ -77,12 +81,14 @@ def efficiency(tile: Tile, depth: int, device: Device) -> float:
 
     Each step of the reduction loads a vector of weights for each of the tile's vectors and
     broadcasts one value for each of its rows; two loads go with two multiply-adds a cycle. Weights
-    that the first cache cannot keep from one tile to the next come from the second.
+    that the first cache cannot keep from one tile to the next come from the second. After the
+    reduction the sums pass through the epilogue.
     """
     sums = tile.pixels * tile.vectors
     cycles = max(sums, tile.pixels + tile.vectors, CHAINS) / 2
     if depth * tile.channels * 4 > device.caches[0] * 3 / 4:
         cycles = max(cycles, tile.channels * 4 / _L2_BYTES)
+    cycles += (sums + _TILE_CYCLES) / depth
     return sums / 2 / cycles * tile.lanes / device.lanes
 
 

@@ -26,12 +26,16 @@ class Window:
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     dilation: tuple[int, int] = (1, 1)
 
-    def padded(self, data: te.Tensor) -> te.Tensor:
-        """Return NHWC data with zeros around its maps."""
+    def padded(self, data: te.Tensor, channels_first: bool = False) -> te.Tensor:
+        """Return data, NHWC or NCHW, with zeros around the maps."""
         top, left, bottom, right = self.padding
         if not any(self.padding):
             return data
-        return topi.nn.pad(data, (0, top, left, 0), (0, bottom, right, 0), name="pad")
+        before, after = [0, top, left], [0, bottom, right]
+        channel = 1 if channels_first else 3
+        before.insert(channel, 0)
+        after.insert(channel, 0)
+        return topi.nn.pad(data, before, after, name="pad")
 
     def output(self, size: Sequence[int], kernel: Sequence[int]) -> list[int]:
         """Return height and width of the output for a padded input of ``size``."""

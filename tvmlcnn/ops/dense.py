@@ -45,6 +45,7 @@ def dense(
     tile: Tile,
     planes: int = 1,
     table: bool = False,
+    channels_first: bool = False,
     prologue: Prologue | None = None,
 ) -> te.Tensor:
     """Return a convolution, or a product with a matrix, with weights from `pack`.
@@ -71,6 +72,8 @@ def dense(
         Planes that are read, from the first on.
     table : bool
         Whether ``more`` begins with the places of the channels; else the first K are read.
+    channels_first : bool
+        Whether the data have the shape (N, C, H, W), as a network's few input channels do.
     prologue : callable, optional
         See `tvmlcnn.ops.prologue`.
     """
@@ -98,13 +101,15 @@ def dense(
         if places is not None:
             where, channel = places[0, channel], places[1, channel]
         batch, *place = window.read(pixel, at or [0, 0])
+        if channels_first:
+            return source(batch, channel, *place)
         return source(where * pixels[0] + batch, *place, channel)
 
-    if any(window.padding) or taps:
+    if any(window.padding) or taps or channels_first:
         source = data
         if prologue is not None:
             source = te.compute(data.shape, ready, name="prologue")
-        padded = window.padded(source)
+        padded = window.padded(source, channels_first)
 
         def element(row: Expr, *inner: Expr) -> Expr:
             return read(padded, row, *inner)

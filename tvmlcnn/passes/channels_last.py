@@ -36,12 +36,18 @@ def _conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     attrs, weight = call.attrs, value_of(call.args[1])
     if weight is None or attrs.data_layout != "NCHW" or attrs.kernel_layout != "OIHW":
         return None
-    data, groups, reads = rewriter.nhwc(call.args[0]), int(attrs.groups), np.arange(0)
+    groups, reads = int(attrs.groups), np.arange(0)
     batch, outer, height, width = (int(n) for n in call.ty.shape)
+    data = rewriter.value(call.args[0])
+    # A network's few input channels are read where they are, without a transpose before.
+    channels_first = data.plain and groups == 1 and weight.shape[1] < rewriter.unit
+    if not channels_first:
+        data = rewriter.nhwc(call.args[0])
     weight, places = weight.transpose(2, 3, 1, 0), None
     if groups == 1:
-        order = np.argsort(data.located())
-        reads, weight = data.located()[order], weight[:, :, order]
+        located = np.arange(weight.shape[2]) if channels_first else data.located()
+        order = np.argsort(located)
+        reads, weight = located[order], weight[:, :, order]
         if data.planes == 1 and np.array_equal(reads, np.arange(len(reads))):
             reads = reads[:0]
         # So that it can be joined with others; maps of one pixel are not worth it.
@@ -61,6 +67,7 @@ def _conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         attrs,
         groups,
         reads,
+        channels_first,
     )
     return Permuted(rewriter.builder.emit(result), NHWC, places)
 

@@ -74,6 +74,7 @@ def _winograd(
 ) -> Workload | None:
     plain = window == ops.Window(padding=window.padding) and not len(call.attrs["reads"])
     plain = plain and int(call.args[0].ty.shape[3]) == weight.shape[2]
+    plain = plain and not call.attrs["channels_first"]
     if weight.shape[:2] != (3, 3) or not plain:
         return None
     blocking = winograd_blocking(tuple(shape[:3]), *weight.shape[2:], device)
@@ -114,6 +115,7 @@ def _dense(
         tile=tile,
         planes=planes,
         table=bool(table),
+        channels_first=bool(call.attrs["channels_first"]),
         prologue=_prologue(call),
     )
     return Workload(define, [data, constant(packed), *table, *call.args[2:]])

@@ -3,8 +3,9 @@
 ``tvmlcnn.conv2d(data, weight, ...)``
     A convolution of channels-last data with a constant HWIO weight. Its attributes are those of a
     convolution; ``reads``: which physical channels the input channels of the weight are, in
-    planes one after the other (empty means the first ones of a single plane); and ``prologue``:
-    the steps that are applied to the data first. The constants of the steps follow the weight.
+    planes one after the other (empty means the first ones of a single plane);
+    ``channels_first``: whether the data are NCHW after all; and ``prologue``: the steps that are
+    applied to the data first. The constants of the steps follow the weight.
 ``tvmlcnn.join(first, second, ...)``
     Tensors one after the other along the outermost axis. They are given places in one buffer, so
     that it copies nothing; see `tvmlcnn.passes.joins`.
@@ -51,7 +52,8 @@ def conv2d(
     shape: Sequence[int],
     convolution: tvm.ir.Attrs,
     groups: int,
-    reads: Sequence[int],
+    reads: Sequence[int] = (),
+    channels_first: bool = False,
 ) -> relax.Call:
     """Return a call of ``tvmlcnn.conv2d``.
 
@@ -67,13 +69,14 @@ def conv2d(
         Attributes of the ``relax.nn.conv2d`` that it stands for.
     groups : int
     reads : sequence of int
+    channels_first : bool
     """
     attrs: dict[str, Any] = {
         name: [int(n) for n in getattr(convolution, name)]
         for name in ("strides", "padding", "dilation")
     }
     attrs |= {"shape": list(shape), "groups": groups, "reads": [int(n) for n in reads]}
-    attrs["prologue"] = []
+    attrs |= {"channels_first": channels_first, "prologue": []}
     return relax.Call(Op.get(CONV2D), [data, weight], tvm.ir.make_node("ir.DictAttrs", **attrs))
 
 
