@@ -81,15 +81,19 @@ def inner_loops(sch: Schedule, block: SBlockRV) -> tuple[list[LoopRV], list[Loop
 
 
 def vectorize(sch: Schedule, block: SBlockRV, device: Device) -> None:
-    """Vectorize the innermost loop of a block."""
+    """Vectorize the innermost loop of a block that moves data."""
     last = sch.get_loops(block)[-1]
     lanes = power_of_two_divisor(int(sch.get(last).extent), device.lanes)
+    if lanes < 4:
+        # Borders apart, LLVM finds the vectors itself.
+        sch.annotate(last, "pragma_loop_partition_hint", 1)
+        return
     _, vector = sch.split(last, [None, lanes])
     sch.vectorize(vector)
 
 
 def vectorize_copy(sch: Schedule, block: SBlockRV, device: Device) -> None:
     """Run a block that only moves data with vectors, split over the cores."""
+    outer = sch.get_loops(block)[:-1]
     vectorize(sch, block, device)
-    *outer, _, _ = sch.get_loops(block)
     sch.parallel(sch.fuse(*outer))

@@ -21,8 +21,8 @@ from .blocks import (
 )
 from .tiles import tiles_in_a_row
 
-# Steps of a reduction that are unrolled at most.
-_SHORT = 32
+# Steps of a reduction that are unrolled at most: with more LLVM takes the loads too far ahead.
+_SHORT = 4
 
 
 def _apply(function: PrimFunc, device: Device) -> Schedule | None:

@@ -16,17 +16,33 @@ CHAINS = 8
 _L2_BYTES = 14
 # What a tile costs besides its sums.
 _TILE_CYCLES = 16
+# What it costs to find a pixel's row and column.
+_PLACE_CYCLES = 8
 
 
-def dense_tile(rows: int, depth: int, channels: int, device: Device) -> Tile | None:
+def dense_tile(
+    rows: int, depth: int, channels: int, device: Device, width: int | None = None
+) -> Tile | None:
     """Return the tile of a matrix product; rows and blocks of channels need not divide it.
 
-    ``depth`` is the length of the reduction.
+    Parameters
+    ----------
+    rows, channels : int
+        Of the product.
+    depth : int
+        Length of the reduction.
+    device : Device
+    width : int, optional
+        Pixels of a row of the map, where a tile has to know in which row each of its pixels is.
     """
+
+    def places(tile: Tile) -> int:
+        return 0 if width is None or width % tile.pixels == 0 else tile.pixels * _PLACE_CYCLES
+
     return max(
         candidates(channels, device),
         key=lambda tile: (
-            efficiency(tile, depth, device)
+            efficiency(tile, depth, device, places(tile))
             * filled(rows, tile.pixels)
             * filled(channels, tile.channels),
             tile.pixels * tile.channels,
@@ -76,8 +92,8 @@ def candidates(channels: int, device: Device) -> Iterator[Tile]:
                     yield Tile(rows, vectors, lanes)
 
 
-def efficiency(tile: Tile, depth: int, device: Device) -> float:
-    """Return the share of the peak that a tile can reach.
+def efficiency(tile: Tile, depth: int, device: Device, once: int = 0) -> float:
+    """Return the share of the peak that a tile can reach that takes ``once`` cycles to begin.
 
     Each step of the reduction loads a vector of weights for each of the tile's vectors and
     broadcasts one value for each of its rows; two loads go with two multiply-adds a cycle. Weights
@@ -88,7 +104,7 @@ def efficiency(tile: Tile, depth: int, device: Device) -> float:
     cycles = max(sums, tile.pixels + tile.vectors, CHAINS) / 2
     if depth * tile.channels * 4 > device.caches[0] * 3 / 4:
         cycles = max(cycles, tile.channels * 4 / _L2_BYTES)
-    cycles += (sums + _TILE_CYCLES) / depth
+    cycles += (sums + _TILE_CYCLES + once) / depth
     return sums / 2 / cycles * tile.lanes / device.lanes
 
 

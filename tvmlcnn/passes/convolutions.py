@@ -97,7 +97,10 @@ def _dense(
 ) -> Workload:
     data = call.args[0]
     *kernel, inner, outer = weight.shape
-    tile = tiles.dense_tile(math.prod(shape[:-1]), weight.size // outer, outer, device)
+    linear = kernel == [1, 1] and window == ops.Window()
+    tile = tiles.dense_tile(
+        math.prod(shape[:-1]), weight.size // outer, outer, device, None if linear else shape[2]
+    )
     assert tile is not None, "the channels were filled up to whole vectors"
     reads, wide, planes = np.array([int(n) for n in call.attrs["reads"]], np.int32), 0, 1
     kernel = [] if kernel == [1, 1] else kernel
