@@ -62,8 +62,9 @@ def dense(
         pointwise convolution or a matrix. Where several planes are read, they come before K, and
         K is the width of one.
     *more : te.Tensor
-        With ``table`` the planes and positions of the channels that are read, int32 of shape
-        (2, K); then the tensors that the prologue takes.
+        With ``table`` where the channels that are read lie, int64 of shape (K,): how many
+        elements after the first channel of the same pixel; then the tensors that the prologue
+        takes.
     shape : sequence of int
         Of the result: (N, H', W', channels) or (M, channels).
     window : Window
@@ -99,7 +100,8 @@ def dense(
         pixel = [row // (pixels[1] * pixels[2]), row // pixels[2] % pixels[1], row % pixels[2]]
         where = at.pop() if plane is not None else 0
         if places is not None:
-            where, channel = places[0, channel], places[1, channel]
+            # Counting on past the pixel's own channels, one addition finds every channel of it.
+            channel = places[channel]
         batch, *place = window.read(pixel, at or [0, 0])
         if channels_first:
             return source(batch, channel, *place)

@@ -102,7 +102,7 @@ def _dense(
         math.prod(shape[:-1]), weight.size // outer, outer, device, None if linear else shape[2]
     )
     assert tile is not None, "the channels were filled up to whole vectors"
-    reads, wide, planes = np.array([int(n) for n in call.attrs["reads"]], np.int32), 0, 1
+    reads, wide, planes = np.array([int(n) for n in call.attrs["reads"]], np.int64), 0, 1
     kernel = [] if kernel == [1, 1] else kernel
     if len(reads):
         wide = int(data.ty.shape[3])
@@ -110,7 +110,10 @@ def _dense(
             planes, reads = inner // wide, reads[:0]
             kernel, inner = kernel + [planes] * (planes > 1), wide
     packed = ops.pack(weight.reshape(*kernel, inner, outer), tile)
-    table = [constant(np.stack(np.divmod(reads, wide)).astype(np.int32))] if len(reads) else []
+    table = []
+    if len(reads):
+        plane, position = np.divmod(reads, wide)
+        table = [constant(plane * _elements(data, shape[0]) + position)]
     define = partial(
         ops.dense,
         shape=shape,
@@ -122,6 +125,11 @@ def _dense(
         prologue=_prologue(call),
     )
     return Workload(define, [data, constant(packed), *table, *call.args[2:]])
+
+
+def _elements(data: relax.Expr, batch: int) -> int:
+    """Return the elements of a plane."""
+    return batch * math.prod(int(n) for n in data.ty.shape[1:])
 
 
 def _prologue(call: relax.Call) -> ops.Prologue | None:
