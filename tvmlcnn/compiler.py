@@ -169,6 +169,7 @@ def compile(
             needed,
             gpu_compiler,
             kernels,
+            passes.kernel_calls(mod),
             parts.layout,
             threads,
         )

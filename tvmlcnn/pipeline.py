@@ -30,25 +30,35 @@ def phases(device: Device) -> list[Phase]:
         # The graph: what a light CNN computes.
         Phase("fold constants", passes.fold_constants),
         Phase("fold batch norm", passes.fold_batch_norm),
-        *([Phase("channels last", passes.channels_last)] if device.kind == "llvm" else []),
+        Phase("count", passes.count_flops),
+        *(_for_cpus(device) if device.kind == "llvm" else ()),
         # Kernels: from operators to fused TensorIR functions.
         Phase("legalize", passes.legalize(device)),
         Phase("annotate", transform.AnnotateTIROpPattern()),
-        Phase("group", transform.FuseOps()),
+        Phase("group", passes.group),
         Phase("fuse", transform.FuseTIR()),
         Phase("schedule", lambda mod: schedule(mod, device)),
         # The program: memory, calls, and weights as arguments.
         Phase("lift weights", passes.lift_weights),
+        Phase("views", transform.RewriteDataflowReshape()),
+        Phase("list kernels", passes.list_kernel_calls),
         Phase("plan", _plan),
+    ]
+
+
+def _for_cpus(device: Device) -> list[Phase]:
+    return [
+        Phase("channels last", passes.channels_last(device)),
+        Phase("take prologues", passes.take_prologues),
     ]
 
 
 _plan = tvm.transform.Sequential(
     [
-        transform.RewriteDataflowReshape(),
         transform.ToNonDataflow(),
         transform.RemovePurityChecking(),
         transform.CallTIRRewrite(),
+        passes.PlaceJoins(),
         transform.StaticPlanBlockMemory(),
         transform.LowerAllocTensor(),
         transform.KillAfterLastUse(),

@@ -3,7 +3,10 @@
 from .default import DEFAULT
 from .dense import DENSE
 from .depthwise import DEPTHWISE
+from .grouped import GROUPED
+from .pooling import POOLING
+from .winograd import WINOGRAD
 
 __all__ = ["RULES"]
 
-RULES = (DENSE, DEPTHWISE, DEFAULT)
+RULES = (DENSE, WINOGRAD, DEPTHWISE, GROUPED, POOLING, DEFAULT)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 from tvm.tirx import IterVar
@@ -10,6 +12,7 @@ from tvmlcnn.ops import Tile
 from tvmlcnn.ops.tile import ATTRIBUTE
 from tvmlcnn.targets import Device
 
+from .default import split_over_cores_and_lanes
 from .tiles import power_of_two_divisor
 
 
@@ -25,17 +28,46 @@ def find_tiled(sch: Schedule, names: tuple[str, ...]) -> tuple[SBlockRV, Tile] |
 
 
 def inline_epilogue(sch: Schedule, main: SBlockRV) -> SBlockRV:
-    """Inline what follows ``main`` into its last block, the output, and return that."""
+    """Inline what follows ``main``, as long as it is no larger, into its last block; return that.
+
+    Where a squeeze-and-excitation's few scales are spread over a map, inlining would compute them
+    again for each pixel; `spread` schedules what is left then.
+    """
+    size = _elements(sch, main)
     while True:
         consumers = sch.get_consumers(main)
-        if not consumers:
+        if not consumers or _elements(sch, consumers[0]) > size:
             # TVM keeps small buffers of this scope on the stack, and LLVM those in registers; it
             # would take buffers of scope "local" from the heap.
             return sch.cache_write(main, 0, "global")
         following = sch.get_consumers(consumers[0])
-        if not following:
+        if not following or _elements(sch, following[0]) > size:
             return consumers[0]
         sch.compute_inline(consumers[0])
+
+
+def spread(sch: Schedule, output: SBlockRV, device: Device) -> None:
+    """Schedule what follows the output of the main block over a larger shape, if anything."""
+    consumers = sch.get_consumers(output)
+    while consumers and (following := sch.get_consumers(consumers[0])):
+        sch.compute_inline(consumers[0])
+        consumers = following
+    if consumers:
+        split_over_cores_and_lanes(sch, consumers[0], device)
+
+
+def _elements(sch: Schedule, block: SBlockRV) -> int:
+    """Return how many elements a block computes."""
+    iterators = sch.get(block).iter_vars
+    return math.prod(int(v.dom.extent) for v in iterators if v.iter_type == IterVar.DataPar)
+
+
+def flatten_pixels(sch: Schedule, output: SBlockRV) -> None:
+    """Iterate over the pixels of a map as over the rows of a matrix."""
+    sizes = [int(v.dom.extent) for v in sch.get(output).iter_vars]
+    if len(sizes) == 4:
+        _, height, width, _ = sizes
+        sch.transform_block_layout(output, lambda n, h, w, c: ((n * height + h) * width + w, c))
 
 
 def inner_loops(sch: Schedule, block: SBlockRV) -> tuple[list[LoopRV], list[LoopRV]]:
@@ -48,10 +80,16 @@ def inner_loops(sch: Schedule, block: SBlockRV) -> tuple[list[LoopRV], list[Loop
     return spatial, reduced
 
 
-def vectorize_copy(sch: Schedule, block: SBlockRV, device: Device) -> None:
-    """Run a block that only moves data with vectors, split over the cores."""
-    *outer, last = sch.get_loops(block)
+def vectorize(sch: Schedule, block: SBlockRV, device: Device) -> None:
+    """Vectorize the innermost loop of a block."""
+    last = sch.get_loops(block)[-1]
     lanes = power_of_two_divisor(int(sch.get(last).extent), device.lanes)
     _, vector = sch.split(last, [None, lanes])
     sch.vectorize(vector)
+
+
+def vectorize_copy(sch: Schedule, block: SBlockRV, device: Device) -> None:
+    """Run a block that only moves data with vectors, split over the cores."""
+    vectorize(sch, block, device)
+    *outer, _, _ = sch.get_loops(block)
     sch.parallel(sch.fuse(*outer))

@@ -29,7 +29,7 @@ def _apply(function: PrimFunc, device: Device) -> Schedule:
     anchored = {_name(sch, anchor) for anchor in anchors.values()}
     for block in blocks:
         if _name(sch, block) not in {*anchors, *anchored}:
-            _split_over_cores_and_lanes(sch, block, device)
+            split_over_cores_and_lanes(sch, block, device)
     for block in reductions:
         _reduce_in_registers(sch, block, anchors[_name(sch, block)], device)
     return sch
@@ -58,18 +58,17 @@ def _anchor(sch: Schedule, reduction: SBlockRV) -> SBlockRV:
         same_loops = [extent for _, extent in _loops(sch, consumers[0])] == shape
         if same_loops and len(sch.get_producers(consumers[0])) == 1:
             return consumers[0]
-    return sch.cache_write(reduction, 0, "local")
+    return sch.cache_write(reduction, 0, "global")
 
 
 def _reduce_in_registers(
     sch: Schedule, reduction: SBlockRV, anchor: SBlockRV, device: Device
 ) -> None:
     """Compute the reduction a vector of outputs at a time, inside the loops of its anchor."""
-    at = _split_over_cores_and_lanes(sch, anchor, device)
+    at = split_over_cores_and_lanes(sch, anchor, device)
     if at is None:
         return
     sch.compute_at(reduction, at, preserve_unit_loops=True)
-    sch.set_scope(reduction, 0, "local")
     kinds = [iterator.iter_type for iterator in sch.get(reduction).iter_vars]
     inner = sch.get_loops(reduction)[-len(kinds) :]
     spatial = [loop for loop, kind in zip(inner, kinds, strict=True) if kind == IterVar.DataPar]
@@ -82,7 +81,7 @@ def _reduce_in_registers(
     sch.decompose_reduction(reduction, reduced[0])
 
 
-def _split_over_cores_and_lanes(sch: Schedule, block: SBlockRV, device: Device) -> LoopRV | None:
+def split_over_cores_and_lanes(sch: Schedule, block: SBlockRV, device: Device) -> LoopRV | None:
     """Parallelize the outer loops, vectorize the innermost; return the loop around the vector."""
     loops = sch.get_loops(block)
     if not loops:

@@ -10,7 +10,15 @@ from tvmlcnn.ops import Tile
 from tvmlcnn.targets import Device
 
 from ..rule import Rule
-from .blocks import find_tiled, inline_epilogue, inner_loops, vectorize_copy
+from .blocks import (
+    find_tiled,
+    flatten_pixels,
+    inline_epilogue,
+    inner_loops,
+    spread,
+    vectorize,
+    vectorize_copy,
+)
 from .tiles import tiles_in_a_row
 
 
@@ -23,7 +31,8 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     A tile's weights are read as vectors that every one of its pixels uses, a pixel's value as a
     broadcast that every one of its vectors uses. Many tiles of pixels in a row use the same
     weights while they are in the first cache, and then the next weights the same pixels while
-    those are in the second. The epilogue works on the registers.
+    those are in the second. The epilogue works on the registers. What a prologue makes of the
+    pixels is kept in a panel.
     """
     sch = Schedule(function)
     found = find_tiled(sch, ("dense",))
@@ -31,13 +40,14 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
         return None
     main, tile = found
     output = inline_epilogue(sch, main)
-    _flatten_pixels(sch, output)
+    spread(sch, output, device)
+    flatten_pixels(sch, output)
     row, channel = sch.get_loops(output)
     block, vectors, lanes = sch.split(channel, [None, tile.vectors, tile.lanes])
     rows, pixels = sch.split(row, [None, tile.pixels])
-    near = tiles_in_a_row(
-        int(sch.get(rows).extent), int(sch.get(block).extent), _tile_bytes(sch, main, tile), device
-    )
+    panels = [b for b in sch.get_producers(main) if sch.get(b).name_hint == "panel"]
+    blocks = 1 if panels else int(sch.get(block).extent)
+    near = tiles_in_a_row(int(sch.get(rows).extent), blocks, _tile_bytes(sch, main, tile), device)
     rows, several = sch.split(rows, [None, near])
     sch.reorder(rows, block, several, pixels, vectors, lanes)
     sch.compute_at(main, several, preserve_unit_loops=True)
@@ -48,19 +58,18 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
         sch.unroll(loop)
     sch.vectorize(near_lanes)
     sch.vectorize(lanes)
-    for pad in sch.get_producers(main):
-        vectorize_copy(sch, pad, device)
-    sch.parallel(sch.fuse(rows, block))
+    for source in sch.get_producers(main):
+        if source not in panels:
+            for prologue in sch.get_producers(source):
+                sch.compute_inline(prologue)
+            vectorize_copy(sch, source, device)
+    parallel = rows if panels else sch.fuse(rows, block)
+    for panel in panels:
+        sch.compute_at(panel, rows)
+        vectorize(sch, panel, device)
+    sch.parallel(parallel)
     sch.decompose_reduction(main, reduced[0])
     return sch
-
-
-def _flatten_pixels(sch: Schedule, output: SBlockRV) -> None:
-    """Iterate over the pixels of a map as over the rows of a matrix."""
-    sizes = [int(v.dom.extent) for v in sch.get(output).iter_vars]
-    if len(sizes) == 4:
-        _, height, width, _ = sizes
-        sch.transform_block_layout(output, lambda n, h, w, c: ((n * height + h) * width + w, c))
 
 
 def _tile_bytes(sch: Schedule, main: SBlockRV, tile: Tile) -> int:

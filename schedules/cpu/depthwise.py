@@ -8,7 +8,7 @@ from tvm.tirx import PrimFunc
 from tvmlcnn.targets import Device
 
 from ..rule import Rule
-from .blocks import find_tiled, inline_epilogue, inner_loops
+from .blocks import find_tiled, inline_epilogue, inner_loops, spread
 from .padding import skip_padding, without_borders
 from .tiles import depthwise_strip
 
@@ -35,6 +35,7 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     assert found is not None
     main, tile = found
     output = inline_epilogue(sch, main)
+    spread(sch, output, device)
     batch, height, width, channel = sch.get_loops(output)
     taps = [int(v.dom.extent) for v in sch.get(main).iter_vars[4:]]
     columns, channels = (int(sch.get(loop).extent) for loop in (width, channel))

@@ -9,9 +9,7 @@ from tvmlcnn.targets import Device
 
 # Latency of a multiply-add in cycles times its throughput in a cycle: so many accumulators are
 # needed for one chain of additions not to wait for itself.
-_CHAINS = 8
-
-
+CHAINS = 8
 # Bytes that one has to read in a row for the memory's prefetchers to help.
 _PIECE_BYTES = 256
 # Bytes a cycle that the second cache delivers while the core computes.
@@ -24,11 +22,11 @@ def dense_tile(rows: int, depth: int, channels: int, device: Device) -> Tile | N
     ``depth`` is the length of the reduction.
     """
     return max(
-        _tiles(channels, device),
+        candidates(channels, device),
         key=lambda tile: (
-            _efficiency(tile, depth, device)
-            * _filled(rows, tile.pixels)
-            * _filled(channels, tile.channels),
+            efficiency(tile, depth, device)
+            * filled(rows, tile.pixels)
+            * filled(channels, tile.channels),
             tile.pixels * tile.channels,
         ),
         default=None,
@@ -58,12 +56,12 @@ def tiles_in_a_row(tiles: int, blocks: int, size: int, device: Device) -> int:
     return -(-tiles // groups)
 
 
-def _filled(size: int, tile: int) -> float:
+def filled(size: int, tile: int) -> float:
     """Return the share of computed elements that are wanted."""
     return size / (-(-size // tile) * tile)
 
 
-def _tiles(channels: int, device: Device) -> Iterator[Tile]:
+def candidates(channels: int, device: Device) -> Iterator[Tile]:
     """Yield the tiles that registers hold, whose vectors divide the channels."""
     for lanes in (device.lanes, device.lanes // 2, device.lanes // 4):
         if lanes < 4 or channels % lanes:
@@ -74,7 +72,7 @@ def _tiles(channels: int, device: Device) -> Iterator[Tile]:
                     yield Tile(rows, vectors, lanes)
 
 
-def _efficiency(tile: Tile, depth: int, device: Device) -> float:
+def efficiency(tile: Tile, depth: int, device: Device) -> float:
     """Return the share of the peak that a tile can reach.
 
     Each step of the reduction loads a vector of weights for each of the tile's vectors and
@@ -82,7 +80,7 @@ def _efficiency(tile: Tile, depth: int, device: Device) -> float:
     that the first cache cannot keep from one tile to the next come from the second.
     """
     sums = tile.pixels * tile.vectors
-    cycles = max(sums, tile.pixels + tile.vectors, _CHAINS) / 2
+    cycles = max(sums, tile.pixels + tile.vectors, CHAINS) / 2
     if depth * tile.channels * 4 > device.caches[0] * 3 / 4:
         cycles = max(cycles, tile.channels * 4 / _L2_BYTES)
     return sums / 2 / cycles * tile.lanes / device.lanes
@@ -98,7 +96,7 @@ def depthwise_tile(width: int, channels: int, device: Device) -> Tile | None:
             most = min(width, device.vector_registers // 2)
             pixels = min(range(1, most + 1), key=lambda p: (-(-width // p) * (p + 1), -p))
             # Rows of few pixels have too few chains of additions: several vectors have enough.
-            vectors = largest_divisor(channels // lanes, max(1, _CHAINS // pixels))
+            vectors = largest_divisor(channels // lanes, max(1, CHAINS // pixels))
             return Tile(pixels, vectors, lanes)
     return None
 

@@ -17,6 +17,7 @@ _VERBS = {
     "compile": "Compile a network into one file for a target.",
     "run": "Run a compiled model on a photo or an array.",
     "bench": "Measure the latency of a compiled model.",
+    "profile": "Time each kernel of a compiled model, against what the machine can do.",
     "inspect": "Print what a compiled model says of itself.",
     "analyze": "Count what a network computes and moves, and what bounds its speed.",
     "models": "List the networks of the zoo.",

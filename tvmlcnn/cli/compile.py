@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .output import json_option, print_facts, print_json
+from .output import json_option, layers_text, print_facts, print_json
 from .progress import phases
 from .shapes import read_shapes, shapes_option
 
@@ -21,7 +21,7 @@ _SHOWN_SECONDS = 0.05
 @click.option("--no-check", is_flag=True, help="Do not compare the result with torch.")
 @click.option("--dump-ir", metavar="DIR", help="Write the module after each phase into DIR.")
 @json_option
-@click.option("-v", "--verbose", is_flag=True, help="List phases and kernels.")
+@click.option("-v", "--verbose", is_flag=True, help="List phases, and kernels on the default rule.")
 def command(
     model: str,
     target: str,
@@ -76,4 +76,8 @@ def command(
         ]
     )
     if verbose:
-        print_facts((rule, " ".join(names)) for rule, names in report.kernels.items())
+        print_facts(
+            (call["rule"], layers_text(call["layers"], call["function"]))
+            for call in report.manifest["calls"]
+            if call["rule"] == "default"
+        )

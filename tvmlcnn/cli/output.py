@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-_NUMBER = re.compile(r"[-\d.,]*")
+_NUMBER = re.compile(r"[-\d.,]*%?")
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on stdout."
@@ -42,6 +42,23 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None
     for row in cells:
         table.add_row(*row)
     _print(table)
+
+
+def layers_text(layers: Sequence[str], function: str) -> str:
+    """Return the layers of a kernel in short: a path they begin with once, ``features.3.{0,1}``.
+
+    A kernel of no layer is told by its function's name, in parentheses.
+    """
+    if not layers:
+        return f"({function})"
+    groups: dict[str, list[str]] = {}
+    for layer in layers:
+        parent, dot, name = layer.rpartition(".")
+        groups.setdefault(parent + dot, []).append(name)
+    return " + ".join(
+        parent + (names[0] if len(names) == 1 else "{" + ",".join(names) + "}")
+        for parent, names in groups.items()
+    )
 
 
 def _print(table: Table) -> None:

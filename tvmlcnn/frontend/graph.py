@@ -11,12 +11,12 @@ import torch
 import tvm
 from PIL import Image
 from torch.utils import _pytree as pytree
-from tvm.relax.frontend.torch import from_exported_program
 
 from tvmlcnn.errors import UserError
 from tvmlcnn.runtime.manifest import TensorSpec
 from tvmlcnn.runtime.preprocessing import Preprocessing, normalize
 
+from .layers import import_with_layers
 from .source import Shape
 
 
@@ -90,7 +90,7 @@ def import_graph(module: torch.nn.Module, inputs: Sequence[np.ndarray]) -> Graph
         except Exception as error:  # torch raises many types here
             raise UserError(f"torch.export cannot export the model: {_reason(error)}") from error
         try:
-            mod = from_exported_program(program)
+            mod = import_with_layers(program)
         except (AssertionError, NotImplementedError, ValueError, KeyError) as error:
             raise UserError(f"TVM cannot import the model: {_reason(error)}") from error
     main = mod["main"]

@@ -1,6 +1,27 @@
 """TE definitions of the workloads that schedules are written for."""
 
-from .convolution import Window, dense, depthwise, pack
+from .convolution import Window, depthwise
+from .dense import dense, pack
+from .grouped import diagonals, grouped, grouped_diagonals
+from .pooling import average_pool, global_average, max_pool
+from .prologue import Prologue
 from .tile import Tile
+from .winograd import Blocking, transform_weights, winograd
 
-__all__ = ["Tile", "Window", "dense", "depthwise", "pack"]
+__all__ = [
+    "Blocking",
+    "Prologue",
+    "Tile",
+    "Window",
+    "average_pool",
+    "dense",
+    "depthwise",
+    "diagonals",
+    "global_average",
+    "grouped",
+    "grouped_diagonals",
+    "max_pool",
+    "pack",
+    "transform_weights",
+    "winograd",
+]

@@ -29,6 +29,7 @@ def compose(
     features: Sequence[str],
     gpu_compiler: Compiler | None,
     kernels: dict[str, list[str]],
+    calls: list[dict[str, Any]],
     layout: list[dict[str, Any]],
     threads: int | None,
 ) -> dict[str, Any]:
@@ -46,6 +47,7 @@ def compose(
     if labels is None and image and classes == IMAGENET_CLASSES and network.preprocessing is None:
         labels = "imagenet"
         assumed.append("labels")
+    rules = {name: rule for rule, functions in kernels.items() for name in functions}
     names = read_labels(labels) if isinstance(labels, str) else labels
     return {
         "format": FORMAT,
@@ -67,6 +69,7 @@ def compose(
         "labels": list(names) if names is not None and len(names) == classes else None,
         "assumed": assumed,
         "kernels": {rule: len(names) for rule, names in kernels.items()},
+        "calls": [{**call, "rule": rules[call["function"]]} for call in calls],
         "versions": {
             "tvmlcnn": importlib.metadata.version("tvmlcnn"),
             "tvm": tvm_version(),

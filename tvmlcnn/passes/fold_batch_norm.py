@@ -17,6 +17,7 @@ from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from .constants import constant, is_call_of, value_of
+from .layers import bound
 
 
 @mutator
@@ -51,7 +52,7 @@ class _Fold(PyExprMutator):
             factor = constant(scale.reshape(along).astype(arrays[0].dtype))
             scaled = relax.op.multiply(self.visit_expr(data), factor)
         offset = constant(shift.reshape(along).astype(arrays[0].dtype))
-        return relax.op.add(self.builder_.emit(scaled), offset)
+        return relax.op.add(bound(self.builder_, scaled, data), offset)
 
     def _convolution(self, data: relax.Expr) -> tuple[relax.Call | None, np.ndarray]:
         """Return the convolution and the bias whose sum is ``data``, if nothing else reads it."""

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
-import numpy as np
 import tvm
-from tvm import relax, te
+from tvm import relax
 
 from tvmlcnn import ops
 from tvmlcnn.schedules.cpu import tiles
 from tvmlcnn.targets import Device
 
+from . import operators
 from .constants import constant, value_of
-
-_OUT_ELEMENTWISE_FUSABLE = 4  # TVM's OpPatternKind of a convolution
-
-Workload = tuple[Callable[..., te.Tensor], np.ndarray]
+from .convolutions import convolution
+from .pooling import POOLING
+from .workload import Workload
 
 
 def legalize(device: Device) -> tvm.ir.transform.Pass:
@@ -26,59 +24,26 @@ def legalize(device: Device) -> tvm.ir.transform.Pass:
         return relax.transform.LegalizeOps()
 
     def conv2d(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
-        return _call(builder, call, _convolution(call, device))
+        return convolution(call, device).call(builder)
 
     def matmul(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
-        return _call(builder, call, _matmul(call, device))
+        workload = _matmul(call, device)
+        if workload is None:
+            return call.op.get_attr("FLegalize")(builder, call)
+        return workload.call(builder)
 
-    return relax.transform.LegalizeOps({"relax.nn.conv2d": conv2d, "relax.matmul": matmul})
-
-
-def _convolution(call: relax.Call, device: Device) -> Workload | None:
-    attrs, data, weight = call.attrs, call.args[0], value_of(call.args[1])
-    if weight is None or attrs.data_layout != "NHWC":
-        return None
-    batch, height, width, channels = (int(n) for n in call.ty.shape)
-    window = ops.Window(
-        *(tuple(int(n) for n in v) for v in (attrs.strides, attrs.padding, attrs.dilation))
+    return relax.transform.LegalizeOps(
+        {operators.CONV2D: conv2d, "relax.matmul": matmul, **POOLING}
     )
-    if attrs.groups == int(data.ty.shape[3]) == channels > 1:
-        tile = tiles.depthwise_tile(width, channels, device)
-        return tile and (partial(ops.depthwise, window=window, tile=tile), weight[:, :, 0])
-    if attrs.groups > 1:
-        return None
-    if weight.shape[:2] == (1, 1):
-        weight = weight[0, 0]
-    return _dense(batch * height * width, weight, window, device)
 
 
 def _matmul(call: relax.Call, device: Device) -> Workload | None:
     data, weight = call.args[0], value_of(call.args[1])
     if weight is None or weight.ndim != 2 or len(data.ty.shape) != 2:
         return None
-    return _dense(int(data.ty.shape[0]), weight, ops.Window(), device)
-
-
-def _dense(rows: int, weight: np.ndarray, window: ops.Window, device: Device) -> Workload | None:
-    channels = weight.shape[-1]
-    tile = tiles.dense_tile(rows, weight.size // channels, channels, device)
-    return tile and (
-        partial(ops.dense, channels=channels, window=window, tile=tile),
-        ops.pack(weight, tile),
-    )
-
-
-def _call(
-    builder: relax.BlockBuilder, call: relax.Call, workload: Workload | None
-) -> relax.Expr:
-    """Call one of our workloads; element-wise operators after it may join it."""
-    if workload is None:
-        return call.op.get_attr("FLegalize")(builder, call)
-    define, weight = workload
-    return builder.call_te(
-        define,
-        call.args[0],
-        constant(weight),
-        primfunc_name_hint="convolution",
-        primfunc_attrs={"op_pattern": _OUT_ELEMENTWISE_FUSABLE},
-    )
+    rows, channels = (int(n) for n in call.ty.shape)
+    tile = tiles.dense_tile(rows, weight.shape[0], channels, device)
+    if tile is None:
+        return None
+    define = partial(ops.dense, shape=(rows, channels), window=ops.Window(), tile=tile)
+    return Workload(define, [data, constant(ops.pack(weight, tile))])

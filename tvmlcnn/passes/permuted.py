@@ -1,157 +1,161 @@
-"""Tensors whose axes are stored in another order, and the rewriting of calls that read them.
+"""Tensors that are stored in another way than the imported graph says.
 
-Each variable of the new function is stored either as the old one was or permuted. Operators that
-do not care about the order of axes (element-wise ones) take the permuted operands, those with
-axes have a rule that maps them, and whatever is not known here gets its operands in the old order.
+The axes may be in another order, and the channels elsewhere: behind each other in planes, in
+another order, with unused ones between. Which channel is where is known at compile time, so that
+splitting, joining and shuffling channels moves nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tvm
-from tvm import relax
+from tvm import relax, te
 
-from .constants import constant, value_of
+from .constants import constant
 
-_ELEMENTWISE = frozenset(
-    f"relax.{name}"
-    for name in (
-        *("add", "subtract", "multiply", "divide", "maximum", "minimum", "power", "clip"),
-        *("abs", "exp", "log", "negative", "rsqrt", "sigmoid", "sqrt", "square", "tanh", "astype"),
-        *("nn.relu", "nn.relu6", "nn.leakyrelu", "nn.silu", "nn.gelu", "nn.gelu_tanh"),
-        *("nn.softplus", "nn.selu"),
-    )
-)
+_OPAQUE = 8  # TVM's OpPatternKind
+NHWC = (0, 2, 3, 1)
+# Channels split into groups, as a channel shuffle does: (N, groups, channels of one, H, W).
+SPLIT_NHWC = (0, 3, 4, 1, 2)
 
 
 @dataclass(frozen=True)
 class Permuted:
-    """An expression of the new function; axis ``i`` of it is axis ``order[i]`` of the old one."""
+    """An expression of the new function that holds a tensor of the old one.
+
+    Attributes
+    ----------
+    expr : relax.Expr
+    order : tuple of int
+        Axis ``i`` of the stored tensor is axis ``order[i]`` of the old one.
+    places : numpy.ndarray, optional
+        Where the old channels are: ``plane * width + position`` each, of shape (C,), or (groups,
+        C / groups) in the order `SPLIT_NHWC`. Without it they are where the shape says. With it
+        the stored tensor has the shape (planes * N, H, W, width).
+    planes : int
+    """
 
     expr: relax.Expr
     order: tuple[int, ...]
+    places: np.ndarray | None = None
+    planes: int = 1
 
     @property
     def plain(self) -> bool:
-        """Whether the axes are in the old order."""
-        return self.order == tuple(range(len(self.order)))
+        """Whether it is stored as the old graph says."""
+        return self.places is None and self.order == tuple(range(len(self.order)))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The stored shape."""
+        return tuple(int(n) for n in self.expr.ty.shape)
+
+    @property
+    def batch(self) -> int:
+        """N, of a tensor whose outermost axis is the batch."""
+        return self.shape[0] // self.planes
 
     def axis(self, old: int) -> int:
         """Return where an axis of the old value, possibly negative, is now."""
         return self.order.index(old % len(self.order))
 
+    def located(self) -> np.ndarray:
+        """Return the place of each channel of a tensor in the order `NHWC`."""
+        return np.arange(self.shape[3]) if self.places is None else self.places
 
-class Rewriter:
-    """Builds the new function, a binding at a time.
+    def at(self, places: np.ndarray) -> Permuted:
+        """Return the tensor that has its channels at ``places`` of this one."""
+        whole = self.planes == 1 and np.array_equal(places, np.arange(self.shape[3]))
+        return replace(self, places=None if whole else places)
 
-    Attributes
-    ----------
-    builder : relax.BlockBuilder
-        Where the new function is being built.
-    rules : dict
-        How the operators that have axes are rewritten, by name. A rule takes the rewriter and
-        the old call, and returns None where it does not fit.
-    values : dict
-        The new value of each variable of the old function; a list for a tuple.
+    def stored_like(self, other: Permuted) -> bool:
+        """Tell whether the channels of both are at the same places."""
+        if self.places is None or other.places is None:
+            return self.places is other.places
+        same = (self.planes, self.shape[3]) == (other.planes, other.shape[3])
+        return same and np.array_equal(self.places, other.places)
+
+    def spread(self, array: np.ndarray) -> np.ndarray:
+        """Return an NHWC array with its channels at the places of this tensor, zeros between."""
+        if self.places is None or array.shape[3] == 1:
+            return array
+        planes, positions = np.divmod(self.places, self.shape[3])
+        result = np.zeros((self.planes, *array.shape[1:3], self.shape[3]), array.dtype)
+        result[planes, :, :, positions] = array[0].transpose(2, 0, 1)
+        return np.repeat(result, self.batch, axis=0)
+
+
+def compact(builder: relax.BlockBuilder, value: Permuted) -> Permuted:
+    """Bring the channels together, in their order."""
+    if value.places is None:
+        return value
+    places, (_, height, width, wide) = value.places.reshape(-1), value.shape
+    batch = value.batch
+    if value.planes == 1 and np.array_equal(places, places[0] + np.arange(len(places))):
+        first = int(places[0])
+        packed = relax.op.strided_slice(value.expr, [3], [first], [first + len(places)])
+    elif (
+        batch == height == width == 1
+        and len(places) == value.planes * wide
+        and np.array_equal(places, np.arange(len(places)))
+    ):
+        packed = relax.op.reshape(value.expr, (1, 1, 1, len(places)))
+    else:
+        packed = builder.call_te(
+            _gather,
+            value.expr,
+            constant(places.astype(np.int32)),
+            batch,
+            primfunc_name_hint="gather_channels",
+        )
+    expr = builder.emit(packed)
+    if value.places.ndim == 2:
+        expr = builder.emit(relax.op.reshape(expr, (batch, height, width, *value.places.shape)))
+    return Permuted(expr, value.order)
+
+
+def _gather(data: te.Tensor, places: te.Tensor, batch: tvm.ir.Expr) -> te.Tensor:
+    _, height, width, wide = data.shape
+    return te.compute(
+        (batch, height, width, places.shape[0]),
+        lambda n, h, w, c: data[places[c] // wide * batch + n, h, w, places[c] % wide],
+        name="gather",
+    )
+
+
+def cut_into_planes(builder: relax.BlockBuilder, value: Permuted, wide: int) -> Permuted:
+    """Copy a whole tensor into planes of ``wide`` channels, which divide its width.
+
+    The first channels of all its planes come first, then the next ones of all.
     """
+    outermost, height, width, channels = value.shape
+    blocks = channels // wide
 
-    def __init__(self, builder: relax.BlockBuilder, rules: dict[str, Rule]) -> None:
-        self.builder, self.rules = builder, rules
-        self.values: dict[relax.Var, Permuted | list[Permuted]] = {}
+    def cut(data: te.Tensor) -> te.Tensor:
+        return te.compute(
+            (blocks * outermost, height, width, wide),
+            lambda n, h, w, c: data[n % outermost, h, w, n // outermost * wide + c],
+            name="cut",
+        )
 
-    def value(self, expr: relax.Expr) -> Permuted:
-        """Return the new value of an operand."""
-        if isinstance(expr, relax.Var):
-            found = self.values[expr]
-            if isinstance(found, Permuted):
-                return found
-            return Permuted(relax.Tuple([self.ordered(v) for v in found]), ())
-        rank = len(expr.ty.shape) if hasattr(expr.ty, "shape") else 0
-        return Permuted(expr, tuple(range(rank)))
-
-    def ordered(self, value: Permuted, order: Sequence[int] | None = None) -> relax.Expr:
-        """Return the value with its axes in an order; by default the old one."""
-        wanted = tuple(order) if order is not None else tuple(range(len(value.order)))
-        if value.order == wanted:
-            return value.expr
-        axes = [value.order.index(axis) for axis in wanted]
-        array = value_of(value.expr)
-        if array is not None:
-            return constant(np.transpose(array, axes))
-        return self.builder.emit(relax.op.permute_dims(value.expr, axes))
-
-    def bind(self, expr: relax.Expr) -> Permuted | list[Permuted]:
-        """Return the new value of what a variable of the old function is bound to."""
-        if isinstance(expr, relax.Call):
-            return self.rewrite(expr)
-        if isinstance(expr, relax.Tuple):
-            return [self.value(field) for field in expr.fields]
-        if isinstance(expr, relax.TupleGetItem):
-            fields = self.values[expr.tuple_value]
-            assert isinstance(fields, list)
-            return fields[expr.index]
-        if isinstance(expr, relax.Var):
-            return self.values[expr]
-        return self.value(expr)
-
-    def rewrite(self, call: relax.Call) -> Permuted | list[Permuted]:
-        """Emit the new form of a call."""
-        rule = self.rules.get(call.op.name) if isinstance(call.op, tvm.ir.Op) else None
-        result = rule(self, call) if rule else None
-        if result is None and isinstance(call.op, tvm.ir.Op) and call.op.name in _ELEMENTWISE:
-            result = self.elementwise(call)
-        if result is None:
-            args = [
-                self.ordered(self.value(arg)) if is_tensor(arg) else self.value(arg).expr
-                for arg in call.args
-            ]
-            new = self.builder.emit(relax.Call(call.op, args, call.attrs, call.ty_args))
-            if isinstance(call.ty, relax.TupleType):
-                return [
-                    Permuted(self.builder.emit(relax.TupleGetItem(new, i)), plain_order(field))
-                    for i, field in enumerate(call.ty.fields)
-                ]
-            return Permuted(new, plain_order(call.ty))
-        return result
-
-    def elementwise(self, call: relax.Call) -> Permuted | None:
-        """Emit an element-wise operator in the order of its first permuted operand.
-
-        Return None where no operand is permuted, or one has more axes than that one.
-        """
-        operands = [self.value(arg) for arg in call.args]
-        order = next((v.order for v in operands if not v.plain), None)
-        if order is None or any(len(v.order) > len(order) for v in operands):
-            return None
-        rank, args = len(order), []
-        for old, operand in zip(call.args, operands, strict=True):
-            size = len(operand.order) if is_tensor(old) else 0
-            if not 0 < size < rank:
-                args.append(self.ordered(operand, order) if size else operand.expr)
-                continue
-            # Broadcasting aligns axes from the right, which only holds in the old order.
-            shape = [1] * (rank - size) + [int(n) for n in old.ty.shape]
-            array = value_of(operand.expr)
-            whole = (
-                constant(array.reshape(shape))
-                if array is not None
-                else self.builder.emit(relax.op.reshape(self.ordered(operand), shape))
-            )
-            args.append(self.ordered(Permuted(whole, tuple(range(rank))), order))
-        return Permuted(self.builder.emit(relax.Call(call.op, args, call.attrs)), order)
+    expr = _opaque(builder, cut, value.expr)
+    planes = blocks * value.planes
+    return Permuted(expr, NHWC, np.arange(planes * wide), planes)
 
 
-def is_tensor(expr: relax.Expr) -> bool:
-    """Tell whether the expression is one tensor: no tuple, shape or attribute."""
-    return isinstance(expr.ty, relax.TensorType)
+def copied(builder: relax.BlockBuilder, expr: relax.Expr) -> relax.Expr:
+    """Copy a tensor."""
+    return _opaque(builder, lambda data: te.compute(data.shape, data, name="copy"), expr)
 
 
-def plain_order(ty: relax.Type) -> tuple[int, ...]:
-    """Return the order of axes of a tensor that is stored as the old one was."""
-    return tuple(range(len(ty.shape))) if isinstance(ty, relax.TensorType) else ()
-
-
-Rule = Callable[[Rewriter, relax.Call], "Permuted | list[Permuted] | None"]
+def _opaque(
+    builder: relax.BlockBuilder, define: Callable[[te.Tensor], te.Tensor], expr: relax.Expr
+) -> relax.Expr:
+    """Emit a kernel that is not fused with others."""
+    pattern = {"op_pattern": _OPAQUE}
+    return builder.emit(
+        builder.call_te(define, expr, primfunc_name_hint="copy", primfunc_attrs=pattern)
+    )

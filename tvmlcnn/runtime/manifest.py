@@ -47,6 +47,32 @@ class Weight:
 
 
 @dataclass(frozen=True)
+class KernelCall:
+    """A call of a kernel, and what of the network it computes.
+
+    Attributes
+    ----------
+    function : str
+        Name of the kernel; several calls may share one.
+    rule : str
+        The schedule rule that made it.
+    layers : tuple of str
+        Paths of the torch module's layers; ``PATH:OPERATOR`` for what a module computes besides
+        its children. Empty for a change of layout.
+    flops : int
+        Floating point operations of the layers, a multiply-add counted as two.
+    bytes : int
+        Size of the tensors that are read and of those that are written.
+    """
+
+    function: str
+    rule: str
+    layers: tuple[str, ...]
+    flops: int
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Manifest:
     """A compiled model's description, read from its file.
 
@@ -60,6 +86,8 @@ class Manifest:
         How a photo becomes the input, where the input is an image.
     labels : tuple of str or None
         Names of the classes, where the output is scores of classes.
+    calls : tuple of KernelCall or None
+        In the order in which they run; None in a file that was written before they were noted.
     """
 
     json: dict[str, Any]
@@ -68,11 +96,13 @@ class Manifest:
     weights: tuple[Weight, ...]
     preprocessing: Preprocessing | None
     labels: tuple[str, ...] | None
+    calls: tuple[KernelCall, ...] | None
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Manifest:
         """Build from the JSON object of a file."""
         preprocessing, labels = data["preprocessing"], data["labels"]
+        calls = data.get("calls")
         return cls(
             data,
             tuple(TensorSpec(s["name"], tuple(s["shape"]), s["dtype"]) for s in data["inputs"]),
@@ -80,7 +110,13 @@ class Manifest:
             tuple(Weight(tuple(w["shape"]), w["dtype"], w["offset"]) for w in data["weights"]),
             None if preprocessing is None else Preprocessing.from_json(preprocessing),
             None if labels is None else tuple(labels),
+            None if calls is None else tuple(map(_kernel_call, calls)),
         )
+
+
+def _kernel_call(data: dict[str, Any]) -> KernelCall:
+    layers = tuple(data["layers"])
+    return KernelCall(data["function"], data["rule"], layers, data["flops"], data["bytes"])
 
 
 def read_manifest(path: str | Path) -> tuple[ElfFile, Manifest]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import mmap
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -51,6 +52,14 @@ def load(path: str | Path, threads: int | None = None) -> Model:
     return Model(elf, manifest, threads)
 
 
+class Recorded(NamedTuple):
+    """A call that a running model made: the function's name, the function, its arguments."""
+
+    name: str
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+
 class Model:
     """A loaded network; call it with numpy arrays.
 
@@ -73,12 +82,12 @@ class Model:
         self.manifest: dict[str, Any] = manifest.json
         self.preprocessing = manifest.preprocessing
         self.labels = manifest.labels
+        self.calls = manifest.calls
         self.threads = threads
         self._lock = threading.Lock()
         self._placement = placement(self._ffi, manifest.json["target"]["tvm"]["kind"])
-        self._machine = self._ffi.load_module(str(elf.path.absolute()))["vm_load_executable"]()
-        self._machine["vm_initialization"](*self._placement.devices)
-        self._main = self._machine["main"]
+        self._library = self._ffi.load_module(str(elf.path.absolute()))
+        self._main = self._new_machine()["main"]
         self._rooms = [self._placement.allocate(spec) for spec in self.inputs]
         self._arguments = [self._placement.tensor(room) for room in self._rooms]
         if manifest.weights:
@@ -114,9 +123,45 @@ class Model:
             self._use_threads()
             for array, room in zip(arrays, self._rooms, strict=True):
                 self._placement.store(array, room)
-            results = self._main(*self._arguments)
+            results = self.program()
             outputs = tuple(self._placement.array(result) for result in results)
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def program(self) -> Any:
+        """Run the program on the inputs of the last call, whoever else is calling."""
+        return self._main(*self._arguments)
+
+    def _new_machine(self) -> Any:
+        """Return a new instance of TVM's virtual machine with the model's program."""
+        machine = self._library["vm_load_executable"]()
+        machine["vm_initialization"](*self._placement.devices)
+        return machine
+
+    def record(self, functions: Collection[str]) -> list[Recorded]:
+        """Run the network once, and return the calls of the functions that it made.
+
+        The tensors of the calls stay as they were; making them again, in order, does the work of
+        the network without the machine between them.
+        """
+        recorded: list[Recorded] = []
+
+        def note(function: Any, name: str, before: bool, result: Any, *arguments: Any) -> None:
+            if before and name in functions:
+                recorded.append(Recorded(name, function, arguments))
+
+        with self._lock:
+            self._use_threads()
+            machine = self._new_machine()  # one of its own: an instrument cannot be removed
+            machine["set_instrument"](self._ffi.convert(note))
+            machine["main"](*self._arguments)
+        return recorded
+
+    @contextmanager
+    def exclusively(self) -> Iterator[None]:
+        """Keep other threads from calling the model, and let this one use its threads."""
+        with self._lock:
+            self._use_threads()
+            yield
 
     def _use_threads(self) -> None:
         """Set the number of threads of TVM's pool, of which each calling thread has its own."""

@@ -1,0 +1,111 @@
+"""Profiles: each kernel with its layers, its time and what the machine could do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import Cli
+
+# Neither torch nor the compiler can be imported; they are there, since TVM's libraries are needed.
+THIN = (
+    "import builtins, sys\n"
+    "original = builtins.__import__\n"
+    "def thin(name, *rest, **more):\n"
+    "    if name.partition('.')[0] in ('torch', 'tvm'): raise ImportError(name)\n"
+    "    return original(name, *rest, **more)\n"
+    "builtins.__import__ = thin\n"
+    "sys.argv = ['tvmlcnn', *sys.argv[1:]]\n"
+    "from tvmlcnn.cli import main\n"
+    "main()"
+)
+
+
+def test_every_layer_has_a_kernel(cli: Cli, small_file: Path, small_net: torch.nn.Module) -> None:
+    kernels = cli("profile", small_file, "--threads", 1, "--seconds", 0, "--json").json["kernels"]
+    layers = {layer for kernel in kernels for layer in kernel["layers"]}
+    expected = {
+        name
+        for name, module in small_net.named_modules()
+        if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear))
+    }
+    assert layers >= expected
+    first = next(kernel for kernel in kernels if kernel["layers"])
+    assert first["layers"] == ["features.0", "features.1", "features.2"]
+
+
+def test_figures_agree(cli: Cli, small_file: Path) -> None:
+    data = cli("profile", small_file, "--threads", 1, "--seconds", 0.2, "--json").json
+    kernels = data["kernels"]
+    assert set(kernels[0]) == {
+        *("function", "rule", "layers", "flops", "bytes"),
+        *("us", "share", "gflops", "roofline"),
+    }
+    assert all(kernel["us"] > 0 and kernel["bytes"] > 0 for kernel in kernels)
+    assert sum(kernel["share"] for kernel in kernels) == pytest.approx(1)
+    assert sum(kernel["us"] for kernel in kernels) == pytest.approx(data["kernels_us"])
+    assert data["call_us"] > 0
+    assert {"between_us", "copies_us"} < set(data)
+    assert data["threads"] == 1
+    assert data["rounds"] > 0
+    assert data["limits"]["peak_gflops"] > 0
+    assert all(bandwidth > 0 for bandwidth in data["limits"]["bandwidth_gbs"].values())
+    for kernel in kernels:
+        assert kernel["gflops"] == pytest.approx(kernel["flops"] / kernel["us"] / 1e3)
+        assert kernel["roofline"] >= kernel["gflops"] / data["limits"]["peak_gflops"] * 0.999
+
+
+def test_table(cli: Cli, small_file: Path) -> None:
+    text = cli("profile", small_file, "--seconds", 0).out
+    assert "features.{0,1,2}" in text
+    assert "(transpose)" in text
+    assert {"kernels", "between", "inputs,", "whole", "this"} <= {
+        line.split()[0] for line in text.splitlines() if line.strip()
+    }
+
+
+def test_without_compiler(small_file: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", THIN, "profile", small_file, "--seconds", "0", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["kernels"]
+    assert done.stderr == ""
+
+
+def test_file_without_kernels_noted(cli: Cli, small_file: Path, tmp_path: Path) -> None:
+    """A file of before there were profiles is told apart, and still runs."""
+    content = small_file.read_bytes()
+    assert content.count(b'"calls":') == 1
+    old = tmp_path / "old.so"
+    old.write_bytes(content.replace(b'"calls":', b'"other":'))
+    assert "did not note the kernels; compile it again" in cli("profile", old).error
+    assert cli("run", old, "--random").code == 0
+
+
+def test_gpu_file() -> None:
+    from tvmlcnn.runtime import profile
+    from tvmlcnn.runtime.model import Model
+
+    model = Model.__new__(Model)
+    model.calls, model.manifest = (), {"target": {"tvm": {"kind": "cuda"}}}
+    with pytest.raises(profile.UserError, match="only kernels on a CPU"):
+        profile.profile(model, 0)
+
+
+def test_compile_names_kernels_on_the_default_rule(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(
+        "import torch\n"
+        "def net():\n"
+        "    return torch.nn.Sequential(torch.nn.Conv2d(3, 3, 3), torch.nn.ReLU())\n"
+    )
+    arguments = ["compile", "net.py:net", "--input-shape", "1x3x16x16", "--no-check"]
+    assert "{0,1}" not in cli(*arguments).out
+    lines = [line.split() for line in cli(*arguments, "-v").out.splitlines()]
+    assert ["default", "{0,1}"] in lines

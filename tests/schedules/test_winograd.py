@@ -1,0 +1,139 @@
+"""Winograd's filtering: against torch over many shapes, when it is chosen, what it compiles to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+import torch
+from conftest import randomized
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from networks import assembly, compiled, relative_error
+from torch import nn
+
+from tvmlcnn.schedules import kernels_by_rule
+from tvmlcnn.schedules.cpu import winograd_blocking as decision
+from tvmlcnn.schedules.cpu.winograd_blocking import winograd_blocking
+from tvmlcnn.targets import DEVICES, Device
+
+# Weights that cost nothing to read: the decision is left to the arithmetic.
+EAGER = replace(DEVICES["x86"], peak_gflops=1.0, bandwidth_gbs=1e9).with_cores(2)
+few = settings(max_examples=8, deadline=None, derandomize=True)
+channels = st.sampled_from([16, 24, 40, 64])
+size = st.integers(7, 31)
+sides = st.sampled_from([2, 4])
+
+
+def check(module: nn.Module, shape: tuple[int, ...], outputs: int, device: Device = EAGER) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        # Where it does not pay it must be right all the same.
+        patch.setattr(decision, "_MARGIN", 0.0)
+        patch.setattr(decision, "_OUTPUTS", (outputs,))
+        error, kernels = relative_error(randomized(module), shape, device)
+    assert error < 2e-5
+    assert kernels.get("winograd", 0) == 1, kernels
+
+
+@few
+@given(
+    inner=channels,
+    outer=channels,
+    height=size,
+    width=size,
+    padding=st.integers(0, 2),
+    batch=st.integers(1, 2),
+    cores=st.integers(1, 3),
+    outputs=sides,
+)
+@example(inner=64, outer=64, height=55, width=55, padding=1, batch=1, cores=1, outputs=4)
+@example(inner=64, outer=24, height=13, width=27, padding=0, batch=2, cores=2, outputs=2)
+def test_many_shapes(
+    inner: int,
+    outer: int,
+    height: int,
+    width: int,
+    padding: int,
+    batch: int,
+    cores: int,
+    outputs: int,
+) -> None:
+    net = nn.Sequential(nn.Conv2d(inner, outer, 3, padding=padding), nn.ReLU())
+    check(net, (batch, inner, height, width), outputs, EAGER.with_cores(cores))
+
+
+class Residual(nn.Module):
+    """What follows a convolution in a residual block."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.hardswish(x + self.norm(self.conv(x)))
+
+
+@few
+@given(width=channels, rows=size, columns=size, outputs=sides)
+@example(width=64, rows=7, columns=7, outputs=4)
+@example(width=64, rows=56, columns=56, outputs=4)
+def test_residual(width: int, rows: int, columns: int, outputs: int) -> None:
+    check(Residual(width), (1, width, rows, columns), outputs)
+
+
+@pytest.mark.parametrize(
+    ("conv", "shape"),
+    [
+        (nn.Conv2d(64, 64, 3, stride=2, padding=1), (1, 64, 56, 56)),
+        (nn.Conv2d(64, 64, 3, padding=2, dilation=2), (1, 64, 56, 56)),
+        (nn.Conv2d(64, 64, 5, padding=2), (1, 64, 56, 56)),
+        (nn.Conv2d(64, 64, (1, 3), padding=(0, 1)), (1, 64, 56, 56)),
+        (nn.Conv2d(3, 64, 3, padding=1), (1, 3, 56, 56)),
+    ],
+)
+def test_other_convolutions_are_left_alone(conv: nn.Module, shape: tuple[int, ...]) -> None:
+    assert "winograd" not in kernels_by_rule(compiled(conv, shape, EAGER))
+
+
+@pytest.mark.parametrize("name", sorted(set(DEVICES) - {"cuda", "jetson-orin-nano"}))
+def test_it_pays_where_weights_are_used_often(name: str) -> None:
+    """A large map reads its weights once for many tiles; a small one waits for its weights."""
+    device = DEVICES[name]
+    large = winograd_blocking((1, 56, 56), 64, 64, device)
+    assert large is not None
+    assert large.outputs == 4
+    registers = large.registers
+    assert large.block % registers.pixels == 0
+    assert (registers.pixels + 1) * registers.vectors + 1 <= device.vector_registers
+    assert winograd_blocking((1, 7, 7), 512, 512, device) is None
+
+
+def test_blocks_of_tiles_fit_the_second_cache() -> None:
+    device = DEVICES["rpi4"]
+    blocking = winograd_blocking((1, 112, 112), 32, 32, device)
+    assert blocking is not None
+    points = (blocking.outputs + 2) ** 2
+    assert points * blocking.block * 32 * 4 <= device.caches[1]
+
+
+@pytest.mark.parametrize(("side", "outputs"), [(10, 2), (56, 4)])
+def test_only_vectors_are_computed(side: int, outputs: int) -> None:
+    blocking = winograd_blocking((1, side, side), 64, 64, EAGER)
+    assert blocking is not None
+    assert blocking.outputs == outputs
+    text = assembly(nn.Conv2d(64, 64, 3, padding=1), (1, 64, side, side), EAGER)
+    assert len(re.findall(r"vfmadd\w+ps\s.*%ymm", text)) >= 8
+    assert not re.findall(r"vfn?m(add|sub)\w+ss\s|vmulss|vaddss|vsubss", text)
+
+
+def test_accumulators_stay_in_registers() -> None:
+    text = assembly(nn.Conv2d(64, 64, 3, padding=1), (1, 64, 56, 56), EAGER)
+    # An innermost loop runs from a label to the jump back, with no other label between.
+    loops = re.findall(r"(?m)^(\.LBB\w+):\n((?:(?!\.L).*\n)*?\s+j\w+\s+\1)$", text)
+    products = [body for _, body in loops if len(re.findall("vfmadd231ps", body)) >= 8]
+    products = [body for body in products if "vsubps" not in body]
+    assert products
+    for body in products:
+        assert not re.findall(r"vmov[au]ps\s+%ymm\d+, ", body)

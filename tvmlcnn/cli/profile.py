@@ -1,0 +1,79 @@
+"""``tvmlcnn profile``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from .output import json_option, layers_text, print_facts, print_json, print_table
+
+_HEADER = ("us", "share", "GFLOP/s", "roofline", "kB", "rule", "layers")
+
+
+@click.command("profile")
+@click.argument("file")
+@click.option("--threads", type=int, help="Default: all physical cores.")
+@click.option(
+    "--seconds", type=click.FloatRange(min=0), default=3.0, show_default=True, help="How long."
+)
+@json_option
+def command(file: str, threads: int | None, seconds: float, as_json: bool) -> None:
+    """Time each kernel of the compiled model FILE, in the order in which they run.
+
+    The roofline is the least time that the kernel's operations and bytes take on this machine's
+    threads, at the speed of numpy's matrix product and of a sum of arrays of as many bytes, both
+    measured in the same run; 100% is a kernel that takes no longer.
+    """
+    from tvmlcnn.runtime import load
+    from tvmlcnn.runtime.profile import profile
+
+    result = profile(load(file, threads), seconds)
+    if as_json:
+        kernels = [asdict(kernel.call) | asdict(kernel) for kernel in result.kernels]
+        for kernel in kernels:
+            del kernel["call"]
+        print_json(asdict(result) | {"kernels": kernels})
+        return
+    print_table(
+        _HEADER,
+        (
+            (
+                f"{kernel.us:.1f}",
+                f"{kernel.share:.1%}",
+                f"{kernel.gflops:.1f}",
+                f"{kernel.roofline:.0%}",
+                f"{kernel.call.bytes / 1e3:.0f}",
+                kernel.call.rule,
+                layers_text(kernel.call.layers, kernel.call.function),
+            )
+            for kernel in result.kernels
+        ),
+    )
+    flops = sum(kernel.call.flops for kernel in result.kernels)
+    moved = sum(kernel.call.bytes for kernel in result.kernels)
+    least = sum(kernel.roofline * kernel.us for kernel in result.kernels)
+    sizes = result.limits.bandwidth_gbs
+    print_facts(
+        [
+            (
+                "kernels",
+                f"{result.kernels_us:.0f} us in {len(result.kernels)}, "
+                f"{flops / result.kernels_us / 1e3:.1f} GFLOP/s, "
+                f"{least / result.kernels_us:.0%} of the roofline, {moved / 1e6:.1f} MB",
+            ),
+            ("between kernels", f"{result.between_us:.0f} us"),
+            ("inputs, outputs", f"{result.copies_us:.0f} us"),
+            ("whole call", f"{result.call_us:.0f} us at least"),
+            (
+                "this machine",
+                f"{result.limits.peak_gflops:.0f} GFLOP/s (numpy's matrix product), "
+                + ", ".join(f"{sizes[size]:.0f} GB/s in {text}" for size, text in _SUMS.items()),
+            ),
+            ("runs", result.rounds),
+            ("threads", result.threads),
+        ]
+    )
+
+
+_SUMS = {1 << 18: "256 KiB", 1 << 21: "2 MiB", 1 << 27: "128 MiB"}

@@ -1,0 +1,135 @@
+"""Dense convolutions and matrix products over channels-last data, with packed weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from tvm import te, tirx
+from tvm.ir import Expr
+
+from .convolution import Window
+from .prologue import Prologue, prepared
+from .tile import Tile
+
+
+def pack(weight: np.ndarray, tile: Tile) -> np.ndarray:
+    """Pack weights in the order in which a kernel reads them.
+
+    Parameters
+    ----------
+    weight : numpy.ndarray
+        Shape (..., inner, outer): HWIO of a convolution, or a matrix.
+    tile : Tile
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (blocks, ..., inner, channels of the tile); the last block is filled up with zeros.
+    """
+    *kernel, outer = weight.shape
+    blocks = -(-outer // tile.channels)
+    whole = np.zeros((*kernel, blocks * tile.channels), weight.dtype)
+    whole[..., :outer] = weight
+    split = whole.reshape(*kernel, blocks, tile.channels)
+    return np.moveaxis(split, -2, 0)
+
+
+def dense(
+    data: te.Tensor,
+    weight: te.Tensor,
+    *more: te.Tensor,
+    shape: Sequence[int],
+    window: Window,
+    tile: Tile,
+    planes: int = 1,
+    table: bool = False,
+    prologue: Prologue | None = None,
+) -> te.Tensor:
+    """Return a convolution, or a product with a matrix, with weights from `pack`.
+
+    The pixels of all maps are the rows of one matrix, cut into tiles without regard to where a
+    row of a map ends: no width is odd.
+
+    Parameters
+    ----------
+    data : te.Tensor
+        Shape (planes of the data * N, H, W, C), or (M, K) for a product with a matrix.
+    weight : te.Tensor
+        Shape (blocks, rows, columns, K, channels of the tile), without rows and columns for a
+        pointwise convolution or a matrix. Where several planes are read, they come before K, and
+        K is the width of one.
+    *more : te.Tensor
+        With ``table`` the planes and positions of the channels that are read, int32 of shape
+        (2, K); then the tensors that the prologue takes.
+    shape : sequence of int
+        Of the result: (N, H', W', channels) or (M, channels).
+    window : Window
+    tile : Tile
+    planes : int
+        Planes that are read, from the first on.
+    table : bool
+        Whether ``more`` begins with the places of the channels; else the first K are read.
+    prologue : callable, optional
+        See `tvmlcnn.ops.prologue`.
+    """
+    places, parameters = (more[0], more[1:]) if table else (None, more)
+    blocks, *kernel, wide = (int(n) for n in weight.shape)
+    *taps, rc = (te.reduce_axis((0, n), f"r{i}") for i, n in enumerate(kernel))
+    reduced = [*taps, rc]
+    plane = taps.pop() if planes > 1 else None
+    *pixels, channels = shape
+    rows = math.prod(pixels)
+    # Whole tiles are computed: rows past the end repeat the last one, and are not stored.
+    computed = -(-rows // tile.pixels) * tile.pixels
+
+    def ready(*place: Expr) -> Expr:
+        return prepared(data, prologue, parameters, place)
+
+    def read(source: Callable[..., Expr], row: Expr, *inner: Expr) -> Expr:
+        """Return the element of a row of the matrix that the reduction is at."""
+        *at, channel = inner
+        row = row if computed == rows else tirx.min(row, rows - 1)
+        if len(pixels) == 1:
+            return source(row, channel)
+        pixel = [row // (pixels[1] * pixels[2]), row // pixels[2] % pixels[1], row % pixels[2]]
+        where = at.pop() if plane is not None else 0
+        if places is not None:
+            where, channel = places[0, channel], places[1, channel]
+        batch, *place = window.read(pixel, at or [0, 0])
+        return source(where * pixels[0] + batch, *place, channel)
+
+    if any(window.padding) or taps:
+        source = data
+        if prologue is not None:
+            source = te.compute(data.shape, ready, name="prologue")
+        padded = window.padded(source)
+
+        def element(row: Expr, *inner: Expr) -> Expr:
+            return read(padded, row, *inner)
+    elif prologue is not None:
+        # Its work is done once for all blocks of channels, a few tiles of pixels at a time.
+        element = te.compute(
+            (computed, *kernel), lambda row, *inner: read(ready, row, *inner), name="panel"
+        )
+    else:
+
+        def element(row: Expr, *inner: Expr) -> Expr:
+            return read(data, row, *inner)
+
+    product = te.compute(
+        (computed, blocks * wide),
+        lambda m, c: te.sum(
+            element(m, *reduced) * weight(c // wide, *reduced, c % wide), axis=reduced
+        ),
+        name="dense",
+        attrs=tile.attrs,
+    )
+    if len(pixels) == 1:
+        return te.compute((*pixels, channels), lambda m, c: product[m, c], name="store")
+    return te.compute(
+        (*pixels, channels),
+        lambda n, h, w, c: product[(n * pixels[1] + h) * pixels[2] + w, c],
+        name="store",
+    )

@@ -1,0 +1,160 @@
+"""Pooling of channels-last data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tvm import te, tirx
+from tvm.ir import Expr
+
+
+def max_pool(
+    data: te.Tensor,
+    size: Sequence[int],
+    window: Sequence[int],
+    strides: Sequence[int],
+    padding: Sequence[int],
+) -> te.Tensor:
+    """Return the maximum of each window.
+
+    A tap outside the map reads the map's nearest pixel instead, which is one of the same window:
+    that changes no maximum, and needs no copy with a border and no condition.
+
+    Parameters
+    ----------
+    data : te.Tensor
+        Shape (N, H, W, C).
+    size : sequence of int
+        Height and width of the output; a window of each overlaps the map.
+    window, strides : sequence of int
+        Of height and width; the taps of a window are neighbours.
+    padding : sequence of int
+        Top and left.
+
+    Returns
+    -------
+    te.Tensor
+        Shape (N, *size, C).
+    """
+    ry, rx = (
+        te.reduce_axis((0, taps), name) for taps, name in zip(window, ("ry", "rx"), strict=True)
+    )
+    height, width = (int(n) for n in data.shape[1:3])
+    return te.compute(
+        (data.shape[0], *size, data.shape[3]),
+        lambda n, h, w, c: te.max(
+            data[
+                n,
+                _inside(
+                    h * strides[0] + ry - padding[0],
+                    height,
+                    size[0],
+                    strides[0],
+                    window[0],
+                    padding[0],
+                ),
+                _inside(
+                    w * strides[1] + rx - padding[1],
+                    width,
+                    size[1],
+                    strides[1],
+                    window[1],
+                    padding[1],
+                ),
+                c,
+            ],
+            axis=[ry, rx],
+        ),
+        name="pool",
+    )
+
+
+def _inside(index: Expr, size: int, out: int, stride: int, taps: int, before: int) -> Expr:
+    """Return the nearest index of a map of ``size`` pixels, of which ``out`` windows are taken."""
+    if before:
+        index = tirx.max(index, 0)
+    if (out - 1) * stride + taps - before > size:
+        index = tirx.min(index, size - 1)
+    return index
+
+
+def average_pool(
+    data: te.Tensor,
+    size: Sequence[int],
+    window: Sequence[int],
+    strides: Sequence[int],
+    padding: Sequence[int],
+    count_include_pad: bool,
+) -> te.Tensor:
+    """Return the mean of each window.
+
+    A tap outside the map reads the map's nearest pixel, times zero.
+
+    Parameters
+    ----------
+    data : te.Tensor
+        Shape (N, H, W, C).
+    size : sequence of int
+        Height and width of the output; a window of each overlaps the map.
+    window, strides : sequence of int
+        Of height and width; the taps of a window are neighbours.
+    padding : sequence of int
+        Top, left, bottom, right.
+    count_include_pad : bool
+        Whether the padding counts as pixels. What is past it never does.
+
+    Returns
+    -------
+    te.Tensor
+        Shape (N, *size, C).
+    """
+    ry, rx = (
+        te.reduce_axis((0, taps), name) for taps, name in zip(window, ("ry", "rx"), strict=True)
+    )
+    extents = [int(n) for n in data.shape[1:3]]
+
+    def taps_inside(axis: int, o: tirx.Var, before: int, after: int) -> Expr:
+        """Return how many taps of the window lie in the map and so much around it."""
+        start = o * strides[axis] - padding[axis]
+        end = start + window[axis]
+        return tirx.min(end, extents[axis] + after) - tirx.max(start, -before)
+
+    def tap(n: tirx.Var, h: tirx.Var, w: tirx.Var, c: tirx.Var) -> Expr:
+        y, x = h * strides[0] + ry - padding[0], w * strides[1] + rx - padding[1]
+        iy = _inside(y, extents[0], size[0], strides[0], window[0], padding[0])
+        ix = _inside(x, extents[1], size[1], strides[1], window[1], padding[1])
+        value = data[n, iy, ix, c]
+        if iy is y and ix is x:
+            return value
+        here = tirx.all(iy == y, ix == x)
+        return value * tirx.Cast(data.dtype, here)
+
+    total = te.compute(
+        (data.shape[0], *size, data.shape[3]),
+        lambda n, h, w, c: te.sum(tap(n, h, w, c), axis=[ry, rx]),
+        name="pool",
+    )
+    around = padding if count_include_pad else [0] * 4
+
+    def mean(n: tirx.Var, h: tirx.Var, w: tirx.Var, c: tirx.Var) -> Expr:
+        count = taps_inside(0, h, around[0], around[2]) * taps_inside(1, w, around[1], around[3])
+        return total[n, h, w, c] * (1.0 / tirx.Cast(data.dtype, count))
+
+    return te.compute(total.shape, mean, name="mean")
+
+
+def global_average(data: te.Tensor, keep: bool) -> te.Tensor:
+    """Return the mean of each channel over the map, of shape (N, 1, 1, C) or (N, C)."""
+    batch, height, width, channels = (int(n) for n in data.shape)
+    pixel = te.reduce_axis((0, height * width), "pixel")
+    total = te.compute(
+        (batch, channels),
+        lambda n, c: te.sum(data[n, pixel // width, pixel % width, c], axis=pixel),
+        name="global_average",
+    )
+    scale = 1.0 / (height * width)
+    if keep:
+        return te.compute(
+            (batch, 1, 1, channels), lambda n, h, w, c: total[n, c] * scale, name="mean"
+        )
+    return te.compute((batch, channels), lambda n, c: total[n, c] * scale, name="mean")

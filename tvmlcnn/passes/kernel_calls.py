@@ -1,0 +1,165 @@
+"""What each call of a kernel does for the network: its layers, operations and bytes.
+
+TVM's grouping gives kernels new variables, and calls one function for all groups of the same
+form, so that neither names nor attributes come through it. Here the calls of the grouped module
+are matched with the ungrouped ones by value numbering (Alpern, Wegman and Zadeck 1988): what
+calls the same function on the same values is the same value.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tvm
+from tvm import relax
+
+from .constants import is_call_of
+from .flops import flops_of
+from .layers import layer_of, renamed, unique
+
+_MEMBERS, _CALLS = "tvmlcnn.members", "tvmlcnn.calls"
+
+
+def group(mod: tvm.IRModule) -> tvm.IRModule:
+    """Group the calls that become one kernel, and note which layers are in each group."""
+    grouped = relax.transform.FuseOps()(mod)
+    numbers = _Numbers(mod)
+    main = mod["main"]
+    environment = {param: numbers.of_input(i) for i, param in enumerate(main.params)}
+    values: dict[int, list[relax.Var]] = {}
+    for binding in _bindings(main):
+        number = numbers.of(binding.value, environment)
+        environment[binding.var] = number
+        values.setdefault(number, []).append(binding.var)
+
+    flops = flops_of(mod)
+    members: dict[str, dict[str, Any]] = {}
+    names: dict[relax.Var, str] = {}
+    taken: set[str] = set()
+    main = grouped["main"]
+    environment = {param: numbers.of_input(i) for i, param in enumerate(main.params)}
+    numbers.mod = grouped
+    for binding in _bindings(main):
+        numbers.seen.clear()
+        environment[binding.var] = numbers.of(binding.value, environment)
+        found = [
+            (same.pop(0) if len(same) > 1 else same[0])
+            for number in dict.fromkeys(numbers.seen)
+            if (same := values.get(number))
+        ]
+        layers = dict.fromkeys(layer for var in found if (layer := layer_of(var)) is not None)
+        # TVM calls most of its new variables the same.
+        names[binding.var] = unique("_" + next(reversed(layers), "kernel"), taken)
+        members[names[binding.var]] = {
+            "layers": list(layers),
+            "flops": sum(flops.get(str(var.name), 0) for var in found),
+        }
+    functions = {**grouped.functions, grouped.get_global_var("main"): renamed(main, names)}
+    return tvm.IRModule(functions, attrs=grouped.attrs).with_attr(_MEMBERS, json.dumps(members))
+
+
+class _Numbers:
+    """Numbers values: expressions that compute the same get the same number.
+
+    Attributes
+    ----------
+    mod : tvm.IRModule
+        Its functions in Relax are looked into where they are called.
+    seen : list of int
+        Numbers of the calls of kernels that were met.
+    """
+
+    def __init__(self, mod: tvm.IRModule) -> None:
+        self.mod = mod
+        self.seen: list[int] = []
+        self._numbers: dict[Any, int] = {}
+
+    def of_input(self, index: int) -> int:
+        """Return the number of a parameter of ``main``."""
+        return self._number(("input", index))
+
+    def of(self, expr: relax.Expr, environment: dict[relax.Var, int]) -> int:
+        """Return the number of an expression; ``environment`` has those of the variables."""
+        if isinstance(expr, relax.Var):
+            return environment[expr]
+        if isinstance(expr, relax.Tuple):
+            return self._number(("tuple", *(self.of(f, environment) for f in expr.fields)))
+        if isinstance(expr, relax.TupleGetItem):
+            return self._number(("item", self.of(expr.tuple_value, environment), expr.index))
+        if isinstance(expr, relax.Call):
+            arguments = [self.of(argument, environment) for argument in expr.args]
+            if isinstance(expr.op, tvm.ir.GlobalVar):
+                return self._of_function(self.mod[expr.op], arguments)
+            number = self._number((expr.op, *arguments))
+            if _is_kernel_call(expr):
+                self.seen.append(number)
+            return number
+        if isinstance(expr, tvm.ir.GlobalVar):
+            return self._number(("function", expr.name_hint))
+        if isinstance(expr, relax.ShapeExpr):
+            return self._number(("shape", str(expr)))
+        return self._number(expr)
+
+    def _of_function(self, function: relax.Function, arguments: list[int]) -> int:
+        environment = dict(zip(function.params, arguments, strict=True))
+        for binding in _bindings(function):
+            environment[binding.var] = self.of(binding.value, environment)
+        return self.of(function.body.body, environment)
+
+    def _number(self, key: Any) -> int:
+        return self._numbers.setdefault(key, len(self._numbers))
+
+
+def list_kernel_calls(mod: tvm.IRModule) -> tvm.IRModule:
+    """Note the calls of kernels in ``main`` for `kernel_calls`, before they lose their types."""
+    members = json.loads(str(mod.attrs[_MEMBERS]))
+    unknown = {"layers": [], "flops": 0}
+    calls = [
+        {
+            "function": str(binding.value.args[0].name_hint),
+            **members.get(str(binding.var.name), unknown),
+            "bytes": _bytes(binding.value),
+        }
+        for binding in _bindings(mod["main"])
+        if _is_kernel_call(binding.value)
+    ]
+    return mod.with_attr(_CALLS, json.dumps(calls))
+
+
+def kernel_calls(mod: tvm.IRModule) -> list[dict[str, Any]]:
+    """Return the calls of kernels that `list_kernel_calls` noted.
+
+    Returns
+    -------
+    list of dict
+        In the order in which they run: ``function``, the name of the kernel; ``layers``, the names
+        of the torch module's layers that it computes; ``flops``, their floating point operations
+        (`flops.count_flops`); ``bytes``, the size of its arguments and results.
+    """
+    return list(json.loads(str(mod.attrs[_CALLS])))
+
+
+def _bindings(function: relax.Function) -> Iterator[relax.Binding]:
+    return (binding for block in function.body.blocks for binding in block.bindings)
+
+
+def _is_kernel_call(expr: relax.Expr) -> bool:
+    return is_call_of(expr, "relax.call_tir") or is_call_of(expr, "relax.call_tir_inplace")
+
+
+def _bytes(call: relax.Call) -> int:
+    """Return the bytes of the different tensors that a kernel reads, and of those it writes."""
+    read = call.args[1].fields if isinstance(call.args[1], relax.Tuple) else [call.args[1]]
+    return sum(_size(argument.ty) for argument in dict.fromkeys(read)) + _size(call.ty)
+
+
+def _size(ty: relax.Type) -> int:
+    if isinstance(ty, relax.TupleType):
+        return sum(map(_size, ty.fields))
+    if not isinstance(ty, relax.TensorType):
+        return 0
+    return math.prod(int(n) for n in ty.shape) * np.dtype(str(ty.dtype)).itemsize

@@ -1,0 +1,189 @@
+"""The rewriting of calls that read permuted tensors.
+
+Operators that do not care about the order of axes (element-wise ones) take the permuted operands,
+those with axes have a rule that maps them, and whatever is not known here gets its operands as
+they were in the old graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import tvm
+from tvm import relax
+
+from .concatenate import Joins
+from .constants import constant, value_of
+from .permuted import NHWC, Permuted, compact
+
+_ELEMENTWISE = frozenset(
+    f"relax.{name}"
+    for name in (
+        *("add", "subtract", "multiply", "divide", "maximum", "minimum", "power", "clip"),
+        *("abs", "exp", "log", "negative", "rsqrt", "sigmoid", "sqrt", "square", "tanh", "astype"),
+        *("nn.relu", "nn.relu6", "nn.leakyrelu", "nn.silu", "nn.gelu", "nn.gelu_tanh"),
+        *("nn.softplus", "nn.selu"),
+    )
+)
+
+
+class Rewriter:
+    """Builds the new function, a binding at a time.
+
+    Attributes
+    ----------
+    builder : relax.BlockBuilder
+        Where the new function is being built.
+    rules : dict
+        How the operators that have axes are rewritten, by name. A rule takes the rewriter and
+        the old call, and returns None where it does not fit.
+    unit : int
+        Channels that are computed come in multiples of it.
+    values : dict
+        The new value of each variable of the old function; a list for a tuple.
+    joins : Joins
+    """
+
+    def __init__(self, builder: relax.BlockBuilder, rules: dict[str, Rule], unit: int) -> None:
+        self.builder, self.rules, self.unit = builder, rules, unit
+        self.values: dict[relax.Var, Permuted | list[Permuted]] = {}
+        self.joins = Joins(builder)
+
+    def value(self, expr: relax.Expr) -> Permuted:
+        """Return the new value of an operand."""
+        if isinstance(expr, relax.Var):
+            found = self.values[expr]
+            if isinstance(found, Permuted):
+                return found
+            return Permuted(relax.Tuple([self.ordered(v) for v in found]), ())
+        rank = len(expr.ty.shape) if hasattr(expr.ty, "shape") else 0
+        return Permuted(expr, tuple(range(rank)))
+
+    def nhwc(self, expr: relax.Expr) -> Permuted:
+        """Return an operand with its channels last, wherever they are."""
+        value = self.value(expr)
+        return value if value.order == NHWC else Permuted(self.ordered(value, NHWC), NHWC)
+
+    def ordered(self, value: Permuted, order: Sequence[int] | None = None) -> relax.Expr:
+        """Return all channels of a value with its axes in an order; by default the old one."""
+        value = compact(self.builder, value)
+        wanted = tuple(order) if order is not None else tuple(range(len(value.order)))
+        if value.order == wanted:
+            return value.expr
+        axes = [value.order.index(axis) for axis in wanted]
+        array = value_of(value.expr)
+        if array is not None:
+            return constant(np.transpose(array, axes))
+        return self.builder.emit(relax.op.permute_dims(value.expr, axes))
+
+    def bind(self, expr: relax.Expr) -> Permuted | list[Permuted]:
+        """Return the new value of what a variable of the old function is bound to."""
+        if isinstance(expr, relax.Call):
+            return self.rewrite(expr)
+        if isinstance(expr, relax.Tuple):
+            return [self.value(field) for field in expr.fields]
+        if isinstance(expr, relax.TupleGetItem):
+            fields = self.values[expr.tuple_value]
+            assert isinstance(fields, list)
+            return fields[expr.index]
+        if isinstance(expr, relax.Var):
+            return self.values[expr]
+        return self.value(expr)
+
+    def rewrite(self, call: relax.Call) -> Permuted | list[Permuted]:
+        """Emit the new form of a call."""
+        rule = self.rules.get(call.op.name) if isinstance(call.op, tvm.ir.Op) else None
+        result = rule(self, call) if rule else None
+        if result is None and isinstance(call.op, tvm.ir.Op) and call.op.name in _ELEMENTWISE:
+            result = self.elementwise(call)
+        if result is None:
+            args = [
+                self.ordered(self.value(arg)) if is_tensor(arg) else self.value(arg).expr
+                for arg in call.args
+            ]
+            new = self.builder.emit(relax.Call(call.op, args, call.attrs, call.ty_args))
+            if isinstance(call.ty, relax.TupleType):
+                return [
+                    Permuted(self.builder.emit(relax.TupleGetItem(new, i)), plain_order(field))
+                    for i, field in enumerate(call.ty.fields)
+                ]
+            return Permuted(new, plain_order(call.ty))
+        return result
+
+    def elementwise(self, call: relax.Call) -> Permuted | None:
+        """Emit an element-wise operator in the order of its first permuted operand.
+
+        Return None where no operand is permuted, or one has more axes than that one.
+        """
+        operands = [self.value(arg) for arg in call.args]
+        order = next((v.order for v in operands if not v.plain), None)
+        if order is None or any(len(v.order) > len(order) for v in operands):
+            return None
+        like = self._common_places(call, operands)
+        if like is None:
+            operands = [compact(self.builder, v) for v in operands]
+        rank, args = len(order), []
+        for old, operand in zip(call.args, operands, strict=True):
+            size = len(operand.order) if is_tensor(old) else 0
+            if not size:
+                args.append(operand.expr)
+                continue
+            if operand.places is not None:
+                args.append(operand.expr)
+                continue
+            # Broadcasting aligns axes from the right, which only holds in the old order.
+            if size < rank:
+                shape = [1] * (rank - size) + [int(n) for n in old.ty.shape]
+                operand = Permuted(self._reshaped(operand, shape), tuple(range(rank)))
+            expr = self.ordered(operand, order)
+            array = value_of(expr)
+            args.append(expr if array is None or like is None else constant(like.spread(array)))
+        new = self.builder.emit(relax.Call(call.op, args, call.attrs))
+        if like is None:
+            return Permuted(new, order)
+        return Permuted(new, order, like.places, like.planes)
+
+    def _common_places(self, call: relax.Call, operands: Sequence[Permuted]) -> Permuted | None:
+        """Return an operand that has its channels where all others have theirs, if there is one."""
+        like = next((v for v in operands if v.places is not None), None)
+        if like is None or like.order != NHWC:
+            return None
+        for old, operand in zip(call.args, operands, strict=True):
+            if not is_tensor(old) or operand.stored_like(like):
+                continue
+            shape = [int(n) for n in old.ty.shape]
+            batch = shape[0] if len(shape) == 4 else 1
+            channels = shape[-3] if len(shape) > 2 else 1
+            array = value_of(operand.expr)
+            if (array is None and channels > 1) or (batch > 1 and like.planes > 1):
+                return None
+            if array is not None and batch > 1:
+                return None
+        return like
+
+    def names(self) -> Iterator[tuple[relax.Var, str]]:
+        """Yield the variables of the new function with the names of those they stand for."""
+        for old, new in self.values.items():
+            for value in new if isinstance(new, list) else [new]:
+                if isinstance(value.expr, relax.Var):
+                    yield value.expr, str(old.name)
+
+    def _reshaped(self, value: Permuted, shape: Sequence[int]) -> relax.Expr:
+        array = value_of(value.expr)
+        if array is not None and value.plain:
+            return constant(array.reshape(shape))
+        return self.builder.emit(relax.op.reshape(self.ordered(value), shape))
+
+
+def is_tensor(expr: relax.Expr) -> bool:
+    """Tell whether the expression is one tensor: no tuple, shape or attribute."""
+    return isinstance(expr.ty, relax.TensorType)
+
+
+def plain_order(ty: relax.Type) -> tuple[int, ...]:
+    """Return the order of axes of a tensor that is stored as the old one was."""
+    return tuple(range(len(ty.shape))) if isinstance(ty, relax.TensorType) else ()
+
+
+Rule = Callable[[Rewriter, relax.Call], "Permuted | list[Permuted] | None"]
