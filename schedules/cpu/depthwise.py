@@ -9,13 +9,11 @@ from tvmlcnn.targets import Device
 
 from ..rule import Rule
 from .blocks import find_tiled, inline_epilogue, inner_loops, spread
-from .tiles import largest_divisor
+from .padding import skip_padding, without_borders
+from .tiles import depthwise_strip
 
-# Vectors of channels in a strip: long enough for the memory's prefetcher, short enough that a
-# strip of rows stays in the second cache.
-_STRIP_VECTORS = 4
-# Rows of output a strip has at most: two more rows of input are copied for each strip.
-_STRIP_ROWS = 8
+# Taps of a kernel whose loops are unrolled; of a larger one, only those of a row.
+_UNROLLED_TAPS = 25
 
 
 def _apply(function: PrimFunc, device: Device) -> Schedule | None:
@@ -23,45 +21,44 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
 
     Pattern: a block ``depthwise``, what pads its input, and element-wise blocks after it.
 
-    The work is cut into strips of rows and channels, and each strip first copies its input with
-    the zeros around it, so that the inner loops have no conditions; testing at each tap whether
-    it lies inside would cost more than the copy, which stays in the cache.
+    A pixel that is loaded serves all the taps of the row that it lies under, and its row the rows
+    of output around it, while it is in the first cache: on large maps all channels of a few
+    pixels are taken in turn, as they lie in memory, on small ones a strip of channels goes over
+    the whole map. Taps in the padding are left out; only the first and the last tile of a row and
+    the first and the last rows have any.
     """
-    sch = Schedule(function)
-    found = find_tiled(sch, ("depthwise",))
+    found = find_tiled(Schedule(function), ("depthwise",))
     if found is None:
         return None
+    sch = Schedule(skip_padding(function, "depthwise"))
+    found = find_tiled(sch, ("depthwise",))
+    assert found is not None
     main, tile = found
     output = inline_epilogue(sch, main)
     spread(sch, output, device)
     batch, height, width, channel = sch.get_loops(output)
-    rows = largest_divisor(int(sch.get(height).extent), _STRIP_ROWS)
-    height, near = sch.split(height, [None, rows])
+    taps = [int(v.dom.extent) for v in sch.get(main).iter_vars[4:]]
+    columns, channels = (int(sch.get(loop).extent) for loop in (width, channel))
+    strip_vectors = depthwise_strip(columns, channels, taps[0], tile, device)
     width, pixels = sch.split(width, [None, tile.pixels])
-    strip, vectors, lanes = sch.split(
-        channel, [None, _strip_vectors(int(sch.get(channel).extent), tile.lanes), tile.lanes]
+    strip, several, vectors, lanes = sch.split(
+        channel, [None, strip_vectors // tile.vectors, tile.vectors, tile.lanes]
     )
-    sch.reorder(batch, height, strip, near, width, vectors, pixels, lanes)
-    sch.unroll(pixels)
-    sch.vectorize(lanes)
-    sch.compute_at(main, vectors, preserve_unit_loops=True)
-    spatial, reduced = inner_loops(sch, main)
-    sch.reorder(*reduced, *spatial)
-    for loop in (*reduced, *spatial[:-1]):
+    sch.reorder(batch, strip, height, width, several, pixels, vectors, lanes)
+    sch.compute_at(main, several, preserve_unit_loops=True)
+    (one, row, near_pixels, near_channel), (ry, rx) = inner_loops(sch, main)
+    near_vectors, near_lanes = sch.split(near_channel, [None, tile.lanes])
+    sch.reorder(one, ry, row, near_pixels, rx, near_vectors, near_lanes)
+    for loop in (row, near_pixels, rx, near_vectors, pixels, vectors):
         sch.unroll(loop)
-    sch.vectorize(spatial[-1])
-    parallel = sch.fuse(batch, height, strip)
-    for pad in sch.get_producers(main):
-        sch.compute_at(pad, parallel)
-        _, vector = sch.split(sch.get_loops(pad)[-1], [None, tile.lanes])
-        sch.vectorize(vector)
-    sch.parallel(parallel)
-    sch.decompose_reduction(main, reduced[0])
+    if taps[0] * taps[1] <= _UNROLLED_TAPS:
+        sch.unroll(ry)
+    sch.vectorize(near_lanes)
+    sch.vectorize(lanes)
+    without_borders(sch, width)
+    sch.parallel(sch.fuse(batch, strip, height))
+    sch.decompose_reduction(main, ry)
     return sch
-
-
-def _strip_vectors(channels: int, lanes: int) -> int:
-    return largest_divisor(channels // lanes, _STRIP_VECTORS)
 
 
 DEPTHWISE = Rule("depthwise", _apply)

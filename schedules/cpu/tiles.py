@@ -10,8 +10,8 @@ from tvmlcnn.targets import Device
 # Latency of a multiply-add in cycles times its throughput in a cycle: so many accumulators are
 # needed for one chain of additions not to wait for itself.
 CHAINS = 8
-
-
+# Bytes that one has to read in a row for the memory's prefetchers to help.
+_PIECE_BYTES = 256
 # Bytes a cycle that the second cache delivers while the core computes.
 _L2_BYTES = 14
 # What a tile costs besides its sums.
@@ -109,11 +109,32 @@ def efficiency(tile: Tile, depth: int, device: Device, once: int = 0) -> float:
 
 
 def depthwise_tile(width: int, channels: int, device: Device) -> Tile | None:
-    """Return the tile for rows of ``width`` pixels; None where no vector divides the channels."""
+    """Return the tile for rows of ``width`` pixels; None where no vector divides the channels.
+
+    Half the registers hold the tile. It costs its pixels, and one more for loading the weights.
+    """
     for lanes in (device.lanes, device.lanes // 2, device.lanes // 4):
         if lanes >= 4 and channels % lanes == 0:
-            return Tile(largest_divisor(width, 8), 1, lanes)
+            most = min(width, device.vector_registers // 2)
+            pixels = min(range(1, most + 1), key=lambda p: (-(-width // p) * (p + 1), -p))
+            # Rows of few pixels have too few chains of additions: several vectors have enough.
+            vectors = largest_divisor(channels // lanes, max(1, CHAINS // pixels))
+            return Tile(pixels, vectors, lanes)
     return None
+
+
+def depthwise_strip(width: int, channels: int, rows: int, tile: Tile, device: Device) -> int:
+    """Return how many vectors of channels go over the map together.
+
+    As many as leave the ``rows`` of a kernel in half the first cache from one row of output to
+    the next; all of them where that would take too few bytes of a pixel for memory to be read in
+    long pieces.
+    """
+    vectors = channels // tile.lanes
+    most = device.caches[0] // 2 // (rows * width * tile.lanes * 4)
+    groups = vectors // tile.vectors
+    strip = tile.vectors * largest_divisor(groups, max(1, most // tile.vectors))
+    return strip if strip * tile.lanes * 4 >= _PIECE_BYTES else vectors
 
 
 def largest_divisor(number: int, most: int) -> int:

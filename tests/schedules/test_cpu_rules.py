@@ -75,23 +75,6 @@ def test_dense(
 
 
 @few
-@given(
-    width=channels,
-    kernel=st.sampled_from([3, 5, 7]),
-    stride=st.integers(1, 2),
-    padding=st.integers(0, 3),
-    columns=st.integers(7, 20),
-    batch=st.integers(1, 2),
-)
-def test_depthwise(
-    width: int, kernel: int, stride: int, padding: int, columns: int, batch: int
-) -> None:
-    conv = nn.Conv2d(width, width, kernel, stride, padding, groups=width)
-    net = nn.Sequential(conv, nn.BatchNorm2d(width), nn.Hardswish())
-    check(net, (batch, width, 9, columns), "depthwise")
-
-
-@few
 @given(rows=st.integers(1, 5), inner=st.integers(1, 70), outer=channels)
 def test_fully_connected(rows: int, inner: int, outer: int) -> None:
     check(nn.Sequential(nn.Linear(inner, outer), nn.ReLU()), (rows, inner), "dense")
@@ -108,7 +91,6 @@ def test_channels_that_no_vector_divides(outer: int, groups: int) -> None:
 def test_this_machine_s_vectors() -> None:
     device = resolve("native")
     check(nn.Conv2d(20, 48, 1), (1, 20, 9, 7), "dense", device)
-    check(nn.Conv2d(48, 48, 3, 2, 1, groups=48), (1, 48, 9, 7), "depthwise", device)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +98,6 @@ def test_this_machine_s_vectors() -> None:
     [
         (nn.Conv2d(32, 96, 1), (1, 32, 14, 14)),
         (nn.Conv2d(16, 32, 3, padding=1), (1, 16, 14, 14)),
-        (nn.Conv2d(32, 32, 3, padding=1, groups=32), (1, 32, 14, 14)),
         (nn.Linear(64, 96), (1, 64)),
     ],
 )
