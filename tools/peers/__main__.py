@@ -46,8 +46,9 @@ def command(
 
     MODEL is what `tvmlcnn compile` takes. Weights are random, the same for all. A ratio is how
     many times as fast as the best peer a framework is, by the fastest calls; the error is the
-    largest difference from torch's output, over the output's range. The roofline is a loop of
-    multiply-adds on registers that is timed with the others.
+    largest difference from torch's output, over the output's range, marked above 1e-4. The
+    roofline is a loop of multiply-adds on registers that is timed with the others; Winograd's
+    algorithm needs fewer than are counted and can exceed it.
     """
     available = sorted(os.sched_getaffinity(0))
     if threads > len(available):
@@ -58,8 +59,11 @@ def command(
     path = None if picture is None else _picture(picture)
     warnings.simplefilter("ignore")  # deprecations that concern the frameworks' authors
 
+    from tvmlcnn.targets import resolve
+
     from .compare import compare
     from .frameworks import OURS, PEERS
+    from .job import read
     from .report import print_comparison, print_summary
     from .results import to_json
 
@@ -67,25 +71,29 @@ def command(
     for name in chosen:
         if name not in PEERS:
             raise UserError(f"--peers {name}: there are {', '.join(PEERS)}")
+    resolve(target)
+    cpu = resolve("native").tvm["mcpu"]
+    settings = f"{cpu}, {threads} thread{'s'[: threads > 1]}, compiled for {target}"
+    jobs = [read(model, target, threads) for model in models]
     comparisons = []
     with tempfile.TemporaryDirectory(prefix="peers-") if work is None else nullcontext(work) as at:
         folder = Path(at)
         folder.mkdir(parents=True, exist_ok=True)
-        for model in models:
-            comparison = compare(
-                model, (OURS, *chosen), target, threads, folder, seconds, rounds, _progress
-            )
+        if not as_json:
+            click.echo(f"{settings}\n")
+        for job in jobs:
+            comparison = compare(job, (OURS, *chosen), folder, seconds, rounds, _progress)
             comparisons.append(comparison)
             if not as_json:
                 print_comparison(comparison)
     if as_json:
-        print_json(to_json(comparisons, {"target": target, "threads": threads}))
+        print_json(to_json(comparisons, cpu, target, threads))
     elif len(comparisons) > 1:
         print_summary(comparisons)
     if path is not None:
         from .plot import write_plot
 
-        write_plot(comparisons, path)
+        write_plot(comparisons, path, settings)
 
 
 def _progress(text: str) -> None:
@@ -111,6 +119,9 @@ def main() -> int:
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
         click.echo(f"error: {message}", err=True)
         return 2
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        return 130
     finally:
         sys.stdout.flush()
     return 0

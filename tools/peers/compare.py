@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from tvmlcnn.analysis import analyze
 
-from .convert import Unavailable, converted, version
+from .convert import UnavailableError, convert, one_line, version
 from .frameworks import FRAMEWORKS, OURS, Call
-from .job import Job, read
-from .measure import interleave
+from .job import Job
+from .measure import SETTLE, interleave
+from .quiet import output_to
 from .results import WRONG, Comparison, Row
 from .roofline import Roofline
 
@@ -21,10 +23,8 @@ _ROOFLINE = "roofline"
 
 
 def compare(
-    model: str,
+    job: Job,
     names: Iterable[str],
-    target: str,
-    threads: int,
     work: Path,
     seconds: float,
     rounds: int | None,
@@ -32,54 +32,58 @@ def compare(
 ) -> Comparison:
     """Return the figures of one network in the named frameworks; a failure is a row's reason.
 
-    Raises
-    ------
-    UserError
-        If there is no such network, or it does not fit here (`job.read`).
+    Parameters
+    ----------
+    job : Job
+    names : iterable of str
+        Keys of `FRAMEWORKS`.
+    work : Path
+        Folder of converted networks; what is there already is used.
+    seconds, rounds
+        How long to time (`measure.interleave`).
+    progress : callable
+        Called with what begins.
     """
-    job = read(model, target, threads)
-    macs = analyze(model).total.macs
     rows: dict[str, Row] = {}
     calls: dict[str, Callable[[], object]] = {}
-    for name in names:
-        title = FRAMEWORKS[name].title
-        progress(f"{job.name}: {title}")
+    for name, place in convert(job, names, work).items():
+        progress(f"{job.name}: loading {FRAMEWORKS[name].title}")
+        rows[name] = row = Row(name, FRAMEWORKS[name].title)
         try:
-            number = version(name)
-        except Unavailable as error:
-            rows[name] = Row(name, title, "", reason=str(error))
-            continue
-        try:
-            call = FRAMEWORKS[name].load(job, converted(job, name, work))
-            error = difference(call(job.input), job.expected)
-            rows[name] = Row(name, title, number, error=error)
-            if not error <= WRONG:
-                raise Unavailable(f"its output is another: {error:.0e} of the range from torch's")
-            calls[name] = _bound(call, job.input)
+            rows[name] = row = replace(row, version=version(name))
+            if isinstance(place, UnavailableError):
+                raise place
+            call, error = _loaded(job, name, place)
+            rows[name] = row = replace(row, error=error)
+            if not error <= WRONG:  # nor if it is not a number
+                raise UnavailableError(
+                    f"its output is another: {error:.0e} of the range from torch's"
+                )
+            calls[name] = partial(call, job.input)
         except Exception as error:  # whatever the framework raises
-            rows[name] = Row(name, title, number, reason=_line(error))
-    roofline = _roofline(job, work, progress)
-    if roofline is not None:
-        calls[_ROOFLINE] = roofline
-    progress(f"{job.name}: timing")
+            rows[name] = replace(row, reason=one_line(error))
+    roofline = None
+    try:
+        roofline = calls[_ROOFLINE] = Roofline(job.threads, work)
+    except (RuntimeError, OSError) as error:
+        progress(f"no roofline: {one_line(error)}")
 
     def failed(name: str, error: Exception) -> None:
-        rows[name] = Row(name, rows[name].title, rows[name].version, reason=_line(error))
+        rows[name] = replace(rows[name], reason=one_line(error))
 
-    times = interleave(calls, seconds, rounds, failed)
-    peak = None
+    progress(f"{job.name}: timing")
+    times = interleave(calls, seconds, rounds, SETTLE if job.threads > 1 else 0.0, failed)
+    loop: tuple[float, ...] = ()
     if roofline is not None:
-        peak = roofline.operations / min(times.pop(_ROOFLINE)) / 1e6
+        loop = tuple(map(roofline.gflops, times[_ROOFLINE]))
     return Comparison(
-        model,
+        job.source,
         job.input.shape,
-        macs,
-        peak,
+        analyze(job.source).total.macs,
+        loop,
+        None if roofline is None else roofline.availability,
         OURS,
-        tuple(
-            Row(r.name, r.title, r.version, tuple(times.get(r.name, ())), r.error, r.reason)
-            for r in rows.values()
-        ),
+        tuple(replace(row, times=tuple(times.get(name, ()))) for name, row in rows.items()),
     )
 
 
@@ -88,32 +92,16 @@ def difference(output: np.ndarray, expected: np.ndarray) -> float:
 
     Raises
     ------
-    Unavailable
+    UnavailableError
         If the shapes differ.
     """
-    output = np.asarray(output)
     if output.shape != expected.shape:
-        raise Unavailable(f"its output has the shape {output.shape}, torch's {expected.shape}")
+        raise UnavailableError(f"its output has the shape {output.shape}, torch's {expected.shape}")
     return float(np.abs(output - expected).max() / np.ptp(expected))
 
 
-def pin(threads: int) -> None:
-    """Keep this process, its threads to come and its children on so many CPUs."""
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-
-
-def _bound(call: Call, image: np.ndarray) -> Callable[[], object]:
-    return lambda: call(image)
-
-
-def _roofline(job: Job, work: Path, progress: Callable[[str], None]) -> Roofline | None:
-    try:
-        return Roofline(job.threads, work)
-    except (RuntimeError, OSError) as error:
-        progress(f"no roofline: {_line(error)}")
-        return None
-
-
-def _line(error: Exception) -> str:
-    text = str(error).strip().partition("\n")[0]
-    return text if isinstance(error, Unavailable) else f"{type(error).__name__}: {text}"
+def _loaded(job: Job, name: str, folder: Path) -> tuple[Call, float]:
+    """Return the framework's function for a network, and its error."""
+    with output_to(folder / "log.txt"):
+        call = FRAMEWORKS[name].load(job, folder)
+        return call, difference(np.asarray(call(job.input)), job.expected)

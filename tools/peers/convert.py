@@ -1,7 +1,8 @@
-"""Write a network for a framework, in a process of its own, once.
+"""Write a network for each framework, once.
 
-A converter may take the process down, install signal handlers or print whatever it likes; and a
-file that crashes the framework does so here first, where it is tried once.
+It is done by another process, which builds the network and forks for each framework: a converter
+may take its process down, install signal handlers or print whatever it likes. And a file that
+crashes the framework does so there, where it is tried once.
 """
 
 from __future__ import annotations
@@ -9,47 +10,60 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
+import traceback
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 from .frameworks import FRAMEWORKS, OURS
 from .job import Job, read
+from .quiet import output_to
+
+_PARTIAL, _LOG, _REASON = ".partial", "log.txt", "reason.txt"
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """A framework is not here, or cannot run the network; the message says why, in one line."""
 
 
-def converted(job: Job, name: str, work: Path) -> Path:
-    """Return the folder with the network as the framework reads it, made if it is not there.
+def convert(job: Job, names: Iterable[str], work: Path) -> dict[str, Path | UnavailableError]:
+    """Return the folder with the network as each framework reads it, or why there is none.
 
-    Raises
-    ------
-    Unavailable
-        If the framework is not installed, or cannot convert or run the network.
+    What is in ``work`` already is not made again; its names tell the network, the weights and the
+    framework's version. What fails leaves its log there.
     """
-    folder = work / f"{job.name}-{job.fingerprint}" / f"{name}-{version(name)}"
-    if name == OURS:
-        folder = folder.with_name(f"{folder.name}-{job.target}-{job.threads}-{_sources()}")
-    if folder.is_dir():
-        return folder
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    command = [sys.executable, "-m", "tools.peers.convert", job.source, name, str(partial)]
-    done = subprocess.run(
-        [*command, job.target, str(job.threads)], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        (partial / "log.txt").write_text(done.stdout + done.stderr)
-        lines = done.stderr.strip().splitlines()
-        crashed = f"crashed with signal {-done.returncode}"
-        raise Unavailable(crashed if done.returncode < 0 else (lines or ["no reason given"])[-1])
-    partial.rename(folder)
-    return folder
+    found: dict[str, Path | UnavailableError] = {}
+    pending: dict[str, Path] = {}
+    for name in names:
+        try:
+            found[name] = folder = _folder(job, name, work)
+        except UnavailableError as error:
+            found[name] = error
+            continue
+        if folder.is_dir():
+            continue
+        if FRAMEWORKS[name].convert is None:
+            folder.mkdir(parents=True)
+            continue
+        pending[name] = folder
+        partial = Path(f"{folder}{_PARTIAL}")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+    if pending:
+        command = [sys.executable, "-m", "tools.peers.convert"]
+        command += [job.source, job.target, str(job.threads)]
+        folders = [f"{name}={folder}" for name, folder in pending.items()]
+        subprocess.run([*command, *folders], stdout=subprocess.DEVNULL, check=False)
+    for name, folder in pending.items():
+        if not folder.is_dir():
+            reason = Path(f"{folder}{_PARTIAL}") / _REASON
+            text = reason.read_text() if reason.exists() else "its converter did not begin"
+            found[name] = UnavailableError(text)
+    return found
 
 
 def version(name: str) -> str:
@@ -57,7 +71,7 @@ def version(name: str) -> str:
 
     Raises
     ------
-    Unavailable
+    UnavailableError
         If one of its packages is not installed.
     """
     versions = []
@@ -65,35 +79,71 @@ def version(name: str) -> str:
         try:
             versions.append(importlib.metadata.version(distribution))
         except importlib.metadata.PackageNotFoundError as error:
-            raise Unavailable(f"{distribution} is not installed") from error
+            raise UnavailableError(f"{distribution} is not installed") from error
     return versions[0]
 
 
-def _sources() -> str:
-    """Return hex digits that change with the compiler's sources."""
-    digest = hashlib.sha256()
-    for package in ("tvmlcnn", "tvmlcnn.schedules", "tvmlcnn.targets"):
-        spec = importlib.util.find_spec(package)
-        assert spec is not None
-        for path in sorted(Path(spec.origin or "").parent.rglob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:8]
+def one_line(error: Exception) -> str:
+    """Return the type and the first line of an error, cut where it is long."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[0] if lines else ""
+    return text if isinstance(error, UnavailableError) else f"{type(error).__name__}: {text}"[:200]
 
 
-def main(model: str, name: str, folder: str, target: str, threads: str) -> int:
-    """Convert, load and call once; the last line on stderr says why that failed."""
+def _folder(job: Job, name: str, work: Path) -> Path:
+    """Return the folder of a network for a framework, whether it is there or not."""
+    key = f"{name}-{version(name)}"
+    if name == OURS:
+        digest = hashlib.sha256(f"{job.target} {job.threads}".encode())
+        for package in ("tvmlcnn", "tvmlcnn.schedules", "tvmlcnn.targets"):
+            spec = importlib.util.find_spec(package)
+            assert spec is not None
+            assert spec.origin is not None
+            for path in sorted(Path(spec.origin).parent.rglob("*.py")):
+                digest.update(path.read_bytes())
+        key += f"-{digest.hexdigest()[:12]}"
+    return work / f"{job.name}-{job.fingerprint}" / key
+
+
+def _convert_forked(job: Job, name: str, folder: Path) -> None:
+    """Convert, load and call once in a fork; the folder gets its name when that went well."""
+    partial = Path(f"{folder}{_PARTIAL}")
+    process = os.fork()
+    if process == 0:
+        code = 1
+        try:
+            with output_to(partial / _LOG):
+                framework = FRAMEWORKS[name]
+                assert framework.convert is not None
+                try:
+                    framework.convert(job, partial)
+                    framework.load(job, partial)(job.input)
+                    code = 0
+                except Exception as error:  # whatever the framework raises
+                    traceback.print_exc()
+                    (partial / _REASON).write_text(one_line(error))
+                sys.stdout.flush()
+                sys.stderr.flush()
+        finally:
+            os._exit(code)
+    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    if status == 0:
+        partial.rename(folder)
+    elif status < 0:
+        (partial / _REASON).write_text(f"crashed with signal {-status}")
+
+
+def _main(model: str, target: str, threads: str, *folders: str) -> None:
+    import torch
+
     warnings.simplefilter("ignore")
-    try:
-        job = read(model, target, int(threads))
-        framework = FRAMEWORKS[name]
-        framework.convert(job, Path(folder))
-        framework.load(job, Path(folder))(job.input)
-    except Exception as error:  # whatever the framework raises
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        print(f"{type(error).__name__}: {lines[0] if lines else ''}", file=sys.stderr)
-        return 1
-    return 0
+    torch.set_num_threads(1)  # a fork has none of its parent's threads
+    job = read(model, target, int(threads))
+    for text in folders:
+        name, _, folder = text.partition("=")
+        print(f"{job.name}: converting for {FRAMEWORKS[name].title} ...", file=sys.stderr)
+        _convert_forked(job, name, Path(folder))
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    _main(*sys.argv[1:])

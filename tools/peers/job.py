@@ -62,6 +62,4 @@ def read(model: str, target: str, threads: int) -> Job:
     outputs = frontend.reference(network.module, inputs)
     if len(inputs) != 1 or len(outputs) != 1 or inputs[0].shape[0] != 1:
         raise UserError(f"{model}: only networks of one input, of batch 1, and one output fit here")
-    return Job(
-        network.name, model, network.module, inputs[0], outputs[0].copy(), target, threads
-    )
+    return Job(network.name, model, network.module, inputs[0], outputs[0].copy(), target, threads)

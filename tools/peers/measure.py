@@ -9,14 +9,15 @@ from collections.abc import Callable, Mapping
 _TURN = 0.03  # seconds of a turn's counted calls, about
 _LEAST_CALLS, _MOST_CALLS = 2, 20
 _LEAST_ROUNDS = 3
-# Threads poll for a moment after a parallel region; the next one's turn begins when they sleep.
-_SETTLE = 0.005
+# Seconds until threads that poll for the next parallel region are asleep, with room to spare.
+SETTLE = 0.03
 
 
 def interleave(
     calls: Mapping[str, Callable[[], object]],
     seconds: float,
     rounds: int | None = None,
+    settle: float = 0.0,
     failed: Callable[[str, Exception], None] = lambda name, error: None,
 ) -> dict[str, list[float]]:
     """Return the milliseconds of the counted calls of each function.
@@ -31,6 +32,8 @@ def interleave(
         Rounds begin for about so long; at least 3.
     rounds : int, optional
         So many rounds instead.
+    settle : float
+        Seconds of sleep before each turn.
     failed : callable
         Gets the name and the exception of a function that raises; it is left out from then on.
     """
@@ -43,7 +46,7 @@ def interleave(
         shift = done % len(names)
         for name in names[shift:] + names[:shift]:
             call = calls[name]
-            time.sleep(_SETTLE)
+            time.sleep(settle)
             try:
                 first = _milliseconds(call)
                 if name not in repeats:

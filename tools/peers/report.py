@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 
 from tvmlcnn.cli.output import print_facts, print_table
 
 from .results import TOLERANCE, TWO, Comparison, Row, geometric_mean
+
+_IDLE = 0.95  # share of the cores' time that a measurement wants
 
 
 def print_comparison(comparison: Comparison) -> None:
@@ -31,8 +34,12 @@ def print_comparison(comparison: Comparison) -> None:
 
 
 def _least(comparison: Comparison, peak: float) -> str:
+    idle = comparison.availability or 0.0
     least = 2 * comparison.macs / (peak * 1e9) * 1e3
-    return f"{peak:.1f} GFLOP/s measured, so at least {least:.2f} ms"
+    median = statistics.median(comparison.loop_gflops)
+    text = f"{peak:.1f} GFLOP/s at best, {median:.1f} median, so at least {least:.2f} ms"
+    busy = f"; other programs took {1 - idle:.0%} of the cores' time, so mistrust the medians"
+    return text + busy * (idle < _IDLE)
 
 
 def _cells(comparison: Comparison, row: Row) -> list[str]:
@@ -50,7 +57,7 @@ def _cells(comparison: Comparison, row: Row) -> list[str]:
 
 def print_summary(comparisons: Sequence[Comparison]) -> None:
     """Print a row a network, and the geometric means of the ratios."""
-    rows = []
+    rows: list[Sequence[str]] = []
     for comparison in comparisons:
         ours, best = comparison.timed.get(comparison.ours), comparison.best_peer
         rows.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ class Row:
 
     name: str
     title: str
-    version: str
+    version: str = ""
     times: tuple[float, ...] = ()
     error: float | None = None
     reason: str | None = None
@@ -56,8 +56,11 @@ class Comparison:
     input_shape : tuple of int
     macs : int
         Multiply-adds of one inference, from the analyser.
-    peak_gflops : float or None
-        The most that the loop of multiply-adds reached on the same threads between the turns.
+    loop_gflops : tuple of float
+        What the loop of multiply-adds reached on the same threads between the turns, a call each;
+        its best is the roofline. Empty where it could not be measured.
+    availability : float or None
+        The share of the cores' time that the loop got; the rest went to other programs.
     ours : str
         Name of the row that the others are peers of.
     rows : tuple of Row
@@ -66,9 +69,15 @@ class Comparison:
     model: str
     input_shape: tuple[int, ...]
     macs: int
-    peak_gflops: float | None
+    loop_gflops: tuple[float, ...]
+    availability: float | None
     ours: str
     rows: tuple[Row, ...]
+
+    @property
+    def peak_gflops(self) -> float | None:
+        """The roofline."""
+        return max(self.loop_gflops, default=None)
 
     @property
     def timed(self) -> dict[str, Row]:
@@ -111,11 +120,14 @@ def geometric_mean(values: Iterable[float | None]) -> float | None:
     return math.exp(statistics.fmean(logarithms)) if logarithms else None
 
 
-def to_json(comparisons: Iterable[Comparison], settings: dict[str, Any]) -> dict[str, Any]:
+def to_json(
+    comparisons: Sequence[Comparison], cpu: str, target: str, threads: int
+) -> dict[str, Any]:
     """Return the comparisons as a JSON object: milliseconds, ratios, shares of the roofline."""
-    comparisons = list(comparisons)
     return {
-        **settings,
+        "cpu": cpu,
+        "target": target,
+        "threads": threads,
         "networks": [_network(comparison) for comparison in comparisons],
         "geometric_mean": {
             "ratio_to_best_peer": geometric_mean(c.lead() for c in comparisons),
@@ -127,14 +139,17 @@ def to_json(comparisons: Iterable[Comparison], settings: dict[str, Any]) -> dict
 
 
 def _network(comparison: Comparison) -> dict[str, Any]:
-    best = comparison.best_peer
+    best, loop = comparison.best_peer, comparison.loop_gflops
     return {
         "model": comparison.model,
         "input_shape": comparison.input_shape,
         "macs": comparison.macs,
         "peak_gflops": comparison.peak_gflops,
+        "median_gflops": statistics.median(loop) if loop else None,
+        "availability": comparison.availability,
         "best_peer": best and best.name,
         "ratio_to_best_peer": comparison.lead(),
+        "median_ratio_to_best_peer": comparison.lead(median=True),
         "ratio_to_best_of_onnxruntime_and_openvino": comparison.lead(TWO),
         "frameworks": [_row(comparison, row) for row in comparison.rows],
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import subprocess
 import sys
@@ -17,11 +18,14 @@ _SECONDS = 0.02  # so long that starting threads is nothing beside it
 class Roofline:
     """The loop on a number of threads; call it to run it once.
 
-    Attributes
-    ----------
-    operations : float
-        Floating-point operations of a call on all threads, a multiply-add counted as two.
+    Raises
+    ------
+    RuntimeError
+        If the loop cannot be compiled.
     """
+
+    # The loop never waits, so what it lacks of the processors' time went to other programs.
+    _wall = _processor = 0.0
 
     def __init__(self, threads: int, work: Path) -> None:
         loop = _built(work)
@@ -30,22 +34,39 @@ class Roofline:
         def run(rounds: int) -> float:
             return float(loop(rounds, 0.999, ctypes.byref(sink)))
 
-        rounds = 1000
-        while (spent := _time(lambda: run(rounds))) < _SECONDS / 4:
+        rounds, spent = 1000, 0.0
+        while spent < _SECONDS / 4:
             rounds *= 2
+            start = time.perf_counter()
+            run(rounds)
+            spent = time.perf_counter() - start
         self._rounds = int(rounds * _SECONDS / spent)
         self._run = run
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
-        self.operations = threads * run(self._rounds)
+        self._operations = threads * run(self._rounds)
 
     def __call__(self) -> None:
+        """Run the loop once on all threads."""
+        wall, processor = time.perf_counter(), time.process_time()
         if self._pool is None:
             self._run(self._rounds)
         else:  # ctypes lets go of the interpreter's lock
             list(self._pool.map(self._run, [self._rounds] * self._threads))
+        self._wall += time.perf_counter() - wall
+        self._processor += time.process_time() - processor
+
+    @property
+    def availability(self) -> float:
+        """The share of the cores' time that the calls so far got from the operating system."""
+        return min(self._processor / (self._wall * self._threads), 1.0)
+
+    def gflops(self, milliseconds: float) -> float:
+        """Return the 1e9 operations a second of a call, a multiply-add counted as two."""
+        return self._operations / milliseconds / 1e6
 
 
+@functools.cache
 def _built(work: Path) -> Callable[..., float]:
     """Compile the loop for this machine with clang, which the extra ``compile`` brings."""
     library = work / "fma.so"
@@ -65,9 +86,3 @@ def _built(work: Path) -> Callable[..., float]:
     loop.restype = ctypes.c_double
     loop.argtypes = [ctypes.c_long, ctypes.c_float, ctypes.POINTER(ctypes.c_float)]
     return loop
-
-
-def _time(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start

@@ -25,15 +25,16 @@ class Framework:
         As its makers write it.
     distributions : tuple of str
         The packages of the extra ``bench`` (or of tvmlcnn) that it needs.
-    convert : callable
-        Writes the network of a job into a folder that exists. Runs in a process of its own.
+    convert : callable or None
+        Writes the network of a job into a folder that exists; runs in a process of its own. None
+        where the module runs as it is.
     load : callable
         Reads that folder and returns the function from an input to an output.
     """
 
     title: str
     distributions: tuple[str, ...]
-    convert: Callable[[Job, Path], None]
+    convert: Callable[[Job, Path], None] | None
     load: Callable[[Job, Path], Call]
 
 
@@ -50,6 +51,6 @@ FRAMEWORKS = {
     "xnnpack": Framework(
         "XNNPACK (ExecuTorch)", ("executorch",), executorch.convert, executorch.load
     ),
-    "torch": Framework("torch", ("torch",), torch.convert, torch.load),
+    "torch": Framework("torch", ("torch",), None, torch.load),
 }
 PEERS = tuple(name for name in FRAMEWORKS if name != OURS)

@@ -12,10 +12,6 @@ from torch.fx.experimental.optimization import fuse
 from tools.peers.job import Job
 
 
-def convert(job: Job, folder: Path) -> None:
-    """Write nothing: the module runs as it is."""
-
-
 def load(job: Job, folder: Path) -> Callable[[np.ndarray], np.ndarray]:
     """Return the module, channels last and with batch norm folded where torch.fx can trace it."""
     torch.set_num_threads(job.threads)
@@ -23,7 +19,8 @@ def load(job: Job, folder: Path) -> Callable[[np.ndarray], np.ndarray]:
         module = fuse(job.module)
     except Exception:  # whatever a network does that cannot be traced
         module = job.module
-    module = module.to(memory_format=torch.channels_last)
+    if job.input.ndim == 4:
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def call(image: np.ndarray) -> np.ndarray:
         with torch.inference_mode():

@@ -1,0 +1,211 @@
+"""The comparison with other frameworks: its figures, its output, and one run of the whole."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # tools/ is no package that is installed
+
+from tools.peers.compare import difference
+from tools.peers.convert import UnavailableError
+from tools.peers.frameworks import FRAMEWORKS, OURS
+from tools.peers.measure import interleave
+from tools.peers.plot import write_plot
+from tools.peers.report import print_comparison, print_summary
+from tools.peers.results import TWO, Comparison, Row, geometric_mean, to_json
+
+ROOT = Path(__file__).parents[1]
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def comparison(**fields: object) -> Comparison:
+    """Ours takes 4 ms, the best peer 5; 100 M multiply-adds at 100 GFLOP/s take 2."""
+    rows = (
+        Row("tvmlcnn", "tvmlcnn", "0.1.0", (4.0, 6.0, 5.0), 1e-7),
+        Row("onnxruntime", "ONNX Runtime", "1.0", (8.0, 9.0, 10.0), 2e-7),
+        Row("openvino", "OpenVINO", "2.0", (9.0, 9.0, 9.0), 3e-7),
+        Row("mnn", "MNN", "3.0", (5.0, 20.0, 20.0), 2e-4),
+        Row("ncnn", "ncnn", reason="pnnx is not installed"),
+    )
+    base = {
+        "model": "net",
+        "input_shape": (1, 3, 32, 32),
+        "macs": 100_000_000,
+        "loop_gflops": (90.0, 100.0, 95.0),
+        "availability": 1.0,
+        "ours": "tvmlcnn",
+        "rows": rows,
+    }
+    return Comparison(**(base | fields))  # type: ignore[arg-type]
+
+
+def test_ratios_are_to_the_fastest_call_of_the_best_peer() -> None:
+    found = comparison()
+    assert found.best_peer is found.timed["mnn"]
+    assert found.lead() == pytest.approx(5 / 4)
+    assert found.lead(TWO) == pytest.approx(8 / 4)
+    assert found.lead(median=True) == pytest.approx(20 / 5)
+    speeds = {name: found.speed(row) for name, row in found.timed.items()}
+    assert speeds == pytest.approx(
+        {"tvmlcnn": 1.25, "onnxruntime": 5 / 8, "openvino": 5 / 9, "mnn": 1}
+    )
+
+
+def test_share_of_the_roofline_is_of_the_best_loop() -> None:
+    found = comparison()
+    assert found.peak_gflops == 100
+    assert found.share(found.timed["tvmlcnn"]) == pytest.approx(0.5)
+    assert comparison(loop_gflops=()).share(found.timed["tvmlcnn"]) is None
+
+
+def test_without_a_peer_or_without_ours_there_is_no_ratio() -> None:
+    rows = comparison().rows
+    alone = comparison(rows=rows[:1])
+    assert (alone.best_peer, alone.lead(), alone.lead(TWO)) == (None, None, None)
+    assert alone.speed(rows[0]) is None
+    assert comparison(rows=rows[1:]).lead() is None
+
+
+def test_geometric_mean_is_of_what_is_there() -> None:
+    assert geometric_mean([2.0, None, 0.5, 8.0]) == pytest.approx(2)
+    assert geometric_mean([None]) is None
+
+
+def test_json_has_a_figure_or_a_reason_for_each_framework() -> None:
+    data = json.loads(json.dumps(to_json([comparison()], "cpu", "native", 1)))
+    (network,) = data["networks"]
+    assert network["best_peer"] == "mnn"
+    assert network["ratio_to_best_peer"] == data["geometric_mean"]["ratio_to_best_peer"] == 1.25
+    rows = {row["name"]: row for row in network["frameworks"]}
+    assert list(rows) == [row.name for row in comparison().rows]
+    assert rows["tvmlcnn"]["roofline_share"] == pytest.approx(0.5)
+    assert [rows[name]["agrees"] for name in ("tvmlcnn", "mnn")] == [True, False]
+    assert rows["ncnn"]["reason"] == "pnnx is not installed"
+    assert "min_ms" not in rows["ncnn"]
+
+
+def test_table_is_sorted_marked_and_names_what_is_missing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_comparison(comparison())
+    lines = capsys.readouterr().out.splitlines()
+    body = [line.split() for line in lines if line[1:].startswith(("tvm", "MNN", "ONNX", "Open"))]
+    assert [cells[0] for cells in body] == ["tvmlcnn", "MNN", "ONNX", "OpenVINO"]
+    assert body[0] == ["tvmlcnn", "0.1.0", "4.00", "5.00", "1.25", "50", "1e-07"]
+    assert [cells[-1] == "!" for cells in body] == [False, True, False, False]
+    assert any("ncnn" in line and "pnnx is not installed" in line for line in lines)
+    assert not any("other programs" in line for line in lines)
+    print_comparison(comparison(availability=0.5))
+    assert "other programs took 50%" in capsys.readouterr().out
+
+
+def test_summary_ends_with_the_geometric_means(capsys: pytest.CaptureFixture[str]) -> None:
+    slower = Row("tvmlcnn", "tvmlcnn", "0.1.0", (16.0,), 1e-7)
+    both = [comparison(), comparison(rows=(slower, *comparison().rows[1:]))]
+    print_summary(both)
+    last = capsys.readouterr().out.split("geometric mean")[1].split()
+    assert [float(cell) for cell in last] == pytest.approx([0.62, 1.0], abs=0.01)
+
+
+def test_plot_is_a_png_with_and_without_a_roofline(tmp_path: Path) -> None:
+    for index, loop in enumerate([(100.0,), ()]):
+        path = tmp_path / f"{index}.png"
+        write_plot([comparison(loop_gflops=loop), comparison(loop_gflops=loop)], path, "cpu")
+        assert path.read_bytes().startswith(PNG)
+
+
+def test_turns_rotate_and_the_first_call_of_a_turn_is_not_counted() -> None:
+    order: list[str] = []
+    calls = {name: lambda name=name: order.append(name) for name in "abc"}
+    times = interleave(calls, 0, rounds=3)
+    turns = [name for i, name in enumerate(order) if i == 0 or order[i - 1] != name]
+    assert "".join(turns) == "abcbcacab"
+    assert all(len(times[name]) == order.count(name) - 3 for name in "abc")
+
+
+def test_a_function_that_raises_is_left_out_and_the_others_go_on() -> None:
+    failures = {}
+
+    def broken() -> None:
+        raise RuntimeError("broken")
+
+    times = interleave(
+        {"broken": broken, "fine": lambda: None}, 0, rounds=2, failed=failures.__setitem__
+    )
+    assert list(times) == ["fine"]
+    assert len(times["fine"]) > 2
+    assert str(failures["broken"]) == "broken"
+
+
+def test_difference_is_over_the_range_and_refuses_another_shape() -> None:
+    expected = np.array([[-1.0, 3.0]])
+    assert difference(expected + [[0.0, 0.4]], expected) == pytest.approx(0.1)
+    assert np.isnan(difference(np.array([[np.nan, 3.0]]), expected))
+    with pytest.raises(UnavailableError, match="shape"):
+        difference(expected[0], expected)
+
+
+def peers(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tools.peers", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=1800, check=False
+    )
+
+
+def installed(name: str) -> bool:
+    """Tell whether all packages of a framework are here."""
+    try:
+        for distribution in FRAMEWORKS[name].distributions:
+            importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def test_every_installed_framework_runs_a_network(tmp_path: Path) -> None:
+    picture = tmp_path / "bars.png"
+    done = peers(
+        "mobilenet_v3_small?resolution=64",
+        "--rounds=1",
+        "--json",
+        f"--work={tmp_path}",
+        f"--plot={picture}",
+    )
+    assert done.returncode == 0, done.stderr
+    (network,) = json.loads(done.stdout)["networks"]
+    assert network["peak_gflops"] > 1
+    rows = {row["name"]: row for row in network["frameworks"]}
+    assert set(rows) == set(FRAMEWORKS)
+    for name, row in rows.items():
+        if installed(name):
+            assert "reason" not in row, row
+            assert row["agrees"], row
+            assert 0 < row["min_ms"] <= row["median_ms"]
+        else:
+            assert row["reason"].endswith("is not installed")
+    assert rows[OURS]["ratio_to_best_peer"] == pytest.approx(network["ratio_to_best_peer"])
+    assert picture.read_bytes().startswith(PNG)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["mobilenet_v9"], "no model 'mobilenet_v9'"),
+        (["mobilenet_v2", "--peers=tflite"], "--peers tflite: there are"),
+        (["mobilenet_v2", "--threads=1000"], "--threads 1000"),
+        (["mobilenet_v2", "--plot=bars.svg"], ".png"),
+    ],
+)
+def test_a_users_mistake_is_one_line(arguments: list[str], said: str) -> None:
+    done = peers(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("error: ")
+    assert said in done.stderr
