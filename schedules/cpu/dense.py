@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 from tvm.tirx import IterVar, PrimFunc
@@ -19,7 +21,7 @@ from .blocks import (
     vectorize,
     vectorize_copy,
 )
-from .tiles import tiles_in_a_row
+from .tiles import second_cache, tiles_in_a_row
 
 # Steps of a reduction that are unrolled at most: with more LLVM takes the loads too far ahead.
 _SHORT = 4
@@ -53,11 +55,16 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     near = tiles_in_a_row(int(sch.get(rows).extent), blocks, _tile_bytes(sch, main, tile), device)
     rows, several = sch.split(rows, [None, near])
     sch.reorder(rows, block, several, pixels, vectors, lanes)
-    sch.compute_at(main, several, preserve_unit_loops=True)
+    deep = _depth(sch, main) * tile.channels * 4 > second_cache(device) // 2
+    sch.compute_at(main, block if deep else several, preserve_unit_loops=True)
     (near_pixels, near_channel), reduced = inner_loops(sch, main)
+    near_tiles, near_pixels = sch.split(near_pixels, [None, tile.pixels])
     near_vectors, near_lanes = sch.split(near_channel, [None, tile.lanes])
-    sch.reorder(*reduced, near_pixels, near_vectors, near_lanes)
-    for loop in (*_short(sch, reduced), near_pixels, near_vectors, pixels, vectors):
+    # Weights that not even the second cache holds serve all tiles a piece at a time.
+    inner = reduced[-1:] if deep else reduced
+    pieces = reduced[: len(reduced) - len(inner)]
+    sch.reorder(*pieces, near_tiles, *inner, near_pixels, near_vectors, near_lanes)
+    for loop in (*_short(sch, inner), near_pixels, near_vectors, pixels, vectors):
         sch.unroll(loop)
     sch.vectorize(near_lanes)
     sch.vectorize(lanes)
@@ -86,12 +93,18 @@ def _short(sch: Schedule, reduced: list[LoopRV]) -> list[LoopRV]:
 
 
 def _tile_bytes(sch: Schedule, main: SBlockRV, tile: Tile) -> int:
-    """Return the bytes of input that a tile reads."""
-    depth = 1
-    for variable in sch.get(main).iter_vars:
-        if variable.iter_type == IterVar.CommReduce:
-            depth *= int(variable.dom.extent)
-    return tile.pixels * depth * 4
+    """Return the bytes of input that a tile reads and no other tile."""
+    block = sch.get(main)
+    rows = int(block.iter_vars[0].dom.extent)
+    data = math.prod(int(n) for n in block.reads[0].source.shape)
+    return max(1, min(_depth(sch, main), data // rows)) * tile.pixels * 4
+
+
+def _depth(sch: Schedule, main: SBlockRV) -> int:
+    """Return the steps of the reduction."""
+    return math.prod(
+        int(v.dom.extent) for v in sch.get(main).iter_vars if v.iter_type == IterVar.CommReduce
+    )
 
 
 DENSE = Rule("dense", _apply)

@@ -61,7 +61,7 @@ def tiles_in_a_row(tiles: int, blocks: int, size: int, device: Device) -> int:
     size : int
         Bytes that a tile reads: those of all tiles in a row shall stay in half the second cache.
     """
-    most = max(1, device.caches[min(1, len(device.caches) - 1)] // 2 // size)
+    most = max(1, second_cache(device) // 2 // size)
     fewest = -(-tiles // most)
 
     def cost(groups: int) -> float:
@@ -72,6 +72,11 @@ def tiles_in_a_row(tiles: int, blocks: int, size: int, device: Device) -> int:
 
     groups = min(range(fewest, min(tiles, fewest + 8 * device.cores) + 1), key=cost)
     return -(-tiles // groups)
+
+
+def second_cache(device: Device) -> int:
+    """Return the bytes of the second cache, or of the first where it is the only one."""
+    return device.caches[min(1, len(device.caches) - 1)]
 
 
 def filled(size: int, tile: int) -> float:
