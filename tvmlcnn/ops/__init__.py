@@ -1,5 +1,6 @@
 """TE definitions of the workloads that schedules are written for."""
 
+from .concatenation import concatenate
 from .convolution import Tile, dense, depthwise, matrix, pack
 from .grouped import diagonals, grouped, grouped_diagonals
 from .pooling import average_pool, global_average, max_pool
@@ -7,6 +8,7 @@ from .pooling import average_pool, global_average, max_pool
 __all__ = [
     "Tile",
     "average_pool",
+    "concatenate",
     "dense",
     "depthwise",
     "diagonals",
