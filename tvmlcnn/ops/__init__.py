@@ -1,5 +1,6 @@
 """TE definitions of the workloads that schedules are written for."""
 
+from .concatenation import concatenate
 from .convolution import Window, depthwise
 from .dense import dense, pack
 from .grouped import diagonals, grouped, grouped_diagonals
@@ -14,6 +15,7 @@ __all__ = [
     "Tile",
     "Window",
     "average_pool",
+    "concatenate",
     "dense",
     "depthwise",
     "diagonals",

@@ -33,8 +33,20 @@ def legalize(device: Device) -> tvm.ir.transform.Pass:
         return workload.call(builder)
 
     return relax.transform.LegalizeOps(
-        {operators.CONV2D: conv2d, "relax.matmul": matmul, **POOLING}
+        {
+            operators.CONV2D: conv2d,
+            "relax.matmul": matmul,
+            "relax.concat": _concat,
+            **POOLING,
+        }
     )
+
+
+def _concat(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
+    fields, axis = call.args[0], int(call.attrs.axis) % len(call.ty.shape)
+    if not isinstance(fields, relax.Tuple) or axis + 1 < len(call.ty.shape):
+        return call.op.get_attr("FLegalize")(builder, call)
+    return builder.call_te(ops.concatenate, list(fields.fields), primfunc_name_hint="concatenate")
 
 
 def _matmul(call: relax.Call, device: Device) -> Workload | None:
