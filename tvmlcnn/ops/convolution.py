@@ -22,9 +22,9 @@ class Window:
         Top, left, bottom, right.
     """
 
-    strides: tuple[int, int] = (1, 1)
-    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
-    dilation: tuple[int, int] = (1, 1)
+    strides: tuple[int, ...] = (1, 1)
+    padding: tuple[int, ...] = (0, 0, 0, 0)
+    dilation: tuple[int, ...] = (1, 1)
 
     def padded(self, data: te.Tensor, channels_first: bool = False) -> te.Tensor:
         """Return data, NHWC or NCHW, with zeros around the maps."""

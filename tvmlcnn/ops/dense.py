@@ -107,7 +107,8 @@ def dense(
             return source(batch, channel, *place)
         return source(where * pixels[0] + batch, *place, channel)
 
-    if any(window.padding) or taps or channels_first:
+    # A table counts past the pixel's own channels, where a prologue's parameters have no more.
+    if any(window.padding) or taps or channels_first or (table and prologue is not None):
         source = data
         if prologue is not None:
             source = te.compute(data.shape, ready, name="prologue")

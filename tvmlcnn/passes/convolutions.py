@@ -22,6 +22,7 @@ from .workload import Workload
 def convolution(call: relax.Call, device: Device) -> Workload:
     """Return the workload of a call of ``tvmlcnn.conv2d``."""
     attrs, data, weight = call.attrs, call.args[0], value_of(call.args[1])
+    assert weight is not None, "only convolutions with constant weights become this operator"
     shape, groups = [int(n) for n in attrs["shape"]], int(attrs["groups"])
     window = ops.Window(
         *(tuple(int(n) for n in attrs[name]) for name in ("strides", "padding", "dilation"))
@@ -77,7 +78,9 @@ def _winograd(
     plain = plain and not call.attrs["channels_first"]
     if weight.shape[:2] != (3, 3) or not plain:
         return None
-    blocking = winograd_blocking(tuple(shape[:3]), *weight.shape[2:], device)
+    batch, height, width, _ = shape
+    inner, outer = weight.shape[2:]
+    blocking = winograd_blocking((batch, height, width), inner, outer, device)
     if blocking is None:
         return None
     transformed = ops.transform_weights(weight, blocking.outputs)
@@ -113,7 +116,7 @@ def _dense(
     table = []
     if len(reads):
         plane, position = np.divmod(reads, wide)
-        table = [constant(plane * _elements(data, shape[0]) + position)]
+        table = [constant(plane * _elements(data, shape[0], window) + position)]
     define = partial(
         ops.dense,
         shape=shape,
@@ -127,9 +130,11 @@ def _dense(
     return Workload(define, [data, constant(packed), *table, *call.args[2:]])
 
 
-def _elements(data: relax.Expr, batch: int) -> int:
-    """Return the elements of a plane."""
-    return batch * math.prod(int(n) for n in data.ty.shape[1:])
+def _elements(data: relax.Expr, batch: int, window: ops.Window) -> int:
+    """Return the elements of a plane, with the zeros around its maps."""
+    _, height, width, channels = (int(n) for n in data.ty.shape)
+    top, left, bottom, right = window.padding
+    return batch * (top + height + bottom) * (left + width + right) * channels
 
 
 def _prologue(call: relax.Call) -> ops.Prologue | None:

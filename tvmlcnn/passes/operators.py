@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import tvm
@@ -52,7 +52,7 @@ def conv2d(
     shape: Sequence[int],
     convolution: tvm.ir.Attrs,
     groups: int,
-    reads: Sequence[int] = (),
+    reads: Iterable[int] = (),
     channels_first: bool = False,
 ) -> relax.Call:
     """Return a call of ``tvmlcnn.conv2d``.
@@ -68,7 +68,7 @@ def conv2d(
     convolution : tvm.ir.Attrs
         Attributes of the ``relax.nn.conv2d`` that it stands for.
     groups : int
-    reads : sequence of int
+    reads : iterable of int
     channels_first : bool
     """
     attrs: dict[str, Any] = {

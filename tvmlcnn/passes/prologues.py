@@ -42,7 +42,7 @@ class _Take(PyExprMutator):
             self.uses[expr] += 1
 
     def visit_call_(self, call: relax.Call) -> relax.Expr:
-        if not is_call_of(call, operators.CONV2D):
+        if not is_call_of(call, operators.CONV2D) or int(call.attrs["groups"]) > 1:
             return super().visit_call_(call)
         steps: list[str] = []
         parameters: list[relax.Expr] = []

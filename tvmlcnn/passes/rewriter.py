@@ -156,6 +156,8 @@ class Rewriter:
             batch = shape[0] if len(shape) == 4 else 1
             channels = shape[-3] if len(shape) > 2 else 1
             array = value_of(operand.expr)
+            if operand.places is not None or channels > len(like.located()):
+                return None
             if (array is None and channels > 1) or (batch > 1 and like.planes > 1):
                 return None
             if array is not None and batch > 1:
