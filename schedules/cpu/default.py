@@ -25,6 +25,13 @@ def _apply(function: PrimFunc, device: Device) -> Schedule:
     _inline(sch)
     blocks = sch.get_child_blocks(sch.get_sblock("root"))
     reductions = [block for block in blocks if _is_reduction(sch, block)]
+    for block in [block for block in reductions if len(sch.get(block).writes) > 1]:
+        # Of several outputs, as a mean and a variance: each core has its share of the sums.
+        reductions.remove(block)
+        blocks.remove(block)
+        spatial, _ = _kinds(sch, block)
+        if spatial:
+            sch.parallel(sch.fuse(*spatial))
     anchors = {_name(sch, block): _anchor(sch, block) for block in reductions}
     anchored = {_name(sch, anchor) for anchor in anchors.values()}
     for block in blocks:
@@ -69,16 +76,21 @@ def _reduce_in_registers(
     if at is None:
         return
     sch.compute_at(reduction, at, preserve_unit_loops=True)
-    kinds = [iterator.iter_type for iterator in sch.get(reduction).iter_vars]
-    inner = sch.get_loops(reduction)[-len(kinds) :]
-    spatial = [loop for loop, kind in zip(inner, kinds, strict=True) if kind == IterVar.DataPar]
-    reduced = [loop for loop, kind in zip(inner, kinds, strict=True) if kind != IterVar.DataPar]
-    if len(spatial) + len(reduced) < len(inner) or not reduced:
+    spatial, reduced = _kinds(sch, reduction)
+    if not reduced:
         return
     sch.reorder(*reduced, *spatial)
     if spatial:
         sch.vectorize(spatial[-1])
     sch.decompose_reduction(reduction, reduced[0])
+
+
+def _kinds(sch: Schedule, block: SBlockRV) -> tuple[list[LoopRV], list[LoopRV]]:
+    """Return the innermost loops of a block, one an iterator: the spatial ones, and the others."""
+    kinds = [iterator.iter_type for iterator in sch.get(block).iter_vars]
+    inner = list(zip(sch.get_loops(block)[-len(kinds) :], kinds, strict=True))
+    spatial = [loop for loop, kind in inner if kind == IterVar.DataPar]
+    return spatial, [loop for loop, kind in inner if kind != IterVar.DataPar]
 
 
 def split_over_cores_and_lanes(sch: Schedule, block: SBlockRV, device: Device) -> LoopRV | None:

@@ -134,28 +134,39 @@ def cut_into_planes(builder: relax.BlockBuilder, value: Permuted, wide: int) -> 
     outermost, height, width, channels = value.shape
     blocks = channels // wide
 
-    def cut(data: te.Tensor) -> te.Tensor:
+    def cut(data: te.Tensor, one: te.Tensor) -> te.Tensor:
         return te.compute(
             (blocks * outermost, height, width, wide),
-            lambda n, h, w, c: data[n % outermost, h, w, n // outermost * wide + c],
+            lambda n, h, w, c: data[n % outermost, h, w, n // outermost * wide + c] * one[0],
             name="cut",
         )
 
-    expr = _opaque(builder, cut, value.expr)
+    expr = _moved(builder, cut, value.expr)
     planes = blocks * value.planes
     return Permuted(expr, NHWC, np.arange(planes * wide), planes)
 
 
 def copied(builder: relax.BlockBuilder, expr: relax.Expr) -> relax.Expr:
     """Copy a tensor."""
-    return _opaque(builder, lambda data: te.compute(data.shape, data, name="copy"), expr)
+
+    def copy(data: te.Tensor, one: te.Tensor) -> te.Tensor:
+        return te.compute(data.shape, lambda *i: data(*i) * one[0], name="copy")
+
+    return _moved(builder, copy, expr)
 
 
-def _opaque(
-    builder: relax.BlockBuilder, define: Callable[[te.Tensor], te.Tensor], expr: relax.Expr
+def _moved(
+    builder: relax.BlockBuilder,
+    define: Callable[[te.Tensor, te.Tensor], te.Tensor],
+    expr: relax.Expr,
 ) -> relax.Expr:
-    """Emit a kernel that is not fused with others."""
+    """Emit a kernel that moves data, and is neither fused with others nor left out.
+
+    TVM takes a kernel that keeps the order of the elements for a view of its input. Multiplying
+    by a one that it does not know keeps it from that.
+    """
+    one = constant(np.ones(1, str(expr.ty.dtype)))
     pattern = {"op_pattern": _OPAQUE}
     return builder.emit(
-        builder.call_te(define, expr, primfunc_name_hint="copy", primfunc_attrs=pattern)
+        builder.call_te(define, expr, one, primfunc_name_hint="copy", primfunc_attrs=pattern)
     )
