@@ -53,6 +53,8 @@ def _for_cpus(device: Device) -> list[Phase]:
     ]
 
 
+# Shapes are known, and the runtime checks the inputs: VMShapeLower would only have each call check
+# each weight again.
 _plan = tvm.transform.Sequential(
     [
         transform.ToNonDataflow(),
@@ -64,7 +66,6 @@ _plan = tvm.transform.Sequential(
         transform.KillAfterLastUse(),
         transform.LowerRuntimeBuiltin(),
         transform.ComputePrimValue(),
-        transform.VMShapeLower(),
         transform.AttachGlobalSymbol(),
     ]
 )
