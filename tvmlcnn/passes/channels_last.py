@@ -21,11 +21,11 @@ from tvm import relax
 
 from tvmlcnn.targets import Device
 
-from . import operators
+from . import channel_moves, operators
 from .concatenate import ALIGNED
 from .constants import constant, value_of
 from .layers import named
-from .permuted import NHWC, SPLIT_NHWC, Permuted, compact
+from .permuted import NHWC, Permuted, compact
 from .rewriter import Rewriter, Rule, plain_order
 
 # A vector of eight channels; wider ones are used where they divide the channels.
@@ -155,70 +155,6 @@ def _fields(rewriter: Rewriter, expr: relax.Expr) -> list[Permuted]:
     return found if isinstance(found, list) else []
 
 
-def _split(rewriter: Rewriter, call: relax.Call) -> list[Permuted] | None:
-    data, axis = rewriter.value(call.args[0]), int(call.attrs.axis) % len(call.args[0].ty.shape)
-    if data.order != NHWC:
-        return None
-    sizes = [int(field.shape[axis]) for field in call.ty.fields]
-    where = [int(n) for n in np.cumsum(sizes)[:-1]]
-    if axis == 1:
-        return [data.at(places) for places in np.split(data.located(), where)]
-    if data.places is not None:
-        return None
-    result = rewriter.builder.emit(relax.op.split(data.expr, where, data.axis(axis)))
-    return [
-        replace(data, expr=rewriter.builder.emit(relax.TupleGetItem(result, i)))
-        for i in range(len(sizes))
-    ]
-
-
-def _strided_slice(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
-    data = rewriter.value(call.args[0])
-    if data.plain:
-        return None
-    lists = [[int(field.value) for field in arg.fields] for arg in call.args[1:]]
-    old, (begin, end, *step) = [axis % len(data.order) for axis in lists[0]], lists[1:]
-    if data.order == NHWC and old == [1]:
-        taken = slice(begin[0], end[0], *(values[0] for values in step))
-        return data.at(data.located()[taken])
-    if data.places is not None:
-        return None
-    axes = [data.axis(axis) for axis in old]
-    result = relax.op.strided_slice(data.expr, axes, begin, end, *step)
-    return Permuted(rewriter.builder.emit(result), data.order)
-
-
-def _reshape(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
-    """Follow the channels through a split or a merge, and through maps of one pixel."""
-    data = rewriter.value(call.args[0])
-    old = [int(n) for n in call.args[0].ty.shape]
-    new = [int(n) for n in call.ty.shape]
-    if data.plain:
-        if len(old) != 2 or len(new) != 4 or new[2:] != [1, 1]:
-            return None
-        shape = [new[0], 1, 1, new[1]]
-        return Permuted(rewriter.builder.emit(relax.op.reshape(data.expr, shape)), NHWC)
-    if data.order == NHWC and old[2:] == [1, 1] and len(new) == 2 and new[0] == old[0]:
-        packed = compact(rewriter.builder, data).expr
-        return Permuted(rewriter.builder.emit(relax.op.reshape(packed, new)), (0, 1))
-    if data.order == NHWC and len(new) == 5 and new[0] == old[0] and new[3:] == old[2:]:
-        return replace(data, order=SPLIT_NHWC, places=data.located().reshape(new[1:3]))
-    merged = [old[0], old[1] * old[2], *old[3:]] if len(old) == 5 else None
-    if data.order == SPLIT_NHWC and data.places is not None and new == merged:
-        return replace(data, order=NHWC, places=None).at(data.places.reshape(-1))
-    return None
-
-
-def _permute_dims(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
-    """Permute the groups of channels: only their places change."""
-    data = rewriter.value(call.args[0])
-    if data.order != SPLIT_NHWC or data.places is None or call.attrs.axes is None:
-        return None
-    if [int(axis) for axis in call.attrs.axes] != [0, 2, 1, 3, 4]:
-        return None
-    return replace(data, places=data.places.T)
-
-
 _RULES: dict[str, Rule] = {
     "relax.nn.conv2d": _conv2d,
     "relax.nn.max_pool2d": _pool(relax.op.nn.max_pool2d),
@@ -226,10 +162,10 @@ _RULES: dict[str, Rule] = {
     "relax.nn.adaptive_avg_pool2d": _adaptive_pool,
     "relax.mean": _mean,
     "relax.concat": _concat,
-    "relax.split": _split,
-    "relax.strided_slice": _strided_slice,
-    "relax.reshape": _reshape,
-    "relax.permute_dims": _permute_dims,
+    "relax.split": channel_moves.split,
+    "relax.strided_slice": channel_moves.strided_slice,
+    "relax.reshape": channel_moves.reshape,
+    "relax.permute_dims": channel_moves.permute_dims,
 }
 
 
