@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tvmlcnn.ops import Blocking, Tile
 from tvmlcnn.targets import Device
 
-from .tiles import candidates, efficiency, filled, power_of_two_divisor
+from .tiles import candidates, efficiency, filled, power_of_two_divisor, second_cache
 
 # A transform costs as much as so many multiply-adds for each value it makes: its additions, the
 # copy of the overlapping input, loads and stores.
@@ -70,7 +70,7 @@ def _blockings(
         # What is larger, the weights or the transformed input, passes through the cache once.
         most = count
         if outer < count:
-            cache = device.caches[min(1, len(device.caches) - 1)] // 2
+            cache = second_cache(device) // 2
             most = max(_FEWEST, cache // ((outputs + 2) ** 2 * inner * 4))
         fewest = -(-count // most)
         for tile in candidates(outer, device):
