@@ -149,7 +149,7 @@ def compile(
     folder = Path(dump_ir) if dump_ir is not None else None
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-    mod = pipeline.run(graph.mod, device, folder, clock.start)
+    mod = pipeline.run(graph.mod, device, dump=folder, started=clock.start)
     kernels = kernels_by_rule(mod)
     arrays = passes.weights_of(mod)
     clock.start("generate code")

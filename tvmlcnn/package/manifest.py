@@ -69,7 +69,11 @@ def compose(
         "labels": list(names) if names is not None and len(names) == classes else None,
         "assumed": assumed,
         "kernels": {rule: len(names) for rule, names in kernels.items()},
-        "calls": [{**call, "rule": rules[call["function"]]} for call in calls],
+        "calls": [
+            {key: call[key] for key in ("function", "layers", "flops", "bytes")}
+            | {"rule": rules[call["function"]]}
+            for call in calls
+        ],
         "versions": {
             "tvmlcnn": importlib.metadata.version("tvmlcnn"),
             "tvm": tvm_version(),
