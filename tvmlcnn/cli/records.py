@@ -30,7 +30,7 @@ _target_option = click.option("--target", help="Only of this target.")
 _rule_option = click.option("--rule", help="Only of this rule, such as depthwise.")
 
 
-@click.group("records")
+@click.group("records", no_args_is_help=False)
 def command() -> None:
     """Look after what tuning found: your records, and those that come with tvmlcnn.
 
