@@ -130,7 +130,7 @@ def test_full_disk(room: int, tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, former)
-    assert str(caught.value).startswith(f"cannot write {path}: File too large; nothing")
+    assert str(caught.value).startswith(f"cannot write {path}: File too large; what was there")
     assert path.read_bytes() == before
     journal.append(path, [{"b": 2}])
     assert values(path) == [{"a": 1}, {"b": 2}]
@@ -175,7 +175,9 @@ def test_folders_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(tvmlcnn.UserError, match=r"cannot write .*file/a\.jsonl"):
         journal.append(tmp_path / "file" / "a.jsonl", [{}])
-    with pytest.raises(tvmlcnn.UserError, match="Is a directory"):
+    with pytest.raises(
+        tvmlcnn.UserError, match=r"Is a directory; choose another folder with --records"
+    ):
         journal.append(tmp_path, [{}])
     with pytest.raises(tvmlcnn.UserError, match="cannot read"):
         journal.read(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -181,7 +182,10 @@ def _text(objects: Iterable[Any]) -> bytes:
 
 
 def _unwritable(path: Path, error: OSError) -> UserError:
-    return UserError(
-        f"cannot write {path}: {error.strerror}; nothing that was there is lost: "
-        "make room or choose another folder with --records, and run the same command again"
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    advice = (
+        "what was there before is kept: make room and run the same command again"
+        if full
+        else "choose another folder with --records"
     )
+    return UserError(f"cannot write {path}: {error.strerror}; {advice}")
