@@ -13,14 +13,6 @@ from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
-VERSIONS: dict[str, int] = {
-    "dense": 1,
-    "depthwise": 1,
-    "grouped": 1,
-    "default": 1,
-}
-"""Version of the decisions of each rule: a record of another version means something else."""
-
 
 class Decisions(Protocol):
     """Decides for one workload."""

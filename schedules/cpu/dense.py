@@ -57,11 +57,12 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | Non
     near = tiles_in_a_row(int(sch.get(rows).extent), blocks, _tile_bytes(sch, main, tile), device)
     near = scaled(near, int(sch.get(rows).extent), decisions.choose("near", SCALES))
     rows, several = sch.split(rows, [None, near])
-    outer = decisions.choose("outer", ("rows", "channels"))
-    far = [rows, block] if panels or outer == "rows" else [block, rows]
+    inside = bool(panels) or decisions.choose("outer", ("rows", "channels")) == "rows"
+    far = [rows, block] if inside else [block, rows]
     sch.reorder(*far, several, pixels, vectors, lanes)
     large = _depth(sch, main) * tile.channels * 4 > second_cache(device) // 2
-    deep = decisions.choose("deep", (large, not large))
+    loops = len(sch.get(main).iter_vars) - 2
+    deep = large if loops == 1 else decisions.choose("deep", (large, not large))
     sch.compute_at(main, far[-1] if deep else several, preserve_unit_loops=True)
     (near_pixels, near_channel), reduced = inner_loops(sch, main)
     near_tiles, near_pixels = sch.split(near_pixels, [None, tile.pixels])
@@ -70,7 +71,11 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | Non
     inner = reduced[-1:] if deep else reduced
     pieces = reduced[: len(reduced) - len(inner)]
     sch.reorder(*pieces, near_tiles, *inner, near_pixels, near_vectors, near_lanes)
-    short = _short(sch, inner, decisions.choose("unroll", _SHORT))
+    short = _short(sch, inner, _SHORT[0] if loops == 1 else decisions.choose("unroll", _SHORT))
+    steps = 1 if short else decisions.choose("steps", _steps(sch, inner[-1]))
+    if steps > 1:
+        reduced[-1], step = sch.split(inner[-1], [None, steps])
+        short = [step]
     for loop in (*short, near_pixels, near_vectors, pixels, vectors):
         sch.unroll(loop)
     sch.vectorize(near_lanes)
@@ -97,6 +102,11 @@ def _short(sch: Schedule, reduced: list[LoopRV], most: int) -> list[LoopRV]:
         if steps > most or number == 0:
             return reduced[number + 1 :]
     return []
+
+
+def _steps(sch: Schedule, loop: LoopRV) -> list[int]:
+    """Return how many steps of a loop may be unrolled, which is left to LLVM by default."""
+    return [steps for steps in (1, 2, 4) if int(sch.get(loop).extent) % steps == 0]
 
 
 def _tile_bytes(sch: Schedule, main: SBlockRV, tile: Tile) -> int:

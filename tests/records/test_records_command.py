@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-import types
 from pathlib import Path
 
 import pytest
@@ -18,9 +16,7 @@ BETTER = {"microseconds": 50.0, "decisions": {"tile": 9}}
 
 @pytest.fixture(autouse=True)
 def _versions(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = types.ModuleType("decisions")
-    module.VERSIONS = {"dense": 2, "depthwise": 1}  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "tvmlcnn.schedules.decisions", module)
+    monkeypatch.setattr("tvmlcnn.records.VERSIONS", {"dense": 2, "depthwise": 1})
 
 
 @pytest.fixture

@@ -154,7 +154,7 @@ def prune(folder: Path | None, as_json: bool) -> None:
 
 
 def _versions() -> Mapping[str, int]:
-    from tvmlcnn.schedules.decisions import VERSIONS
+    from tvmlcnn.records import VERSIONS
 
     return VERSIONS
 

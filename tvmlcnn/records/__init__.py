@@ -10,8 +10,10 @@ from .places import shipped_folder, user_folder
 from .record import Key, Record, Trial, geometric_mean
 from .sharing import Merged, Pruned, export, merge, prune
 from .store import Contents, Store
+from .versions import VERSIONS
 
 __all__ = [
+    "VERSIONS",
     "Contents",
     "Found",
     "Key",
