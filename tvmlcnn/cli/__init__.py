@@ -23,6 +23,7 @@ _VERBS = {
     "models": "List the networks of the zoo.",
     "targets": "List the devices to compile for.",
     "records": "List, merge, export and prune what tuning found.",
+    "device": "Run on other machines: serve a board, track and list a fleet.",
 }
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from .boards import board_options
 from .output import json_option, print_facts, print_json
 
 
@@ -15,15 +16,36 @@ from .output import json_option, print_facts, print_json
 @click.option(
     "--seconds", type=click.FloatRange(min=0), default=3.0, show_default=True, help="How long."
 )
+@board_options
 @json_option
-def command(file: str, threads: int | None, seconds: float, as_json: bool) -> None:
-    """Measure the latency of the compiled model FILE on random input."""
-    from tvmlcnn.runtime import load
+def command(
+    file: str,
+    threads: int | None,
+    seconds: float,
+    device: str | None,
+    tracker: str | None,
+    key: str | None,
+    as_json: bool,
+) -> None:
+    """Measure the latency of the compiled model FILE on random input, here or on a board."""
+    from tvmlcnn.runtime import load, machine, read_manifest
     from tvmlcnn.runtime.latency import measure
 
-    latency = measure(load(file, threads), seconds)
+    if device or tracker or key:
+        from tvmlcnn.remote import boards
+
+        read_manifest(file)
+        with boards(device, tracker, key, 1) as (board,), board.session() as session:
+            latency = session.bench(file, threads, seconds)
+            name, facts = board.name, board.facts()
+            model, emulated = facts["model"], facts["emulated"]
+    else:
+        latency = measure(load(file, threads), seconds)
+        name, model, emulated = "this machine", machine.model(), machine.emulated()
     if as_json:
-        print_json(asdict(latency))
+        print_json(
+            asdict(latency) | {"device": {"name": name, "model": model, "emulated": emulated}}
+        )
         return
     print_facts(
         [
@@ -31,5 +53,10 @@ def command(file: str, threads: int | None, seconds: float, as_json: bool) -> No
             ("runs/s", f"{latency.runs_per_second:.1f}"),
             ("runs", latency.runs),
             ("threads", latency.threads),
+            ("device", f"{name}, {model}" if model else name),
+            *([("note", _EMULATED)] if emulated else []),
         ]
     )
+
+
+_EMULATED = "emulated: these times say nothing about a real board"

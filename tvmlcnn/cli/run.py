@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from .boards import board_options
 from .output import json_option, print_facts, print_json
 
 
@@ -18,6 +19,7 @@ from .output import json_option, print_facts, print_json
 @click.option("--random", is_flag=True, help="Normally distributed input.")
 @click.option("-o", "--output", metavar="Y.npy", help="Write the output (.npz for several).")
 @click.option("--threads", type=int, help="Default: all physical cores.")
+@board_options
 @json_option
 def command(
     file: str,
@@ -26,16 +28,19 @@ def command(
     random: bool,
     output: str | None,
     threads: int | None,
+    device: str | None,
+    tracker: str | None,
+    key: str | None,
     as_json: bool,
 ) -> None:
-    """Run the compiled model FILE on a photo, on arrays, or on random input."""
+    """Run the compiled model FILE on a photo, on arrays, or on random input, here or on a board."""
     from tvmlcnn.runtime import arrays as files
-    from tvmlcnn.runtime import classify, load
+    from tvmlcnn.runtime import classify, load, read_manifest
     from tvmlcnn.runtime.preprocessing import Preprocessing, read_image
 
     if sum((image is not None, bool(arrays), random)) != 1:
         raise click.UsageError("give one of --image, --input and --random")
-    model = load(file, threads)
+    _, model = read_manifest(file)
     if image is not None:
         how = model.preprocessing or Preprocessing()
         inputs = [read_image(image, model.inputs[0].shape, how)]
@@ -43,8 +48,14 @@ def command(
         inputs = [files.read_array(path) for path in arrays]
     else:
         inputs = files.random_arrays(model.inputs)
-    result = model(*inputs)
-    outputs = result if isinstance(result, tuple) else (result,)
+    if device or tracker or key:
+        from tvmlcnn.remote import boards
+
+        with boards(device, tracker, key, 1) as (board,), board.session() as session:
+            outputs = session.run(file, inputs, threads)
+    else:
+        result = load(file, threads)(*inputs)
+        outputs = list(result) if isinstance(result, tuple) else [result]
     if output is not None:
         files.write_arrays(output, outputs)
     guesses = [] if model.labels is None else classify.top(outputs[0], model.labels)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import struct
 from pathlib import Path
+
+from .elf import MACHINES
 
 _CPUS = Path("/sys/devices/system/cpu")
 # getauxval(3) and the kernel's uapi/asm/hwcap.h; read instead of /proc/cpuinfo because user-mode
@@ -24,6 +27,40 @@ def machine() -> str:
     if name in ("aarch64", "armv8l", "armv6l") and ctypes.sizeof(ctypes.c_void_p) == 4:
         return "armv7l"
     return name
+
+
+def emulated() -> bool:
+    """Tell whether a user-mode emulator, such as QEMU's, runs this process.
+
+    Emulators answer ``/proc/self/exe`` for the program that they run; the thread's own entry still
+    names the emulator, a program of another machine.
+    """
+    if machine() not in MACHINES:
+        return False
+    try:
+        with open("/proc/thread-self/exe", "rb") as file:
+            header = file.read(20)
+        (number,) = struct.unpack_from("<H", header, 18)
+    except (OSError, struct.error):
+        return False
+    return (number, 32 * header[4]) != MACHINES[machine()]
+
+
+def model() -> str:
+    """Return the name of the board or the processor, as it is printed on it; empty if unknown."""
+    if emulated():
+        return f"emulated {os.environ.get('QEMU_CPU', machine())}"
+    for path in ("/proc/device-tree/model", "/proc/cpuinfo"):
+        try:
+            lines = Path(path).read_text(errors="replace").splitlines()
+        except OSError:
+            continue
+        if path.endswith("model"):
+            return lines[0].strip("\0 ")
+        for line in lines:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return ""
 
 
 def cpu_features() -> frozenset[str]:

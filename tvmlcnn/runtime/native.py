@@ -60,7 +60,7 @@ def load_runtime() -> types.ModuleType:
     # A pool cannot grow later; how many of its workers a call uses is set by `Model`.
     os.environ["TVM_NUM_THREADS"] = str(logical_cpus())
     library = library_folder() / "libtvm_runtime.so"
-    tvm_ffi = _import_without_torch()
+    tvm_ffi = import_without_torch("tvm_ffi")
     try:
         ctypes.CDLL(str(library), ctypes.RTLD_GLOBAL)
     except OSError as error:
@@ -68,8 +68,8 @@ def load_runtime() -> types.ModuleType:
     return tvm_ffi
 
 
-def _import_without_torch() -> types.ModuleType:
-    """Import tvm_ffi and keep it from importing torch, which takes seconds and 200 MB.
+def import_without_torch(name: str) -> types.ModuleType:
+    """Import a module of TVM's and keep it from importing torch, which takes seconds and 200 MB.
 
     tvm_ffi imports torch where it is installed, to convert its tensors; numpy arrays need none of
     that. Where the application has imported torch already, it stays visible.
@@ -78,7 +78,7 @@ def _import_without_torch() -> types.ModuleType:
     if hidden:
         sys.modules["torch"] = None  # type: ignore[assignment]
     try:
-        return importlib.import_module("tvm_ffi")
+        return importlib.import_module(name)
     finally:
         if hidden:
             del sys.modules["torch"]

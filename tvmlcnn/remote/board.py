@@ -1,0 +1,179 @@
+"""A board that this program has to itself."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from tvmlcnn.errors import UserError
+
+from . import wire
+from .connection import Connection
+from .errors import BoardError, BoardLost, KernelCrashed, KernelTimeout
+from .place import Place
+from .server import PROTOCOL
+from .session import Session
+
+_BUSY = 3.0  # seconds that the client before may take to leave
+_GRACE = 2.0  # seconds that a session's process has to end by itself
+_MEANING = {
+    signal.SIGSEGV: "it read or wrote where nothing is",
+    signal.SIGILL: "an instruction that the processor lacks",
+    signal.SIGKILL: "perhaps out of memory",
+}
+
+
+class Board:
+    """A board, from when it was taken until it is closed; nobody else can use it meanwhile.
+
+    Parameters
+    ----------
+    find : callable
+        Returns a `Place`; called again where the board was lost and is to be had anew.
+    """
+
+    def __init__(self, find: Callable[[], Place]) -> None:
+        self._find = find
+        self._place: Place | None = None
+        self._lease: socket.socket | None = None
+        self._token = ""
+        self._facts: dict[str, Any] = {}
+        self.name = ""
+        self._take()
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the board says of itself.
+
+        ``machine``, ``model``, ``emulated`` (whether its times are those of an emulator),
+        ``features``, ``cores``, ``caches`` (bytes), ``versions`` (of tvmlcnn and TVM).
+        """
+        return self._facts
+
+    @contextmanager
+    def session(self, timeout: float | None = None) -> Iterator[Session]:
+        """Start a process on the board, which ends with the ``with`` block.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds that the whole block may take.
+
+        Raises
+        ------
+        KernelCrashed, KernelTimeout
+            If the process was ended by a signal, or the time was up. Another session can begin.
+        BoardLost
+            If the board does not answer any more. Another session tries to find it again.
+        """
+        if self._lease is None:
+            self._take()
+        assert self._place
+        self._end(0)  # TVM's client would wait for minutes for a board that is gone
+        key = self._token if timeout is None else f"{self._token} -timeout={timeout}"
+        # The server ends the session in time; later means that it does not answer any more.
+        patience = None if timeout is None else timeout + wire.PATIENCE
+        try:
+            connection = Connection(self._place.address, key, patience)
+        except RuntimeError as error:
+            raise self._lost("it refused a session") from error
+        try:
+            yield Session(self.name, connection.remote)
+        except BoardError:
+            raise
+        except Exception as error:
+            connection.close()
+            failure = self._failure(self._end(_GRACE))
+            if failure is None:
+                raise
+            raise failure from error
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            connection.close()
+            if self._lease:
+                self._end(_GRACE)
+
+    def _end(self, grace: float) -> dict[str, Any]:
+        """End the session, with ``grace`` seconds to do it by itself; return how it ended."""
+        assert self._lease
+        try:
+            wire.send_json(self._lease, {"end": grace})
+            return dict(wire.receive_json(self._lease))
+        except (OSError, TypeError, ValueError) as error:
+            raise self._lost(error) from error
+
+    def _failure(self, ended: dict[str, Any]) -> BoardError | None:
+        """Return the error that an end stands for."""
+        if ended["timed_out"]:
+            return KernelTimeout(f"{self.name}: the session took too long and was ended")
+        if number := ended["signal"]:
+            meaning = _MEANING.get(number, "")
+            return KernelCrashed(
+                f"{self.name}: the session was ended by {signal.Signals(number).name}"
+                + (f" ({meaning})" if meaning else "")
+            )
+        if ended["exit"]:
+            return KernelCrashed(f"{self.name}: the session's process ended by itself")
+        return None
+
+    def _take(self) -> None:
+        """Find the board and take it.
+
+        Raises
+        ------
+        BoardLost
+            If it does not answer, or is busy.
+        UserError
+            If its tvmlcnn speaks another protocol.
+        """
+        self.close()
+        self._place = place = self._find()
+        self.name = place.name
+        deadline = time.monotonic() + _BUSY
+        try:
+            while (answer := self._ask()) == wire.BUSY and time.monotonic() < deadline:
+                time.sleep(0.05)
+        except OSError as error:
+            raise self._lost(error, place.hint) from error
+        if answer == wire.ACCEPTED:
+            return
+        self.close()
+        if answer == wire.BUSY:
+            raise BoardLost(f"{self.name} is busy with another client; try again later")
+        raise BoardLost(f"{self.name} is lent by a tracker: use --tracker HOST:PORT --key KEY")
+
+    def _ask(self) -> int:
+        """Connect and ask for the board; return its answer."""
+        assert self._place
+        with ExitStack() as stack:
+            connection = wire.connect(self._place.address, wire.PATIENCE)
+            stack.callback(connection.close)
+            answer = wire.greet(connection, self._place.match_key)
+            if answer == wire.ACCEPTED:
+                hello = wire.receive_json(connection)
+                if hello.get("protocol") != PROTOCOL:
+                    raise UserError(f"{self.name} has another version of tvmlcnn; update both")
+                self._token, self._facts = hello["token"], hello["facts"]
+                self._lease = connection
+                stack.pop_all()
+            return answer
+
+    def _lost(self, error: BaseException | str, hint: str = "") -> BoardLost:
+        """Give up the connection; return the error to raise."""
+        self.close()
+        reason = getattr(error, "strerror", None) or error
+        return BoardLost(f"{self.name} does not answer ({reason})" + (f"; {hint}" if hint else ""))
+
+    def close(self) -> None:
+        """Give the board back, with what was started to reach it."""
+        if self._lease:
+            self._lease.close()
+            self._lease = None
+        if self._place:
+            self._place.close()
+            self._place = None

@@ -1,0 +1,93 @@
+"""Taking the boards of a run, wherever they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import click
+
+from tvmlcnn.errors import UserError
+
+from . import place, tracker, wire
+from .board import Board
+from .errors import BoardLost, NoBoardFree
+from .fleet import Fleet
+
+_WAIT = 5.0  # seconds between looks whether boards that are busy are still there
+_OTHERS = 2.0  # seconds for a board that was free a moment ago
+
+
+@contextmanager
+def boards(
+    device: str | None = None,
+    tracker_address: str | None = None,
+    key: str | None = None,
+    parallel: int | None = None,
+) -> Iterator[Fleet]:
+    """Take boards and give them back after the ``with`` block.
+
+    Parameters
+    ----------
+    device : str, optional
+        ``HOST:PORT`` of a server, or ``[USER@]HOST[:VENV]`` where one is started over ssh.
+    tracker_address, key : str, optional
+        ``HOST:PORT`` of a tracker, and the kind of boards. Those that are free are taken, at most
+        ``parallel``; where all are busy, the first that gets free.
+    parallel : int, optional
+
+    With none of them it is this machine, by a server in a process of its own.
+
+    Raises
+    ------
+    BoardLost
+        If no board answers.
+    UserError
+        If an argument makes no sense.
+    """
+    if (tracker_address is None) != (key is None):
+        raise UserError("--tracker HOST:PORT and --key KEY go together")
+    if device is not None and tracker_address is not None:
+        raise UserError("give either --device or --tracker")
+    if tracker_address is not None and key is not None:
+        fleet = _lent(wire.parse_address(tracker_address, "--tracker"), key, parallel)
+    else:
+        fleet = Fleet([Board(_finder(device))])
+    try:
+        yield fleet
+    finally:
+        fleet.close()
+
+
+def _finder(device: str | None) -> Callable[[], place.Place]:
+    if device is None:
+        return place.this_machine
+    if "@" not in device and re.search(r":\d+$", device):
+        address = wire.parse_address(device, "--device")
+        return lambda: place.listening(address)
+    return lambda: place.over_ssh(device)
+
+
+def _lent(address: tuple[str, int], key: str, parallel: int | None) -> Fleet:
+    """Take boards from a tracker: all that are free, or the first that gets free."""
+    known = len(tracker.known(address, key))
+    taken: list[Board] = []
+    lost: dict[str, str] = {}
+    waited = False
+    while len(taken) + len(lost) < min(known, parallel or known):
+        patience = _OTHERS if taken else _WAIT
+        try:
+            taken.append(Board(partial(place.granted, address, key, patience)))
+        except NoBoardFree:
+            if taken:
+                break
+            if not waited:
+                click.echo(f"all boards {key!r} are busy; waiting for one", err=True)
+            waited = True
+        except BoardLost as error:
+            lost[f"{key} ({len(lost) + 1})"] = str(error)
+    if not taken:
+        raise BoardLost("; ".join(lost.values()))
+    return Fleet(taken, lost)

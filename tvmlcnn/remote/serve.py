@@ -1,0 +1,92 @@
+"""The programs ``tvmlcnn device serve`` and ``tvmlcnn device tracker``."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from tvmlcnn.errors import UserError
+
+from . import functions, tracker, wire
+from .listen import is_loopback, listen, listen_at
+from .place import READY
+from .registration import Registration
+from .server import Server
+
+
+def serve(host: str, port: int, tracker_address: str | None, key: str | None) -> None:
+    """Serve this machine until interrupted.
+
+    Parameters
+    ----------
+    host, port : str, int
+        Where to listen; any free port for 0.
+    tracker_address, key : str, optional
+        ``HOST:PORT`` of the tracker to register with, and the kind of this board.
+
+    Raises
+    ------
+    UserError
+        If it cannot listen there, or clients of the tracker could not reach it.
+    """
+    if (tracker_address is None) != (key is None):
+        raise UserError("--tracker HOST:PORT and --key KEY go together")
+    address = tracker_address and wire.parse_address(tracker_address, "--tracker")
+    if address and is_loopback(host) and not is_loopback(address[0]):
+        raise UserError(
+            f"the tracker's clients cannot reach {host}: listen on this machine's address in "
+            "their network, --host 0.0.0.0 for example"
+        )
+    listener = listen(host, port)
+    port = listener.getsockname()[1]
+    _announce(host, port, "can run any program on this machine")
+    registration = None
+    if address and key:
+        registration = Registration(address, key, port, functions.facts())
+    with suppress(KeyboardInterrupt):
+        Server(listener, registration).serve()
+
+
+def serve_starter(where: str) -> None:
+    """Serve the program that started this one, until it ends: standard input ends with it.
+
+    Parameters
+    ----------
+    where : str
+        A path of a socket, or a port on loopback. The line that says so also has the key, for that
+        program alone.
+    """
+    key = secrets.token_hex(16)
+    path = None if where.isdecimal() else Path(where)
+    listener = listen("127.0.0.1", int(where)) if path is None else listen_at(where)
+    try:
+        server = Server(listener, key=key, until_eof=True)
+        name = where if path else wire.text(listener.getsockname())
+        click.echo(f"{READY}{name} {key}")
+        with suppress(KeyboardInterrupt):
+            server.serve()
+    finally:
+        if path:
+            path.unlink(missing_ok=True)
+
+
+def serve_tracker(host: str, port: int) -> None:
+    """Run the tracker until interrupted; raise UserError if it cannot listen."""
+    listener = listen(host, port)
+    _announce(host, listener.getsockname()[1], "can use its boards, and run any program on them")
+    with suppress(KeyboardInterrupt):
+        tracker.serve(listener)
+
+
+def _announce(host: str, port: int, can: str) -> None:
+    where = wire.text((host, port))
+    click.echo(f"{READY}{where}")
+    if not is_loopback(host):
+        click.echo(
+            f"warning: TVM's RPC has no authentication: whoever reaches {where} {can}; "
+            "listen in a network that you trust, or use --device USER@HOST, which goes over ssh",
+            err=True,
+        )

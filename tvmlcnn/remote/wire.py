@@ -1,0 +1,128 @@
+"""The bytes on the wire: addresses, TVM's handshake, and messages of JSON.
+
+The handshake and the messages are those of TVM's RPC (``tvm/rpc/base.py``): a magic number, then
+the length of a key and the key; JSON after its length. Numbers are little-endian int32.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from typing import Any
+
+from tvmlcnn.errors import UserError
+
+MAGIC = 0xFF271
+ACCEPTED, BUSY, MISMATCH = MAGIC, MAGIC + 1, MAGIC + 2
+TRACKER_MAGIC = 0x2F271
+
+PATIENCE = 10.0
+"""Seconds for an answer that takes no work."""
+
+_INT = struct.Struct("<i")
+_LONGEST = 1 << 20  # bytes of a key or message; TVM's tracker has the same limit
+# A peer that was unplugged is noticed after 10 + 3 * 5 seconds.
+_KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+
+
+def parse_address(text: str, what: str) -> tuple[str, int]:
+    """Return host and port of ``HOST:PORT``; ``what`` names the option in the error."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        raise UserError(f"{what} {text!r}: give HOST:PORT, for example 192.168.1.20:9190")
+    return host.strip("[]"), int(port)
+
+
+def text(address: tuple[str, int]) -> str:
+    """Return an address as users write it."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def connect(address: tuple[str, int], timeout: float) -> socket.socket:
+    """Return a connection whose operations give up after ``timeout`` seconds."""
+    connection = socket.create_connection(address, timeout)
+    tune(connection)
+    return connection
+
+
+def tune(connection: socket.socket) -> None:
+    """Send small messages at once, and notice a peer that is gone without a word."""
+    if connection.family == socket.AF_UNIX:
+        return
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        if hasattr(socket, name):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def greet(connection: socket.socket, key: str) -> int:
+    """Ask a server to serve ``key``; return its answer (``ACCEPTED``, ``BUSY``, ``MISMATCH``)."""
+    send_int(connection, MAGIC)
+    _send_bytes(connection, f"client:{key}".encode())
+    answer = receive_int(connection)
+    if answer == ACCEPTED:
+        _receive_bytes(connection)  # the server's own key
+    elif answer not in (BUSY, MISMATCH):
+        raise OSError("it is no RPC server of TVM")
+    return answer
+
+
+def receive_greeting(connection: socket.socket) -> str:
+    """Return the key that a client asks for."""
+    if receive_int(connection) != MAGIC:
+        raise OSError("no client of TVM's RPC")
+    return _receive_bytes(connection).decode().removeprefix("client:")
+
+
+def answer_greeting(connection: socket.socket, answer: int, key: str = "") -> None:
+    """Tell a client whether it is served."""
+    send_int(connection, answer)
+    if answer == ACCEPTED:
+        _send_bytes(connection, f"server:{key}".encode())
+
+
+def send_int(connection: socket.socket, value: int) -> None:
+    """Send a number."""
+    connection.sendall(_INT.pack(value))
+
+
+def receive_int(connection: socket.socket) -> int:
+    """Receive a number."""
+    return int(_INT.unpack(_receive_exactly(connection, _INT.size))[0])
+
+
+def send_json(connection: socket.socket, message: Any) -> None:
+    """Send a message."""
+    _send_bytes(connection, json.dumps(message).encode())
+
+
+def receive_json(connection: socket.socket) -> Any:
+    """Receive a message; raise OSError where it is none."""
+    try:
+        return json.loads(_receive_bytes(connection))
+    except ValueError as error:
+        raise OSError("it speaks another protocol") from error
+
+
+def _send_bytes(connection: socket.socket, data: bytes) -> None:
+    connection.sendall(_INT.pack(len(data)) + data)
+
+
+def _receive_bytes(connection: socket.socket) -> bytes:
+    size = receive_int(connection)
+    if not 0 <= size <= _LONGEST:
+        raise OSError("it speaks another protocol")
+    return _receive_exactly(connection, size)
+
+
+def _receive_exactly(connection: socket.socket, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        piece = connection.recv(size - len(data))
+        if not piece:
+            raise ConnectionResetError("it closed the connection")
+        data += piece
+    return bytes(data)
