@@ -146,7 +146,7 @@ def compile(
     clock.start("load model")
     device = _with_threads(resolve(target), threads)
     gpu_compiler = cuda.find_compiler(device.gpu_code) if device.gpu_code else None
-    network = frontend.resolve(model, _shapes(input_shape))
+    network = frontend.resolve(model, frontend.shapes(input_shape))
     path = Path(output) if output is not None else Path(f"{network.name}-{device.name}.so")
     check_writable(path)
     if weights is not None:
@@ -237,19 +237,6 @@ def _with_threads(device: Device, threads: int | None) -> Device:
     if threads < 1:
         raise UserError(f"threads={threads}: at least one is needed")
     return device.with_cores(threads)
-
-
-def _shapes(
-    given: Sequence[int] | Sequence[Sequence[int]] | None,
-) -> tuple[tuple[int, ...], ...] | None:
-    """Return one shape an input, from a shape or a sequence of shapes."""
-    if given is None:
-        return None
-    nested: Sequence[Any] = [given] if all(isinstance(size, int) for size in given) else given
-    shapes = tuple(tuple(int(size) for size in shape) for shape in nested)
-    if not shapes or any(not shape or min(shape) < 1 for shape in shapes):
-        raise UserError(f"the input shape {given} has a size that is no positive number")
-    return shapes
 
 
 def _cases(network: frontend.Network, trained: bool) -> dict[str, list[np.ndarray]]:

@@ -21,8 +21,8 @@ def find_tiled(sch: Schedule, names: tuple[str, ...]) -> tuple[SBlockRV, Tile] |
     for block in sch.get_child_blocks(sch.get_sblock("root")):
         annotations = sch.get(block).annotations
         if ATTRIBUTE in annotations and sch.get(block).name_hint in names:
-            sizes = (int(size) for size in annotations[ATTRIBUTE])
-            tile = Tile(*sizes, workload=str(annotations[WORKLOAD]))
+            pixels, vectors, lanes = (int(size) for size in annotations[ATTRIBUTE])
+            tile = Tile(pixels, vectors, lanes, str(annotations[WORKLOAD]))
             sch.unannotate(block, ATTRIBUTE)
             sch.unannotate(block, WORKLOAD)
             return block, tile

@@ -19,6 +19,7 @@ def record(workload: str = CONV, **changes: Any) -> Record:
         "microseconds": 100.0,
         "default_microseconds": 125.0,
         "threads": 4,
+        "board": "Raspberry Pi 4 Model B",
         "trials": 64,
         "tvm": "0.27.0",
         "tvmlcnn": "0.1.0",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _HEADER = (
     ("target", "rule", "workload", "gain", "us tuned", "us default")
-    + ("threads", "date", "from", "")
+    + ("threads", "board", "date", "from", "")
 )  # fmt: skip
 
 records_option = click.option(
@@ -183,6 +183,7 @@ def _row(target: str, found: Found, versions: Mapping[str, int]) -> tuple[object
         f"{record.microseconds:.1f}",
         f"{record.default_microseconds:.1f}",
         record.threads,
+        record.board,
         record.date.partition("T")[0],
         found.origin,
         "stale" if record.is_stale(versions) else "",

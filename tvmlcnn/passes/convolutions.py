@@ -102,7 +102,8 @@ def _winograd(layer: _Layer) -> Workload | None:
     if weight.shape[:2] != (3, 3) or not plain:
         return None
     inner, outer = weight.shape[2:]
-    choice = winograd_choice(shape[:3], inner, outer, layer.device)
+    batch, height, width, _ = shape
+    choice = winograd_choice((batch, height, width), inner, outer, layer.device)
     if choice is None:
         return None
     algorithms = ["winograd", "direct"] if choice.pays else ["direct", "winograd"]

@@ -99,6 +99,9 @@ class Record(Entry):
         Time of one call, tuned and with the template's analytic defaults.
     threads : int
         Threads of the measured call.
+    board : str
+        Model of what it was measured on, after "emulated" where that was an emulator, whose times
+        say nothing of a real one's.
     trials : int
         Candidates that were measured before this one was chosen.
     tvm, tvmlcnn : str
@@ -110,6 +113,7 @@ class Record(Entry):
     microseconds: float
     default_microseconds: float
     threads: int
+    board: str
     trials: int
     tvm: str
     tvmlcnn: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from tvmlcnn.records import geometric_mean
 
@@ -54,8 +55,8 @@ class TaskState:
 
     @property
     def gflops(self) -> float | None:
-        """1e9 operations a second of the tuned kernel."""
-        return None if self.tuned_us is None else self.flops / self.tuned_us / 1e3
+        """1e9 operations a second of the tuned kernel; None where it only moves data."""
+        return self.flops / self.tuned_us / 1e3 if self.tuned_us and self.flops else None
 
     @property
     def roofline(self) -> float | None:
@@ -169,6 +170,24 @@ class RunState:
                 untuned += calls * task.default_us
                 tuned += calls * task.tuned_us
         return Latency(untuned, tuned) if tuned > 0 else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the state as a JSON object."""
+        latencies = {model: self.latency(model) for model in self.models}
+        return {
+            "target": self.target,
+            "threads": self.threads,
+            "emulated": self.emulated,
+            "boards": self.boards,
+            "trials": self.trials,
+            "errors": dict(self.errors),
+            "gain": self.gain,
+            "models": {
+                model: None if latency is None else asdict(latency)
+                for model, latency in latencies.items()
+            },
+            "kernels": [asdict(task) | {"gain": task.gain} for task in self.tasks],
+        }
 
     def by_share(self) -> list[tuple[TaskState, float | None]]:
         """Return the tasks and their share of the tuned time, the largest first.
