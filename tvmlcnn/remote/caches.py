@@ -18,7 +18,7 @@ class Caches:
     """What is done to a board's caches before each timed call."""
 
     def __init__(self) -> None:
-        self._room = np.zeros(0, np.float32)
+        self._room = np.zeros(1, np.float32)
         self._fresh: tuple[int, ...] = ()
 
     def set(self, size: int, *fresh: int) -> None:
@@ -27,12 +27,12 @@ class Caches:
         Within a network the weights and the output were last used a whole run ago, while the
         inputs have just been written.
         """
-        self._room = np.zeros(size // 4, np.float32)
+        self._room = np.ones(size // 4, np.float32)  # pages of zeros may be one and the same
         self._fresh = fresh
 
     def evict(self, *arguments: Any) -> None:
         """Do so, for a call with the arguments."""
-        self._room += 1
+        self._room.max()
         for index in self._fresh:
             tensor = arguments[index]
             size = math.prod(tensor.shape) * tensor.dtype.itemsize

@@ -121,7 +121,7 @@ class Bench:
                     continue
                 jobs.append(_Job(numbers, its, library))
             seconds = timeout(1 + max(map(len, groups)), default_us, thorough)
-            work = self._work(seconds, thorough)
+            work = self._work(task.footprint, seconds, thorough)
             for job, result in self._fleet.map(work, jobs):
                 job.library.unlink(missing_ok=True)
                 if isinstance(result, BoardError):
@@ -133,9 +133,9 @@ class Bench:
                     yield from zip(job.numbers, map(_checked, result[1:]), strict=True)
             groups = [[number] for number in alone]
 
-    def _work(self, seconds: float, thorough: int) -> Any:
+    def _work(self, footprint: int, seconds: float, thorough: int) -> Any:
         return lambda board, job: measure(
-            board, job.library, job.kernels, self.threads, seconds, thorough
+            board, job.library, job.kernels, self.threads, footprint, seconds, thorough
         )
 
 

@@ -16,12 +16,12 @@ from .kernels import Kernel
 # Largest difference of a kernel's result from the untuned one's, over the range of values: sums
 # in another order differ by some 1e-6.
 _TOLERANCE = 1e-4
-# Before each call so many times the size of the second cache pass through the caches: in a
-# network weights come from beyond it. These are a board's that does not say what it has.
-_EVICT = 2
+# Before each call what a network would pass through the caches passes through them; more than so
+# many times the last one's size changes nothing. These are a board's that does not say.
+_EVICT = 4
 _CACHES = (32 << 10, 1 << 20)
 _ROUNDS = 4
-_LEAST, _MOST = 2, 12  # calls of a kernel in a round
+_LEAST, _MOST = 2, 6  # calls of a kernel in a round
 _SECONDS = 0.015  # that a round of a kernel takes, if that makes enough calls
 _START = 30.0  # seconds for loading, and copying arguments
 _SLOWER = 20  # times as slow as the untuned kernel may one be before its time is up
@@ -69,6 +69,7 @@ def measure(
     library: Path,
     kernels: Sequence[Kernel],
     threads: int,
+    footprint: int,
     seconds: float,
     thorough: int = 1,
 ) -> list[Outcome]:
@@ -82,13 +83,15 @@ def measure(
     kernels : sequence of Kernel
         What the functions are; the first one is the untuned kernel.
     threads : int
+    footprint : int
+        Bytes that a network passes through the caches between two calls.
     seconds : float
         Until the board ends the session.
     thorough : int
         How many times the usual number of calls is made.
     """
     caches = board.facts()["caches"] or _CACHES
-    evict = _EVICT * caches[min(1, len(caches) - 1)]
+    evict = min(footprint, _EVICT * caches[-1])
     with board.session(seconds) as session:
         session.threads(threads)
         functions = session.load(library)

@@ -31,6 +31,8 @@ class Task:
         Of the first call that was found, as the torch module calls them.
     flops, bytes : int
         Floating point operations, and the size of the arguments and results.
+    footprint : int
+        Bytes that pass through the caches between two of its calls, in the smallest network.
     calls : dict of str to int
         How often each network calls it.
     """
@@ -41,6 +43,7 @@ class Task:
     layers: list[str]
     flops: int
     bytes: int
+    footprint: int
     calls: dict[str, int] = field(default_factory=dict)
 
 
@@ -72,8 +75,10 @@ def extract(name: str, mod: tvm.IRModule, device: Device, tasks: dict[str, Task]
     noting = _Noting()
     phases = [*pipeline.fusion_phases(device, noting), pipeline.schedule_phase(device, noting)]
     kernels = passes.list_kernel_calls(pipeline.apply(phases, graph, device))
-    names = workloads(kernels)
-    for call in passes.kernel_calls(kernels):
+    names, all_calls = workloads(kernels), passes.kernel_calls(kernels)
+    weights = passes.weights_of(passes.lift_weights(kernels))
+    footprint = sum(array.nbytes for array in weights) + max(call["bytes"] for call in all_calls)
+    for call in all_calls:
         workload = names[call["function"]]
         if workload not in noting.rules:
             continue
@@ -86,7 +91,9 @@ def extract(name: str, mod: tvm.IRModule, device: Device, tasks: dict[str, Task]
                 call["layers"],
                 call["flops"],
                 call["bytes"],
+                footprint,
             )
+        tasks[workload].footprint = min(tasks[workload].footprint, footprint)
         calls = tasks[workload].calls
         calls[name] = calls.get(name, 0) + 1
 
