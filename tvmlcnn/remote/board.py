@@ -49,7 +49,7 @@ class Board:
         """Return what the board says of itself.
 
         ``machine``, ``model``, ``emulated`` (whether its times are those of an emulator),
-        ``features``, ``cores``, ``caches`` (bytes), ``versions`` (of tvmlcnn and TVM).
+        ``features``, ``cores``, ``caches`` (bytes), ``tvm`` (its version).
         """
         return self._facts
 

@@ -72,6 +72,8 @@ class Server:
     Parameters
     ----------
     listener : socket.socket
+    facts : dict
+        What clients are told of this machine.
     registration : Registration, optional
         With the tracker that lends the board. Without one, whoever connects first has it.
     key : str
@@ -83,6 +85,7 @@ class Server:
     def __init__(
         self,
         listener: socket.socket,
+        facts: dict[str, Any],
         registration: Registration | None = None,
         key: str = "",
         until_eof: bool = False,
@@ -91,7 +94,7 @@ class Server:
         self._listener = listener
         self._registration = registration
         self._key = key
-        self._facts = functions.facts()
+        self._facts = facts
         self._lease: socket.socket | None = None
         self._token = ""
         self._process: _Process | None = None
