@@ -43,7 +43,7 @@ class Board:
         self._token = ""
         self._facts: dict[str, Any] = {}
         self.name = ""
-        self._take()
+        self.take()
 
     def facts(self) -> dict[str, Any]:
         """Return what the board says of itself.
@@ -70,7 +70,7 @@ class Board:
             If the board does not answer any more. Another session tries to find it again.
         """
         if self._lease is None:
-            self._take()
+            self.take()
         assert self._place
         self._end(0)  # TVM's client would wait for minutes for a board that is gone
         key = self._token if timeout is None else f"{self._token} -timeout={timeout}"
@@ -121,8 +121,8 @@ class Board:
             return KernelCrashed(f"{self.name}: the session's process ended by itself")
         return None
 
-    def _take(self) -> None:
-        """Find the board and take it.
+    def take(self) -> None:
+        """Find the board and take it, after it was lost.
 
         Raises
         ------
