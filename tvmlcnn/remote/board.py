@@ -41,6 +41,7 @@ class Board:
         self._place: Place | None = None
         self._lease: socket.socket | None = None
         self._token = ""
+        self._address = ("", 0)
         self._facts: dict[str, Any] = {}
         self.name = ""
         self.take()
@@ -71,13 +72,12 @@ class Board:
         """
         if self._lease is None:
             self.take()
-        assert self._place
         self._end(0)  # TVM's client would wait for minutes for a board that is gone
         key = self._token if timeout is None else f"{self._token} -timeout={timeout}"
         # The server ends the session in time; later means that it does not answer any more.
         patience = None if timeout is None else timeout + wire.PATIENCE
         try:
-            connection = Connection(self._place.address, key, patience)
+            connection = Connection(self._address, key, patience)
         except RuntimeError as error:
             raise self._lost("it refused a session") from error
         try:
@@ -159,6 +159,8 @@ class Board:
                 if hello.get("protocol") != PROTOCOL:
                     raise UserError(f"{self.name} has another version of tvmlcnn; update both")
                 self._token, self._facts = hello["token"], hello["facts"]
+                # Where a name stands for several addresses, TVM's client might take another.
+                self._address = connection.getpeername()[:2]
                 self._lease = connection
                 stack.pop_all()
             return answer

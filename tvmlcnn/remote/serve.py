@@ -83,10 +83,10 @@ def serve_tracker(host: str, port: int) -> None:
 
 def _announce(host: str, port: int, can: str) -> None:
     where = wire.text((host, port))
-    click.echo(f"{READY}{where}")
     if not is_loopback(host):
         click.echo(
             f"warning: TVM's RPC has no authentication: whoever reaches {where} {can}; "
             "listen in a network that you trust, or use --device USER@HOST, which goes over ssh",
             err=True,
         )
+    click.echo(f"{READY}{where}")

@@ -122,7 +122,7 @@ class Session:
             number,
             repeat,
             min_repeat_ms,
-            1,  # repeats at most of calls that take no time at all
+            100,  # repeats at most of calls that take no time at all
             0,  # no pause between repeats
             1,
             0,  # caches are not flushed
