@@ -11,12 +11,15 @@ from conftest import Cli
 from lab import Lab, free_boards, until
 
 from tvmlcnn import emulator, load, remote
-
-pytestmark = pytest.mark.skipif(
-    emulator.find("aarch64") is None, reason="no emulator: python tools/emulated_pi.py build"
-)
+from tvmlcnn.targets import DEVICES
 
 
+def needs(arch: str) -> pytest.MarkDecorator:
+    build = f"python tools/emulated_pi.py build --arch {arch}"
+    return pytest.mark.skipif(emulator.find(arch) is None, reason=f"no emulator: {build}")
+
+
+@needs("aarch64")
 def test_two_emulated_raspberry_pis(
     cli: Cli, lab: Lab, small_file: Path, small_arm_file: Path, tmp_path: Path
 ) -> None:
@@ -55,3 +58,19 @@ def test_two_emulated_raspberry_pis(
     text = cli("bench", small_arm_file, "--seconds", 0, *lent).out
     assert "emulated: these times say nothing about a real board" in text
     assert "emulated cortex-a72" in cli("device", "list", *lent[:2]).out
+
+
+@needs("armv7l")
+def test_a_32_bit_board(lab: Lab, tmp_path: Path) -> None:
+    target = {key: value for key, value in DEVICES["rpi2"].tvm.items() if key != "kind"}
+    library = board_kernels.build(tmp_path / "kernels.so", **target)
+    with remote.boards(lab.emulated("armv7l").address) as (board,):
+        assert (board.facts()["machine"], board.facts()["emulated"]) == ("armv7l", True)
+        with pytest.raises(remote.KernelCrashed), board.session(60) as session:
+            session.load(library)["crash"](session.empty((64,)))
+        with board.session(60) as session:
+            x = session.tensor(np.arange(64, dtype=np.float32))
+            kernels = session.load(library)
+            kernels["double"](x, x)
+            assert (session.array(x) == 2 * np.arange(64)).all()
+            assert session.time(kernels, "double", (x, x), number=2)[0] > 0
