@@ -7,35 +7,40 @@ everything, so that no kernel is left to TVM's bare loops.
 from __future__ import annotations
 
 import tvm
+from tvm.s_tir import Schedule
 from tvm.tirx import PrimFunc
 
+from tvmlcnn.ops.tile import WORKLOAD
 from tvmlcnn.targets import Device
 
 from . import cpu, cuda
+from .decisions import DEFAULTS, Policy
+from .generated import kernel_name
 from .rule import Rule
 
-__all__ = ["RULES", "Rule", "kernels_by_rule", "schedule"]
+__all__ = ["RULES", "Rule", "kernels_by_rule", "schedule", "workloads"]
 
 RULES: dict[str, tuple[Rule, ...]] = {"llvm": cpu.RULES, "cuda": cuda.RULES}
-_ATTRIBUTE = "tvmlcnn.rule"
+_RULE, _WORKLOAD = "tvmlcnn.rule", WORKLOAD
 
 
-def schedule(mod: tvm.IRModule, device: Device) -> tvm.IRModule:
+def schedule(mod: tvm.IRModule, device: Device, policy: Policy = DEFAULTS) -> tvm.IRModule:
     """Schedule each TensorIR function of the module by the first rule that takes it."""
     target = tvm.target.Target(device.tvm)
     functions = dict(mod.functions.items())
     with target:
         for variable, function in functions.items():
             if isinstance(function, PrimFunc):
-                functions[variable] = _scheduled(variable.name_hint, function, device)
+                functions[variable] = _scheduled(variable.name_hint, function, device, policy)
     return tvm.IRModule(functions, attrs=mod.attrs)
 
 
-def _scheduled(name: str, function: PrimFunc, device: Device) -> PrimFunc:
+def _scheduled(name: str, function: PrimFunc, device: Device, policy: Policy) -> PrimFunc:
+    workload = _workload(function)
     for rule in RULES[device.kind]:
-        result = rule.apply(function, device)
+        result = rule.apply(function, device, policy)
         if result is not None:
-            attrs = dict(function.attrs.items()) | {_ATTRIBUTE: rule.name}
+            attrs = {**function.attrs, _RULE: rule.name, _WORKLOAD: workload}
             new = result.mod[result.mod.get_global_vars()[0]]
             for key, value in attrs.items():
                 new = new.with_attr(key, value)
@@ -48,5 +53,23 @@ def kernels_by_rule(mod: tvm.IRModule) -> dict[str, list[str]]:
     kernels: dict[str, list[str]] = {}
     for variable, function in mod.functions.items():
         if isinstance(function, PrimFunc):
-            kernels.setdefault(str(function.attrs[_ATTRIBUTE]), []).append(variable.name_hint)
+            kernels.setdefault(str(function.attrs[_RULE]), []).append(variable.name_hint)
     return {rule: sorted(kernels[rule]) for rule in sorted(kernels)}
+
+
+def workloads(mod: tvm.IRModule) -> dict[str, str]:
+    """Return the workload of each kernel, as records of tuning know it, by the kernel's name."""
+    return {
+        variable.name_hint: str(function.attrs[_WORKLOAD])
+        for variable, function in mod.functions.items()
+        if isinstance(function, PrimFunc)
+    }
+
+
+def _workload(function: PrimFunc) -> str:
+    """Return what a function computes: what its workload says, else its own structure."""
+    sch = Schedule(function)
+    for block in sch.get_child_blocks(sch.get_sblock("root")):
+        if WORKLOAD in sch.get(block).annotations:
+            return str(sch.get(block).annotations[WORKLOAD])
+    return kernel_name(function)

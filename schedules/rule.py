@@ -10,11 +10,13 @@ from tvm.tirx import PrimFunc
 
 from tvmlcnn.targets import Device
 
+from .decisions import Policy
+
 
 class Apply(Protocol):
     """Schedule a function, or return None where it is none of the rule's."""
 
-    def __call__(self, function: PrimFunc, device: Device) -> Schedule | None:
+    def __call__(self, function: PrimFunc, device: Device, policy: Policy) -> Schedule | None:
         """Return the schedule, or None."""
 
 
@@ -27,8 +29,8 @@ class Rule:
     name : str
         What reports and records call it.
     apply : callable
-        Takes a TensorIR function and the device; returns its schedule, or None where the
-        function is not one that the rule is for.
+        Takes a TensorIR function, the device, and what decides; returns the function's schedule,
+        or None where it is not one that the rule is for.
     """
 
     name: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from .device import Device
 from .nvidia import CUDA, JETSON_ORIN_NANO
 from .x86 import X86, native
 
-__all__ = ["ALIASES", "DEVICES", "Device", "resolve"]
+__all__ = ["ALIASES", "DEVICES", "Device", "records_name", "resolve"]
 
 DEVICES: dict[str, Device] = {
     device.name: device for device in (X86, RPI2, RPI3, RPI4, RPI5, CUDA, JETSON_ORIN_NANO)
@@ -55,6 +56,19 @@ def resolve(target: str | dict[str, Any]) -> Device:
         f"no target {target!r}{did_you_mean(target, known)}; `tvmlcnn targets` lists them, "
         "or give TVM's JSON"
     )
+
+
+def records_name(device: Device) -> str:
+    """Return what records of tuning call a device, which is also the name of their folder.
+
+    A device of the list keeps its name, whichever alias was asked for; the machine at hand and
+    TVM's own targets are told by machine and processor, as in ``"x86_64-znver3"``.
+    """
+    name = ALIASES.get(device.name, device.name)
+    if name in DEVICES:
+        return name
+    processor = str(device.tvm.get("arch" if device.kind == "cuda" else "mcpu") or "generic")
+    return re.sub(r"[^A-Za-z0-9._-]", "_", f"{device.machine}-{processor}")
 
 
 def _from_tvm(description: dict[str, Any]) -> Device:

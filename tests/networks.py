@@ -9,20 +9,23 @@ from tvm import relax
 
 from tvmlcnn import frontend, passes, pipeline
 from tvmlcnn.schedules import kernels_by_rule
+from tvmlcnn.schedules.decisions import DEFAULTS, Policy
 from tvmlcnn.targets import Device
 
 
-def compiled(module: torch.nn.Module, shape: tuple[int, ...], device: Device) -> tvm.IRModule:
+def compiled(
+    module: torch.nn.Module, shape: tuple[int, ...], device: Device, policy: Policy = DEFAULTS
+) -> tvm.IRModule:
     """Return the module after all phases."""
     inputs = frontend.random_inputs([shape])
-    return pipeline.run(frontend.import_graph(module.eval(), inputs).mod, device)
+    return pipeline.run(frontend.import_graph(module.eval(), inputs).mod, device, policy)
 
 
 def relative_error(
-    module: torch.nn.Module, shape: tuple[int, ...], device: Device
+    module: torch.nn.Module, shape: tuple[int, ...], device: Device, policy: Policy = DEFAULTS
 ) -> tuple[float, dict[str, int]]:
     """Return the error against torch over the output's range, and the kernels by rule."""
-    mod = compiled(module, shape, device)
+    mod = compiled(module, shape, device, policy)
     executable = relax.build(
         passes.without_weights(mod), tvm.target.Target(device.tvm), relax_pipeline=None
     )

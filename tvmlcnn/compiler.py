@@ -18,8 +18,10 @@ from tvmlcnn import frontend, passes, pipeline
 from tvmlcnn.errors import UserError
 from tvmlcnn.files import check_writable
 from tvmlcnn.package import cuda, evaluate, features, library, manifest
-from tvmlcnn.schedules import kernels_by_rule
-from tvmlcnn.targets import Device, resolve
+from tvmlcnn.records import Library
+from tvmlcnn.schedules import kernels_by_rule, workloads
+from tvmlcnn.schedules.recorded import Recorded
+from tvmlcnn.targets import Device, records_name, resolve
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,15 @@ class Report:
     target : str
     kernels : dict of str to list of str
         Names of the kernels under the name of the rule that made each.
+    records : dict
+        Of tuning: ``kernels`` that were made by one, ``of`` how many that can be tuned.
     check : dict
         The numeric check against torch: ``max_error`` over the output's range, ``cases``, and
         ``where`` it ran; or only ``skipped``, the reason.
     seconds : dict of str to float
         Time of each phase.
+    warnings : list of str
+        What a user should know: records that are stale or cannot be read.
     manifest : dict
         The manifest of the file.
     """
@@ -48,8 +54,10 @@ class Report:
     size: int
     target: str
     kernels: dict[str, list[str]]
+    records: dict[str, int]
     check: dict[str, Any]
     seconds: dict[str, float]
+    warnings: list[str]
     manifest: dict[str, Any] = field(repr=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -87,6 +95,7 @@ def compile(
     output: str | Path | None = None,
     *,
     threads: int | None = None,
+    records: str | Path | None = None,
     check: bool = True,
     dump_ir: str | Path | None = None,
     progress: Callable[[str], None] = lambda phase: None,
@@ -110,6 +119,9 @@ def compile(
     threads : int, optional
         Threads to compile for, and the default when the file is loaded; by default the cores of
         the target, and all physical cores of the machine that loads it.
+    records : str or Path, optional
+        Folder of your records of tuning, by default the one that ``tvmlcnn tune`` writes to.
+        Those that come with tvmlcnn are found after them.
     check : bool
         Compare the result with torch before the file is written, where the target's code can be
         run or emulated here.
@@ -134,7 +146,7 @@ def compile(
     clock.start("load model")
     device = _with_threads(resolve(target), threads)
     gpu_compiler = cuda.find_compiler(device.gpu_code) if device.gpu_code else None
-    network = frontend.resolve(model, _shapes(input_shape))
+    network = frontend.resolve(model, frontend.shapes(input_shape))
     path = Path(output) if output is not None else Path(f"{network.name}-{device.name}.so")
     check_writable(path)
     if weights is not None:
@@ -149,8 +161,10 @@ def compile(
     folder = Path(dump_ir) if dump_ir is not None else None
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-    mod = pipeline.run(graph.mod, device, folder, clock.start)
-    kernels = kernels_by_rule(mod)
+    known = Library.of(Path(records) if records is not None else None)
+    tuned = Recorded(known, records_name(device))
+    mod = pipeline.run(graph.mod, device, tuned, folder, clock.start)
+    kernels, hits = kernels_by_rule(mod), _hits(mod, tuned)
     arrays = passes.weights_of(mod)
     clock.start("generate code")
     with cuda.kernels_as_source():
@@ -169,6 +183,7 @@ def compile(
             needed,
             gpu_compiler,
             kernels,
+            hits,
             passes.kernel_calls(mod),
             parts.layout,
             threads,
@@ -185,7 +200,15 @@ def compile(
         library.publish(linked, path)
     clock.stop()
     return Report(
-        path, path.stat().st_size, device.name, kernels, text["check"], clock.seconds, text
+        path,
+        path.stat().st_size,
+        device.name,
+        kernels,
+        hits,
+        text["check"],
+        clock.seconds,
+        tuned.warnings,
+        text,
     )
 
 
@@ -201,6 +224,12 @@ def _checked(
     return evaluate.evaluate(linked, expected, python)
 
 
+def _hits(mod: tvm.IRModule, tuned: Recorded) -> dict[str, int]:
+    """Return how many kernels were made by records, of how many that could have been."""
+    names = [name for name in workloads(mod).values() if name in tuned.asked]
+    return {"kernels": sum(name in tuned.found for name in names), "of": len(names)}
+
+
 def _with_threads(device: Device, threads: int | None) -> Device:
     """Return the device with as many cores as threads were asked for."""
     if threads is None:
@@ -208,19 +237,6 @@ def _with_threads(device: Device, threads: int | None) -> Device:
     if threads < 1:
         raise UserError(f"threads={threads}: at least one is needed")
     return device.with_cores(threads)
-
-
-def _shapes(
-    given: Sequence[int] | Sequence[Sequence[int]] | None,
-) -> tuple[tuple[int, ...], ...] | None:
-    """Return one shape an input, from a shape or a sequence of shapes."""
-    if given is None:
-        return None
-    nested: Sequence[Any] = [given] if all(isinstance(size, int) for size in given) else given
-    shapes = tuple(tuple(int(size) for size in shape) for shape in nested)
-    if not shapes or any(not shape or min(shape) < 1 for shape in shapes):
-        raise UserError(f"the input shape {given} has a size that is no positive number")
-    return shapes
 
 
 def _cases(network: frontend.Network, trained: bool) -> dict[str, list[np.ndarray]]:

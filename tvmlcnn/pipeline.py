@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from tvm import relax
 
 from tvmlcnn import passes
 from tvmlcnn.schedules import schedule
+from tvmlcnn.schedules.decisions import DEFAULTS, Policy
 from tvmlcnn.targets import Device
 
 transform = relax.transform
@@ -24,32 +25,59 @@ class Phase:
     run: Callable[[tvm.IRModule], tvm.IRModule]
 
 
-def phases(device: Device) -> list[Phase]:
-    """Return the phases between the imported graph and the code generator, in order."""
+def phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
+    """Return the phases between the imported graph and the code generator, in order.
+
+    Parameters
+    ----------
+    device : Device
+    policy : Policy
+        Decides where schedules leave a choice; by default by the device's figures.
+    """
     return [
-        # The graph: what a light CNN computes.
+        *graph_phases(device),
+        *fusion_phases(device, policy),
+        schedule_phase(device, policy),
+        *_program_phases(),
+    ]
+
+
+def graph_phases(device: Device) -> list[Phase]:
+    """Return the rewrites of the graph: what a light CNN computes."""
+    on_cpus = [
+        Phase("channels last", passes.channels_last(device)),
+        Phase("take prologues", passes.take_prologues),
+    ]
+    return [
         Phase("fold constants", passes.fold_constants),
         Phase("fold batch norm", passes.fold_batch_norm),
         Phase("count", passes.count_flops),
-        *(_for_cpus(device) if device.kind == "llvm" else ()),
-        # Kernels: from operators to fused TensorIR functions.
-        Phase("legalize", passes.legalize(device)),
+        *(on_cpus if device.kind == "llvm" else ()),
+    ]
+
+
+def fusion_phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
+    """Return the way from operators to fused TensorIR functions."""
+    return [
+        Phase("legalize", passes.legalize(device, policy)),
         Phase("annotate", transform.AnnotateTIROpPattern()),
         Phase("group", passes.group),
         Phase("fuse", transform.FuseTIR()),
-        Phase("schedule", lambda mod: schedule(mod, device)),
-        # The program: memory, calls, and weights as arguments.
+    ]
+
+
+def schedule_phase(device: Device, policy: Policy = DEFAULTS) -> Phase:
+    """Return the phase that schedules the functions."""
+    return Phase("schedule", lambda mod: schedule(mod, device, policy))
+
+
+def _program_phases() -> list[Phase]:
+    """Return the way to a program: memory, calls, and weights as arguments."""
+    return [
         Phase("lift weights", passes.lift_weights),
         Phase("views", transform.RewriteDataflowReshape()),
         Phase("list kernels", passes.list_kernel_calls),
         Phase("plan", _plan),
-    ]
-
-
-def _for_cpus(device: Device) -> list[Phase]:
-    return [
-        Phase("channels last", passes.channels_last(device)),
-        Phase("take prologues", passes.take_prologues),
     ]
 
 
@@ -71,9 +99,18 @@ _plan = tvm.transform.Sequential(
 )
 
 
+def apply(phases: Iterable[Phase], mod: tvm.IRModule, device: Device) -> tvm.IRModule:
+    """Return the module after some of the phases."""
+    with tvm.target.Target(device.tvm):
+        for phase in phases:
+            mod = phase.run(mod)
+    return mod
+
+
 def run(
     mod: tvm.IRModule,
     device: Device,
+    policy: Policy = DEFAULTS,
     dump: Path | None = None,
     started: Callable[[str], None] = lambda name: None,
 ) -> tvm.IRModule:
@@ -84,6 +121,7 @@ def run(
     mod : tvm.IRModule
         The imported network; ``main`` takes its inputs.
     device : Device
+    policy : Policy
     dump : Path, optional
         Existing folder that gets the module after each phase, as ``NN-phase.py``.
     started : callable
@@ -92,7 +130,7 @@ def run(
     if dump is not None:
         _dump(mod, dump, 0, "import")
     with tvm.target.Target(device.tvm):
-        for number, phase in enumerate(phases(device), start=1):
+        for number, phase in enumerate(phases(device, policy), start=1):
             started(phase.name)
             mod = phase.run(mod)
             if dump is not None:

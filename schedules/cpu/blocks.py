@@ -9,7 +9,7 @@ from tvm.s_tir.schedule import LoopRV, SBlockRV
 from tvm.tirx import IterVar
 
 from tvmlcnn.ops import Tile
-from tvmlcnn.ops.tile import ATTRIBUTE
+from tvmlcnn.ops.tile import ATTRIBUTE, WORKLOAD
 from tvmlcnn.targets import Device
 
 from .default import split_over_cores_and_lanes
@@ -21,8 +21,10 @@ def find_tiled(sch: Schedule, names: tuple[str, ...]) -> tuple[SBlockRV, Tile] |
     for block in sch.get_child_blocks(sch.get_sblock("root")):
         annotations = sch.get(block).annotations
         if ATTRIBUTE in annotations and sch.get(block).name_hint in names:
-            tile = Tile(*(int(size) for size in annotations[ATTRIBUTE]))
+            pixels, vectors, lanes = (int(size) for size in annotations[ATTRIBUTE])
+            tile = Tile(pixels, vectors, lanes, str(annotations[WORKLOAD]))
             sch.unannotate(block, ATTRIBUTE)
+            sch.unannotate(block, WORKLOAD)
             return block, tile
     return None
 

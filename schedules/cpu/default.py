@@ -8,11 +8,13 @@ from tvm.tirx import IterVar, PrimFunc
 
 from tvmlcnn.targets import Device
 
+from ..decisions import Policy
+from ..generated import scheduled
 from ..rule import Rule
 from .tiles import power_of_two_divisor
 
 
-def _apply(function: PrimFunc, device: Device) -> Schedule:
+def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule:
     """Schedule any function of spatial and reduction blocks.
 
     Element-wise blocks are inlined into their consumers; what feeds a reduction is stored, since
@@ -20,7 +22,12 @@ def _apply(function: PrimFunc, device: Device) -> Schedule:
     one parallel loop and its innermost spatial loop vectorized. A reduction runs inside its
     output's vector loop nest, with the accumulators in registers: reducing innermost would cost a
     horizontal sum for each output.
+
+    Where tuning found a better schedule that one is taken.
     """
+    tuned = scheduled(function, policy)
+    if tuned is not None:
+        return tuned
     sch = Schedule(function)
     _inline(sch)
     blocks = sch.get_child_blocks(sch.get_sblock("root"))

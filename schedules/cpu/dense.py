@@ -11,6 +11,7 @@ from tvm.tirx import IterVar, PrimFunc
 from tvmlcnn.ops import Tile
 from tvmlcnn.targets import Device
 
+from ..decisions import Policy
 from ..rule import Rule
 from .blocks import (
     find_tiled,
@@ -21,13 +22,13 @@ from .blocks import (
     vectorize,
     vectorize_copy,
 )
-from .tiles import second_cache, tiles_in_a_row
+from .tiles import SCALES, scaled, second_cache, tiles_in_a_row
 
 # Steps of a reduction that are unrolled at most: with more LLVM takes the loads too far ahead.
-_SHORT = 4
+_SHORT = (4, 1, 2, 8)
 
 
-def _apply(function: PrimFunc, device: Device) -> Schedule | None:
+def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | None:
     """Accumulate a tile of pixels and channels in registers over the whole reduction.
 
     Pattern: a block ``dense`` over packed weights, what pads its input, and element-wise blocks
@@ -44,6 +45,7 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     if found is None:
         return None
     main, tile = found
+    decisions = policy.of("dense", tile.workload)
     output = inline_epilogue(sch, main)
     spread(sch, output, device)
     flatten_pixels(sch, output)
@@ -53,10 +55,15 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     panels = [b for b in sch.get_producers(main) if sch.get(b).name_hint == "panel"]
     blocks = 1 if panels else int(sch.get(block).extent)
     near = tiles_in_a_row(int(sch.get(rows).extent), blocks, _tile_bytes(sch, main, tile), device)
+    near = scaled(near, int(sch.get(rows).extent), decisions.choose("near", SCALES))
     rows, several = sch.split(rows, [None, near])
-    sch.reorder(rows, block, several, pixels, vectors, lanes)
-    deep = _depth(sch, main) * tile.channels * 4 > second_cache(device) // 2
-    sch.compute_at(main, block if deep else several, preserve_unit_loops=True)
+    inside = bool(panels) or decisions.choose("outer", ("rows", "channels")) == "rows"
+    far = [rows, block] if inside else [block, rows]
+    sch.reorder(*far, several, pixels, vectors, lanes)
+    large = _depth(sch, main) * tile.channels * 4 > second_cache(device) // 2
+    loops = len(sch.get(main).iter_vars) - 2
+    deep = large if loops == 1 else decisions.choose("deep", (large, not large))
+    sch.compute_at(main, far[-1] if deep else several, preserve_unit_loops=True)
     (near_pixels, near_channel), reduced = inner_loops(sch, main)
     near_tiles, near_pixels = sch.split(near_pixels, [None, tile.pixels])
     near_vectors, near_lanes = sch.split(near_channel, [None, tile.lanes])
@@ -64,7 +71,12 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     inner = reduced[-1:] if deep else reduced
     pieces = reduced[: len(reduced) - len(inner)]
     sch.reorder(*pieces, near_tiles, *inner, near_pixels, near_vectors, near_lanes)
-    for loop in (*_short(sch, inner), near_pixels, near_vectors, pixels, vectors):
+    short = _short(sch, inner, _SHORT[0] if loops == 1 else decisions.choose("unroll", _SHORT))
+    steps = 1 if short else decisions.choose("steps", _steps(sch, inner[-1]))
+    if steps > 1:
+        reduced[-1], step = sch.split(inner[-1], [None, steps])
+        short = [step]
+    for loop in (*short, near_pixels, near_vectors, pixels, vectors):
         sch.unroll(loop)
     sch.vectorize(near_lanes)
     sch.vectorize(lanes)
@@ -73,7 +85,7 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
             for prologue in sch.get_producers(source):
                 sch.compute_inline(prologue)
             vectorize_copy(sch, source, device)
-    parallel = rows if panels else sch.fuse(rows, block)
+    parallel = rows if panels else sch.fuse(*far)
     for panel in panels:
         sch.compute_at(panel, rows)
         vectorize(sch, panel, device)
@@ -82,14 +94,19 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     return sch
 
 
-def _short(sch: Schedule, reduced: list[LoopRV]) -> list[LoopRV]:
-    """Return the inner loops of a reduction that are too short to be loops; one stays."""
+def _short(sch: Schedule, reduced: list[LoopRV], most: int) -> list[LoopRV]:
+    """Return the inner loops of a reduction of at most so many steps; one loop stays."""
     steps = 1
     for number, loop in reversed(list(enumerate(reduced))):
         steps *= int(sch.get(loop).extent)
-        if steps > _SHORT or number == 0:
+        if steps > most or number == 0:
             return reduced[number + 1 :]
     return []
+
+
+def _steps(sch: Schedule, loop: LoopRV) -> list[int]:
+    """Return how many steps of a loop may be unrolled, which is left to LLVM by default."""
+    return [steps for steps in (1, 2, 4) if int(sch.get(loop).extent) % steps == 0]
 
 
 def _tile_bytes(sch: Schedule, main: SBlockRV, tile: Tile) -> int:

@@ -7,16 +7,17 @@ from tvm.tirx import PrimFunc
 
 from tvmlcnn.targets import Device
 
+from ..decisions import Policy
 from ..rule import Rule
 from .blocks import find_tiled, inline_epilogue, inner_loops, spread
 from .padding import skip_padding, without_borders
-from .tiles import depthwise_strip
+from .tiles import depthwise_strips
 
 # Taps of a kernel whose loops are unrolled; of a larger one, only those of a row.
 _UNROLLED_TAPS = 25
 
 
-def _apply(function: PrimFunc, device: Device) -> Schedule | None:
+def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | None:
     """Accumulate a few pixels of a row, a vector of channels each, over the unrolled kernel.
 
     Pattern: a block ``depthwise``, what pads its input, and element-wise blocks after it.
@@ -39,7 +40,9 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     batch, height, width, channel = sch.get_loops(output)
     taps = [int(v.dom.extent) for v in sch.get(main).iter_vars[4:]]
     columns, channels = (int(sch.get(loop).extent) for loop in (width, channel))
-    strip_vectors = depthwise_strip(columns, channels, taps[0], tile, device)
+    decisions = policy.of("depthwise", tile.workload)
+    strips = depthwise_strips(columns, channels, taps[0], tile, device)
+    strip_vectors = decisions.choose("strip", strips)
     width, pixels = sch.split(width, [None, tile.pixels])
     strip, several, vectors, lanes = sch.split(
         channel, [None, strip_vectors // tile.vectors, tile.vectors, tile.lanes]
@@ -51,7 +54,8 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     sch.reorder(one, ry, row, near_pixels, rx, near_vectors, near_lanes)
     for loop in (row, near_pixels, rx, near_vectors, pixels, vectors):
         sch.unroll(loop)
-    if taps[0] * taps[1] <= _UNROLLED_TAPS:
+    few = taps[0] * taps[1] <= _UNROLLED_TAPS
+    if decisions.choose("unroll", (few, not few)):
         sch.unroll(ry)
     sch.vectorize(near_lanes)
     sch.vectorize(lanes)

@@ -12,16 +12,27 @@ from tvmlcnn.ops import Tile
 from tvmlcnn.ops.grouped import alignment
 from tvmlcnn.targets import Device
 
+from ..decisions import Policy
 from ..rule import Rule
 from .blocks import find_tiled, flatten_pixels, inline_epilogue, inner_loops, spread
-from .tiles import CHAINS, filled, largest_divisor, power_of_two_divisor
+from .tiles import (
+    CHAINS,
+    SCALES,
+    filled,
+    largest_divisor,
+    power_of_two_divisor,
+    ranked,
+    scaled,
+)
 
+# Rows of a strip, or tiles where a map is one row, at most; and what tuning may try.
+_ROWS, _TILES, _MOST = 8, 16, 64
 # Vectors of a period whose code is unrolled at most.
 _MOST_UNROLLED = 32
 
 
-def grouped_tile(width: int, taps: int, channels: int, groups: int, device: Device) -> Tile | None:
-    """Return the tile of a grouped convolution, for `tvmlcnn.ops.grouped`.
+def grouped_tiles(width: int, taps: int, channels: int, groups: int, device: Device) -> list[Tile]:
+    """Return tiles of a grouped convolution, best first, for `tvmlcnn.ops.grouped`.
 
     Parameters
     ----------
@@ -36,17 +47,16 @@ def grouped_tile(width: int, taps: int, channels: int, groups: int, device: Devi
 
     Returns
     -------
-    Tile or None
+    list of Tile
         Tiles repeat themselves within a period of channels, after which groups and vectors lie
-        to each other as at the start; None where no period divides the channels.
+        to each other as at the start; none where no period divides the channels.
     """
-    return max(
+    return ranked(
         _tiles(taps, channels, groups, device),
-        key=lambda tile: (
-            round(_efficiency(tile, channels // groups, device) * filled(width, tile.pixels), 2),
-            -tile.pixels * tile.channels,
+        lambda tile: round(
+            _efficiency(tile, channels // groups, device) * filled(width, tile.pixels), 2
         ),
-        default=None,
+        lambda tile: -tile.pixels * tile.channels,
     )
 
 
@@ -88,22 +98,24 @@ def _efficiency(tile: Tile, outer: int, device: Device) -> float:
     return sums / cycles * tile.lanes / device.lanes
 
 
-def diagonal_tile(width: int, size: int, channels: int, device: Device) -> Tile | None:
-    """Return the tile for groups of ``size`` inputs and outputs, several of which fill a vector.
+def diagonal_tiles(width: int, size: int, channels: int, device: Device) -> list[Tile]:
+    """Return tiles for groups of ``size`` inputs and outputs, several of which fill a vector.
 
-    None where no vector is so filled, or the registers do not hold the sums of one pixel.
+    Best first; none where no vector is so filled, or the registers do not hold the sums of one
+    pixel.
     """
     for lanes in (device.lanes, device.lanes // 2, device.lanes // 4):
         most = (device.vector_registers - size - 1) // size
         if lanes >= 4 and 1 < size < lanes and lanes % size == 0 == channels % lanes and most > 0:
-            pixels = max(
-                range(1, most + 1), key=lambda n: filled(width, n) * min(1, n * size / CHAINS)
+            return ranked(
+                (Tile(n, 1, lanes) for n in range(1, most + 1)),
+                lambda tile: filled(width, tile.pixels) * min(1, tile.pixels * size / CHAINS),
+                lambda tile: -tile.pixels,
             )
-            return Tile(pixels, 1, lanes)
-    return None
+    return []
 
 
-def _apply(function: PrimFunc, device: Device) -> Schedule | None:
+def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | None:
     """Accumulate a tile of pixels and channels in registers over the channels of a group.
 
     Pattern: a block ``grouped`` or ``grouped_diagonals``, what pads its input, and element-wise
@@ -130,10 +142,13 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     *far, width, channel = sch.get_loops(output)
     # Where a vector's lane decides about its group, code is made for each tile of a period.
     period = 1 if diagonals else max(1, alignment(outer, tile.lanes) // tile.channels)
+    decisions = policy.of("grouped", tile.workload)
     block, piece, vectors, lanes = sch.split(channel, [None, period, tile.vectors, tile.lanes])
     several = max(1, max(outer, 4 * tile.lanes) // (period * tile.channels))
+    several = scaled(several, int(sch.get(block).extent), decisions.choose("strip", SCALES))
     strip, block = sch.split(block, [None, largest_divisor(int(sch.get(block).extent), several)])
-    far, near, width = _rows(sch, far, width, tile)
+    most = scaled(_ROWS if far else _TILES, _MOST, decisions.choose("rows", SCALES))
+    far, near, width = _rows(sch, far, width, tile, most)
     width, pixels = sch.split(width, [None, tile.pixels])
     sch.reorder(*far, strip, block, piece, *near, width, pixels, vectors, lanes)
     sch.compute_at(main, width, preserve_unit_loops=True)
@@ -168,15 +183,15 @@ def _accumulate(sch: Schedule, main: SBlockRV, tile: Tile, diagonals: bool) -> L
 
 
 def _rows(
-    sch: Schedule, far: list[LoopRV], width: LoopRV, tile: Tile
+    sch: Schedule, far: list[LoopRV], width: LoopRV, tile: Tile, most: int
 ) -> tuple[list[LoopRV], list[LoopRV], LoopRV]:
     """Split the rows of a map, or the pixels where they are one row, into strips."""
     if not far:
         tiles = -(-int(sch.get(width).extent) // tile.pixels)
-        strips, width = sch.split(width, [None, largest_divisor(tiles, 16) * tile.pixels])
+        strips, width = sch.split(width, [None, largest_divisor(tiles, most) * tile.pixels])
         return [strips], [], width
     *batch, height = far
-    height, near = sch.split(height, [None, largest_divisor(int(sch.get(height).extent), 8)])
+    height, near = sch.split(height, [None, largest_divisor(int(sch.get(height).extent), most)])
     return [*batch, height], [near], width
 
 

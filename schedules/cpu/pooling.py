@@ -8,6 +8,7 @@ from tvm.tirx import PrimFunc
 
 from tvmlcnn.targets import Device
 
+from ..decisions import Policy
 from ..rule import Rule
 from .blocks import inline_epilogue, inner_loops, spread
 from .tiles import CHAINS, largest_divisor, power_of_two_divisor
@@ -16,7 +17,7 @@ from .tiles import CHAINS, largest_divisor, power_of_two_divisor
 _MOST_UNROLLED = 25
 
 
-def _apply(function: PrimFunc, device: Device) -> Schedule | None:
+def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | None:
     """Reduce vectors of channels.
 
     Pattern: a block ``pool`` or ``global_average``, and element-wise blocks after it.

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from tvmlcnn.ops import Tile
 from tvmlcnn.targets import Device
 
+T = TypeVar("T")
+
 # Latency of a multiply-add in cycles times its throughput in a cycle: so many accumulators are
 # needed for one chain of additions not to wait for itself.
 CHAINS = 8
+# Powers of two by which a size may differ from the estimate.
+SCALES = (0, -1, 1, -2, 2, 4)
 # Bytes that one has to read in a row for the memory's prefetchers to help.
 _PIECE_BYTES = 256
 # Bytes a cycle that the second cache delivers while the core computes.
@@ -20,10 +25,10 @@ _TILE_CYCLES = 16
 _PLACE_CYCLES = 8
 
 
-def dense_tile(
+def dense_tiles(
     rows: int, depth: int, channels: int, device: Device, width: int | None = None
-) -> Tile | None:
-    """Return the tile of a matrix product; rows and blocks of channels need not divide it.
+) -> list[Tile]:
+    """Return tiles of a matrix product, best first; rows and blocks of channels may not divide it.
 
     Parameters
     ----------
@@ -39,15 +44,29 @@ def dense_tile(
     def places(tile: Tile) -> int:
         return 0 if width is None or width % tile.pixels == 0 else tile.pixels * _PLACE_CYCLES
 
-    return max(
+    return ranked(
         candidates(channels, device),
-        key=lambda tile: (
+        lambda tile: (
             efficiency(tile, depth, device, places(tile))
             * filled(rows, tile.pixels)
-            * filled(channels, tile.channels),
-            tile.pixels * tile.channels,
+            * filled(channels, tile.channels)
         ),
-        default=None,
+        lambda tile: tile.pixels * tile.channels,
+    )
+
+
+def ranked(
+    options: Iterable[T], worth: Callable[[T], float], second: Callable[[T], float]
+) -> list[T]:
+    """Return the options by their worth, and by ``second`` where that is equal, best first.
+
+    Those of less than half the best one's worth are left out: no estimate is so far off.
+    """
+    found = {option: worth(option) for option in options}
+    least = max(found.values(), default=0.0) / 2
+    return sorted(
+        (option for option in found if found[option] >= least),
+        key=lambda option: (-found[option], -second(option)),
     )
 
 
@@ -72,6 +91,11 @@ def tiles_in_a_row(tiles: int, blocks: int, size: int, device: Device) -> int:
 
     groups = min(range(fewest, min(tiles, fewest + 8 * device.cores) + 1), key=cost)
     return -(-tiles // groups)
+
+
+def scaled(size: int, most: int, power: int) -> int:
+    """Return a size times a power of two, between 1 and ``most``."""
+    return min(most, max(1, size << power if power >= 0 else size >> -power))
 
 
 def second_cache(device: Device) -> int:
@@ -113,23 +137,29 @@ def efficiency(tile: Tile, depth: int, device: Device, once: int = 0) -> float:
     return sums / 2 / cycles * tile.lanes / device.lanes
 
 
-def depthwise_tile(width: int, channels: int, device: Device) -> Tile | None:
-    """Return the tile for rows of ``width`` pixels; None where no vector divides the channels.
+def depthwise_tiles(width: int, channels: int, device: Device) -> list[Tile]:
+    """Return tiles for rows of ``width`` pixels, best first; none where no vector divides.
 
     Half the registers hold the tile. It costs its pixels, and one more for loading the weights.
     """
     for lanes in (device.lanes, device.lanes // 2, device.lanes // 4):
         if lanes >= 4 and channels % lanes == 0:
             most = min(width, device.vector_registers // 2)
-            pixels = min(range(1, most + 1), key=lambda p: (-(-width // p) * (p + 1), -p))
             # Rows of few pixels have too few chains of additions: several vectors have enough.
-            vectors = largest_divisor(channels // lanes, max(1, CHAINS // pixels))
-            return Tile(pixels, vectors, lanes)
-    return None
+            tiles = (
+                Tile(n, largest_divisor(channels // lanes, max(1, CHAINS // n)), lanes)
+                for n in range(1, most + 1)
+            )
+            return ranked(
+                tiles,
+                lambda tile: width / (-(-width // tile.pixels) * (tile.pixels + 1)),
+                lambda tile: tile.pixels,
+            )
+    return []
 
 
-def depthwise_strip(width: int, channels: int, rows: int, tile: Tile, device: Device) -> int:
-    """Return how many vectors of channels go over the map together.
+def depthwise_strips(width: int, channels: int, rows: int, tile: Tile, device: Device) -> list[int]:
+    """Return how many vectors of channels go over the map together, best first.
 
     As many as leave the ``rows`` of a kernel in half the first cache from one row of output to
     the next; all of them where that would take too few bytes of a pixel for memory to be read in
@@ -139,7 +169,9 @@ def depthwise_strip(width: int, channels: int, rows: int, tile: Tile, device: De
     most = device.caches[0] // 2 // (rows * width * tile.lanes * 4)
     groups = vectors // tile.vectors
     strip = tile.vectors * largest_divisor(groups, max(1, most // tile.vectors))
-    return strip if strip * tile.lanes * 4 >= _PIECE_BYTES else vectors
+    best = strip if strip * tile.lanes * 4 >= _PIECE_BYTES else vectors
+    strips = (tile.vectors * n for n in range(1, groups + 1) if groups % n == 0)
+    return [best, *(other for other in strips if other != best)]
 
 
 def largest_divisor(number: int, most: int) -> int:

@@ -9,12 +9,13 @@ from tvm.tirx import PrimFunc
 from tvmlcnn.ops import Tile
 from tvmlcnn.targets import Device
 
+from ..decisions import Policy
 from ..rule import Rule
 from .blocks import find_tiled, inline_epilogue, inner_loops
 from .tiles import power_of_two_divisor
 
 
-def _apply(function: PrimFunc, device: Device) -> Schedule | None:
+def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | None:
     """Take a block of tiles of the map through all steps while it is in the caches.
 
     Pattern: the blocks of `tvmlcnn.ops.winograd`, and element-wise blocks after them.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from tvmlcnn.ops import Blocking, Tile
 from tvmlcnn.targets import Device
 
-from .tiles import candidates, efficiency, filled, power_of_two_divisor, second_cache
+from .tiles import candidates, efficiency, filled, power_of_two_divisor, ranked, second_cache
 
 # A transform costs as much as so many multiply-adds for each value it makes: its additions, the
 # copy of the overlapping input, loads and stores.
@@ -20,10 +21,18 @@ _MARGIN = 1.15
 _FEWEST = 24
 
 
-def winograd_blocking(
+@dataclass(frozen=True)
+class Choice:
+    """Ways to cut a 3x3 convolution, best first, and whether the best one is worth it."""
+
+    blockings: list[Blocking]
+    pays: bool
+
+
+def winograd_choice(
     shape: tuple[int, int, int], inner: int, outer: int, device: Device
-) -> Blocking | None:
-    """Return how to cut a 3x3 convolution, or None where a direct convolution is faster.
+) -> Choice | None:
+    """Return the ways to cut a 3x3 convolution, or None where there is none.
 
     Parameters
     ----------
@@ -53,8 +62,12 @@ def winograd_blocking(
         weights = inner * outer * 4 * _balance(device)
         return points * (work + weights) * _MARGIN**steps, blocks
 
-    best = min(_blockings(shape, inner, outer, device), key=cost, default=None)
-    return best if best is not None and cost(best)[0] < direct else None
+    blockings = ranked(
+        _blockings(shape, inner, outer, device),
+        lambda blocking: direct / cost(blocking)[0],
+        lambda blocking: -cost(blocking)[1],
+    )
+    return Choice(blockings, cost(blockings[0])[0] < direct) if blockings else None
 
 
 def _tiles(shape: tuple[int, int, int], outputs: int) -> int:

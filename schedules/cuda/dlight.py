@@ -8,11 +8,12 @@ from tvm.tirx import PrimFunc
 
 from tvmlcnn.targets import Device
 
+from ..decisions import Policy
 from ..rule import Rule
 
 
 def _of(name: str, rule: dlight.ScheduleRule) -> Rule:
-    def apply(function: PrimFunc, device: Device) -> Schedule | None:
+    def apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | None:
         schedules = rule.apply(function, tvm.target.Target(device.tvm), False)
         result = schedules[0] if isinstance(schedules, list) else schedules
         return result if result is not None and _lowers(result) else None

@@ -32,7 +32,8 @@ def test_help_is_light() -> None:
         "try: main()\n"
         "except SystemExit: print({'torch', 'tvm', 'numpy'} & set(sys.modules), file=sys.stderr)"
     )
-    for arguments in (["--help"], ["compile", "--help"], ["run", "-h"], ["bench", "-h"]):
+    verbs = (["compile"], ["run"], ["bench"], ["records"], ["records", "merge"])
+    for arguments in (["--help"], *([*verb, "-h"] for verb in verbs)):
         done = subprocess.run(
             [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True
         )

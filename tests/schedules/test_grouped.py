@@ -110,11 +110,9 @@ def test_inputs_of_several_groups_need_no_gather() -> None:
 @pytest.mark.parametrize(("taps", "channels", "groups"), [(9, 128, 32), (9, 512, 32), (1, 240, 3)])
 def test_tiles_fit_the_registers(name: str, taps: int, channels: int, groups: int) -> None:
     device = DEVICES[name]
-    tile = grouped.grouped_tile(28, taps, channels, groups, device)
-    assert tile is not None
+    tile = grouped.grouped_tiles(28, taps, channels, groups, device)[0]
     assert tile.pixels * tile.vectors + tile.vectors + 1 <= device.vector_registers
     assert channels % tile.channels == 0
     size = channels // groups
-    diagonal = grouped.diagonal_tile(28, size, channels, device)
-    if diagonal is not None:
+    for diagonal in grouped.diagonal_tiles(28, size, channels, device):
         assert (diagonal.pixels + 1) * size + 1 <= device.vector_registers

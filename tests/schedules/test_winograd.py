@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -14,8 +16,7 @@ from networks import assembly, compiled, relative_error
 from torch import nn
 
 from tvmlcnn.schedules import kernels_by_rule
-from tvmlcnn.schedules.cpu import winograd_blocking as decision
-from tvmlcnn.schedules.cpu.winograd_blocking import winograd_blocking
+from tvmlcnn.schedules.cpu.winograd_blocking import winograd_choice
 from tvmlcnn.targets import DEVICES, Device
 
 # Weights that cost nothing to read: the decision is left to the arithmetic.
@@ -26,12 +27,29 @@ size = st.integers(7, 31)
 sides = st.sampled_from([2, 4])
 
 
+class Winograd:
+    """Decides for Winograd's filtering with tiles of so many outputs, pays it or not."""
+
+    def __init__(self, outputs: int) -> None:
+        self.outputs = outputs
+
+    def of(self, rule: str, workload: str) -> Winograd:
+        return self
+
+    def choose(self, name: str, ranked: Sequence[Any]) -> Any:
+        if name == "algorithm":
+            return "winograd"
+        if name == "blocking":
+            return next(blocking for blocking in ranked if blocking.outputs == self.outputs)
+        return ranked[0]
+
+    def trace(self) -> None:
+        return None
+
+
 def check(module: nn.Module, shape: tuple[int, ...], outputs: int, device: Device = EAGER) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        # Where it does not pay it must be right all the same.
-        patch.setattr(decision, "_MARGIN", 0.0)
-        patch.setattr(decision, "_OUTPUTS", (outputs,))
-        error, kernels = relative_error(randomized(module), shape, device)
+    # Where it does not pay it must be right all the same.
+    error, kernels = relative_error(randomized(module), shape, device, Winograd(outputs))
     assert error < 2e-5
     assert kernels.get("winograd", 0) == 1, kernels
 
@@ -101,28 +119,33 @@ def test_other_convolutions_are_left_alone(conv: nn.Module, shape: tuple[int, ..
 def test_it_pays_where_weights_are_used_often(name: str) -> None:
     """A large map reads its weights once for many tiles; a small one waits for its weights."""
     device = DEVICES[name]
-    large = winograd_blocking((1, 56, 56), 64, 64, device)
-    assert large is not None
+    choice = winograd_choice((1, 56, 56), 64, 64, device)
+    assert choice is not None
+    assert choice.pays
+    large = choice.blockings[0]
     assert large.outputs == 4
     registers = large.registers
     assert large.block % registers.pixels == 0
     assert (registers.pixels + 1) * registers.vectors + 1 <= device.vector_registers
-    assert winograd_blocking((1, 7, 7), 512, 512, device) is None
+    small = winograd_choice((1, 7, 7), 512, 512, device)
+    assert small is None or not small.pays
 
 
 def test_blocks_of_tiles_fit_the_second_cache() -> None:
     device = DEVICES["rpi4"]
-    blocking = winograd_blocking((1, 112, 112), 32, 32, device)
-    assert blocking is not None
-    points = (blocking.outputs + 2) ** 2
-    assert points * blocking.block * 32 * 4 <= device.caches[1]
+    choice = winograd_choice((1, 112, 112), 32, 32, device)
+    assert choice is not None
+    for blocking in choice.blockings:
+        points = (blocking.outputs + 2) ** 2
+        assert points * blocking.block * 32 * 4 <= device.caches[1]
 
 
 @pytest.mark.parametrize(("side", "outputs"), [(10, 2), (56, 4)])
 def test_only_vectors_are_computed(side: int, outputs: int) -> None:
-    blocking = winograd_blocking((1, side, side), 64, 64, EAGER)
-    assert blocking is not None
-    assert blocking.outputs == outputs
+    choice = winograd_choice((1, side, side), 64, 64, EAGER)
+    assert choice is not None
+    assert choice.pays
+    assert choice.blockings[0].outputs == outputs
     text = assembly(nn.Conv2d(64, 64, 3, padding=1), (1, 64, side, side), EAGER)
     assert len(re.findall(r"vfmadd\w+ps\s.*%ymm", text)) >= 8
     assert not re.findall(r"vfn?m(add|sub)\w+ss\s|vmulss|vaddss|vsubss", text)

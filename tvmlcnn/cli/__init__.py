@@ -22,6 +22,8 @@ _VERBS = {
     "analyze": "Count what a network computes and moves, and what bounds its speed.",
     "models": "List the networks of the zoo.",
     "targets": "List the devices to compile for.",
+    "tune": "Measure kernels on a device, and record what is faster.",
+    "records": "List, merge, export and prune what tuning found.",
     "device": "Run on other machines: serve a board, track and list a fleet.",
 }
 

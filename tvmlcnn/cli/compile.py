@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from .output import json_option, layers_text, print_facts, print_json
 from .progress import phases
+from .records import records_option
 from .shapes import read_shapes, shapes_option
 
 _SHOWN_SECONDS = 0.05
@@ -18,6 +21,7 @@ _SHOWN_SECONDS = 0.05
 @click.option("--weights", metavar="FILE", help="A torch state dict or .safetensors; or imagenet.")
 @shapes_option
 @click.option("--threads", type=int, help="Threads to compile for, and to use by default.")
+@records_option
 @click.option("--no-check", is_flag=True, help="Do not compare the result with torch.")
 @click.option("--dump-ir", metavar="DIR", help="Write the module after each phase into DIR.")
 @json_option
@@ -29,6 +33,7 @@ def command(
     weights: str | None,
     shapes: tuple[str, ...],
     threads: int | None,
+    folder: Path | None,
     no_check: bool,
     dump_ir: str | None,
     as_json: bool,
@@ -49,14 +54,17 @@ def command(
             weights=weights,
             output=output,
             threads=threads,
+            records=folder,
             check=not no_check,
             dump_ir=dump_ir,
             progress=progress,
         )
+    for warning in report.warnings:
+        click.echo(f"warning: {warning}", err=True)
     if as_json:
         print_json(report.to_json())
         return
-    check = report.check
+    check, records = report.check, report.records
     spent = {k: s for k, s in report.seconds.items() if verbose or s >= _SHOWN_SECONDS}
     print_facts(
         [
@@ -64,6 +72,7 @@ def command(
             ("size", f"{report.size / 1e6:.1f} MB"),
             ("target", report.target),
             ("kernels", ", ".join(f"{rule}: {len(k)}" for rule, k in report.kernels.items())),
+            ("records", f"{records['kernels']} of {records['of']} kernels"),
             (
                 "check",
                 f"not done: {check['skipped']}"

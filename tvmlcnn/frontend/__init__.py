@@ -1,7 +1,7 @@
 """From what a user names to a graph in Relax: source, weights, export, import."""
 
 from .graph import Graph, image_input, import_graph, random_inputs, reference
-from .source import Network, resolve
+from .source import Network, resolve, shapes
 from .weights import load_weights
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "random_inputs",
     "reference",
     "resolve",
+    "shapes",
 ]

@@ -10,6 +10,7 @@ import types
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -94,6 +95,25 @@ def resolve(model: str | torch.nn.Module, input_shapes: Sequence[Shape] | None =
         zoo.entry.labels,
         zoo.entry.torchvision,
     )
+
+
+def shapes(
+    given: Sequence[int] | Sequence[Sequence[int]] | None,
+) -> tuple[Shape, ...] | None:
+    """Return one shape an input, from a shape or a sequence of shapes.
+
+    Raises
+    ------
+    UserError
+        If a size is no positive number.
+    """
+    if given is None:
+        return None
+    nested: Sequence[Any] = [given] if all(isinstance(size, int) for size in given) else given
+    found = tuple(tuple(int(size) for size in shape) for shape in nested)
+    if not found or any(not shape or min(shape) < 1 for shape in found):
+        raise UserError(f"the input shape {given} has a size that is no positive number")
+    return found
 
 
 def _described(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from tvm import tirx
 
 ATTRIBUTE = "tvmlcnn.tile"
+WORKLOAD = "tvmlcnn.workload"
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,14 @@ class Tile:
         Vectors of channels a row.
     lanes : int
         float32 a vector.
+    workload : str
+        What it computes, as records of tuning know it; see `tvmlcnn.schedules.decisions`.
     """
 
     pixels: int
     vectors: int
     lanes: int
+    workload: str = field(default="", compare=False)
 
     @property
     def channels(self) -> int:
@@ -33,6 +38,10 @@ class Tile:
         return self.vectors * self.lanes
 
     @property
-    def attrs(self) -> dict[str, list[tirx.IntImm]]:
+    def attrs(self) -> dict[str, Any]:
         """The attributes of a block that is computed in such tiles."""
-        return {ATTRIBUTE: [tirx.IntImm("int32", size) for size in asdict(self).values()]}
+        sizes = (self.pixels, self.vectors, self.lanes)
+        return {
+            ATTRIBUTE: [tirx.IntImm("int32", size) for size in sizes],
+            WORKLOAD: self.workload,
+        }

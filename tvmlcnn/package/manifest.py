@@ -29,6 +29,7 @@ def compose(
     features: Sequence[str],
     gpu_compiler: Compiler | None,
     kernels: dict[str, list[str]],
+    records: dict[str, int],
     calls: list[dict[str, Any]],
     layout: list[dict[str, Any]],
     threads: int | None,
@@ -69,7 +70,12 @@ def compose(
         "labels": list(names) if names is not None and len(names) == classes else None,
         "assumed": assumed,
         "kernels": {rule: len(names) for rule, names in kernels.items()},
-        "calls": [{**call, "rule": rules[call["function"]]} for call in calls],
+        "records": records,
+        "calls": [
+            {key: call[key] for key in ("function", "layers", "flops", "bytes")}
+            | {"rule": rules[call["function"]]}
+            for call in calls
+        ],
         "versions": {
             "tvmlcnn": importlib.metadata.version("tvmlcnn"),
             "tvm": tvm_version(),

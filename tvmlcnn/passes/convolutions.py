@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -12,54 +13,77 @@ from tvm.ir import Expr
 
 from tvmlcnn import ops
 from tvmlcnn.schedules.cpu import grouped, tiles
-from tvmlcnn.schedules.cpu.winograd_blocking import winograd_blocking
+from tvmlcnn.schedules.cpu.winograd_blocking import winograd_choice
+from tvmlcnn.schedules.decisions import Decisions, Policy
 from tvmlcnn.targets import Device
 
 from .constants import constant, value_of
-from .workload import Workload
+from .workload import Workload, convolution_name
 
 
-def convolution(call: relax.Call, device: Device) -> Workload:
+@dataclass(frozen=True)
+class _Layer:
+    """A convolution, and what decides about its kernel."""
+
+    call: relax.Call
+    weight: np.ndarray
+    shape: tuple[int, ...]
+    groups: int
+    window: ops.Window
+    device: Device
+    decisions: Decisions
+    name: str
+
+    @property
+    def data(self) -> relax.Expr:
+        return self.call.args[0]
+
+    def tile(self, ranked: list[ops.Tile]) -> ops.Tile:
+        """Return the tile that is chosen, as one of this layer."""
+        return replace(self.decisions.choose("tile", ranked), workload=self.name)
+
+
+def convolution(call: relax.Call, device: Device, policy: Policy) -> Workload:
     """Return the workload of a call of ``tvmlcnn.conv2d``."""
-    attrs, data, weight = call.attrs, call.args[0], value_of(call.args[1])
+    attrs, weight, name = call.attrs, value_of(call.args[1]), convolution_name(call)
     assert weight is not None, "only convolutions with constant weights become this operator"
-    shape, groups = [int(n) for n in attrs["shape"]], int(attrs["groups"])
+    shape, groups = tuple(int(n) for n in attrs["shape"]), int(attrs["groups"])
     window = ops.Window(
-        *(tuple(int(n) for n in attrs[name]) for name in ("strides", "padding", "dilation"))
+        *(tuple(int(n) for n in attrs[key]) for key in ("strides", "padding", "dilation"))
     )
+
+    def layer(rule: str) -> _Layer:
+        decisions = policy.of(rule, name)
+        return _Layer(call, weight, shape, groups, window, device, decisions, name)
+
     if groups == 1:
-        return _winograd(call, weight, shape, window, device) or _dense(
-            call, weight, shape, window, device
-        )
+        return _winograd(layer("dense")) or _dense(layer("dense"))
     if groups == shape[3] == weight.shape[3] and weight.shape[2] == 1:
-        tile = tiles.depthwise_tile(shape[2], shape[3], device)
-        if tile is not None:
+        ranked = tiles.depthwise_tiles(shape[2], shape[3], device)
+        if ranked:
+            tile = layer("depthwise").tile(ranked)
             define = partial(ops.depthwise, window=window, tile=tile)
-            return Workload(define, [data, constant(weight[:, :, 0])])
-    return _grouped(data, weight, shape, groups, window, device)
+            return Workload(define, [call.args[0], constant(weight[:, :, 0])])
+    return _grouped(layer("grouped"))
 
 
-def _grouped(
-    data: relax.Expr,
-    weight: np.ndarray,
-    shape: list[int],
-    groups: int,
-    window: ops.Window,
-    device: Device,
-) -> Workload:
-    batch, height, width, channels = shape
+def _grouped(layer: _Layer) -> Workload:
+    weight, groups, window, device = layer.weight, layer.groups, layer.window, layer.device
+    batch, height, width, channels = layer.shape
     rows, columns, inner, _ = weight.shape
     if inner == channels // groups:
-        tile = grouped.diagonal_tile(width, inner, channels, device)
-        if tile is not None:
+        ranked = grouped.diagonal_tiles(width, inner, channels, device)
+        if ranked:
+            tile = layer.tile(ranked)
             define = partial(ops.grouped_diagonals, window=window, tile=tile)
-            return Workload(define, [data, constant(ops.diagonals(weight, tile.lanes))])
+            return Workload(define, [layer.data, constant(ops.diagonals(weight, tile.lanes))])
     flat = batch == rows == columns == 1 and window == ops.Window()
     pixels = height * width if flat else width
-    tile = grouped.grouped_tile(pixels, rows * columns, channels, groups, device)
-    if tile is not None:
+    ranked = grouped.grouped_tiles(pixels, rows * columns, channels, groups, device)
+    if ranked:
+        tile = layer.tile(ranked)
         define = partial(ops.grouped, channels=channels, groups=groups, window=window, tile=tile)
-        return Workload(define, [data, constant(ops.pack(weight, tile))])
+        return Workload(define, [layer.data, constant(ops.pack(weight, tile))])
     define = partial(
         topi.nn.group_conv2d_nhwc,
         stride=window.strides,
@@ -67,44 +91,53 @@ def _grouped(
         dilation=window.dilation,
         groups=groups,
     )
-    return Workload(define, [data, constant(weight)])
+    return Workload(define, [layer.data, constant(weight)])
 
 
-def _winograd(
-    call: relax.Call, weight: np.ndarray, shape: list[int], window: ops.Window, device: Device
-) -> Workload | None:
+def _winograd(layer: _Layer) -> Workload | None:
+    call, weight, window, shape = layer.call, layer.weight, layer.window, layer.shape
     plain = window == ops.Window(padding=window.padding) and not len(call.attrs["reads"])
-    plain = plain and int(call.args[0].ty.shape[3]) == weight.shape[2]
+    plain = plain and int(layer.data.ty.shape[3]) == weight.shape[2]
     plain = plain and not call.attrs["channels_first"]
     if weight.shape[:2] != (3, 3) or not plain:
         return None
-    batch, height, width, _ = shape
     inner, outer = weight.shape[2:]
-    blocking = winograd_blocking((batch, height, width), inner, outer, device)
-    if blocking is None:
+    batch, height, width, _ = shape
+    choice = winograd_choice((batch, height, width), inner, outer, layer.device)
+    if choice is None:
         return None
+    algorithms = ["winograd", "direct"] if choice.pays else ["direct", "winograd"]
+    if layer.decisions.choose("algorithm", algorithms) == "direct":
+        return None
+    blocking = layer.decisions.choose("blocking", choice.blockings)
+    registers = replace(blocking.registers, workload=layer.name)
     transformed = ops.transform_weights(weight, blocking.outputs)
     define = partial(
         ops.winograd,
         channels=shape[3],
         padding=window.padding,
-        blocking=blocking,
+        blocking=replace(blocking, registers=registers),
         prologue=_prologue(call),
     )
-    packed = constant(ops.pack(transformed, blocking.registers))
-    return Workload(define, [call.args[0], packed, *call.args[2:]])
+    return Workload(
+        define, [layer.data, constant(ops.pack(transformed, registers)), *call.args[2:]]
+    )
 
 
-def _dense(
-    call: relax.Call, weight: np.ndarray, shape: list[int], window: ops.Window, device: Device
-) -> Workload:
-    data = call.args[0]
+def _dense(layer: _Layer) -> Workload:
+    call, weight, window, shape = layer.call, layer.weight, layer.window, layer.shape
+    data = layer.data
     *kernel, inner, outer = weight.shape
     linear = kernel == [1, 1] and window == ops.Window()
-    tile = tiles.dense_tile(
-        math.prod(shape[:-1]), weight.size // outer, outer, device, None if linear else shape[2]
+    ranked = tiles.dense_tiles(
+        math.prod(shape[:-1]),
+        weight.size // outer,
+        outer,
+        layer.device,
+        None if linear else shape[2],
     )
-    assert tile is not None, "the channels were filled up to whole vectors"
+    assert ranked, "the channels were filled up to whole vectors"
+    tile = layer.tile(ranked)
     reads, wide, planes = np.array([int(n) for n in call.attrs["reads"]], np.int64), 0, 1
     kernel = [] if kernel == [1, 1] else kernel
     if len(reads):

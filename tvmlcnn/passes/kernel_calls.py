@@ -56,6 +56,7 @@ def group(mod: tvm.IRModule) -> tvm.IRModule:
         names[binding.var] = unique("_" + next(reversed(layers), "kernel"), taken)
         members[names[binding.var]] = {
             "layers": list(layers),
+            "bindings": [str(var.name) for var in found],
             "flops": sum(flops.get(str(var.name), 0) for var in found),
         }
     functions = {**grouped.functions, grouped.get_global_var("main"): renamed(main, names)}
@@ -95,7 +96,7 @@ class _Numbers:
             if isinstance(expr.op, tvm.ir.GlobalVar):
                 return self._of_function(self.mod[expr.op], arguments)
             number = self._number((expr.op, *arguments))
-            if _is_kernel_call(expr):
+            if is_kernel_call(expr):
                 self.seen.append(number)
             return number
         if isinstance(expr, tvm.ir.GlobalVar):
@@ -117,7 +118,7 @@ class _Numbers:
 def list_kernel_calls(mod: tvm.IRModule) -> tvm.IRModule:
     """Note the calls of kernels in ``main`` for `kernel_calls`, before they lose their types."""
     members = json.loads(str(mod.attrs[_MEMBERS]))
-    unknown = {"layers": [], "flops": 0}
+    unknown = {"layers": [], "bindings": [], "flops": 0}
     calls = [
         {
             "function": str(binding.value.args[0].name_hint),
@@ -125,7 +126,7 @@ def list_kernel_calls(mod: tvm.IRModule) -> tvm.IRModule:
             "bytes": _bytes(binding.value),
         }
         for binding in _bindings(mod["main"])
-        if _is_kernel_call(binding.value)
+        if is_kernel_call(binding.value)
     ]
     return mod.with_attr(_CALLS, json.dumps(calls))
 
@@ -137,8 +138,9 @@ def kernel_calls(mod: tvm.IRModule) -> list[dict[str, Any]]:
     -------
     list of dict
         In the order in which they run: ``function``, the name of the kernel; ``layers``, the names
-        of the torch module's layers that it computes; ``flops``, their floating point operations
-        (`flops.count_flops`); ``bytes``, the size of its arguments and results.
+        of the torch module's layers that it computes; ``bindings``, those of the graph's bindings
+        that became it, as they are called from the import on; ``flops``, their floating point
+        operations (`flops.count_flops`); ``bytes``, the size of its arguments and results.
     """
     return list(json.loads(str(mod.attrs[_CALLS])))
 
@@ -147,7 +149,8 @@ def _bindings(function: relax.Function) -> Iterator[relax.Binding]:
     return (binding for block in function.body.blocks for binding in block.bindings)
 
 
-def _is_kernel_call(expr: relax.Expr) -> bool:
+def is_kernel_call(expr: relax.Expr) -> bool:
+    """Tell whether an expression calls a TensorIR function."""
     return is_call_of(expr, "relax.call_tir") or is_call_of(expr, "relax.call_tir_inplace")
 
 

@@ -16,6 +16,8 @@ from tvmlcnn.errors import UserError
 from tvmlcnn.runtime import latency, load, machine
 from tvmlcnn.runtime.native import load_runtime, tvm_version
 
+from . import caches
+
 
 def facts() -> dict[str, Any]:
     """Return what this machine is, for a client to choose by and to print."""
@@ -59,6 +61,7 @@ def register(folder: Path) -> None:
     def load_module(name: str) -> Any:
         return ffi.load_module(str(folder / name))
 
+    caches.register()
     # The name under which TVM's client asks for it.
     ffi.register_global_func("tvm.rpc.server.load_module", load_module, override=True)
     for function in (upload, run, bench):

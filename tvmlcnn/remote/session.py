@@ -17,6 +17,8 @@ from tvmlcnn.runtime.latency import Latency
 from tvmlcnn.runtime.native import load_runtime
 from tvmlcnn.runtime.placement import CPU
 
+from .caches import EVICT
+
 _SESSION_MASK = 128  # RPC_SESS_MASK: a remote device's type is the board's plus this, times session
 _BIG_CORES = 1  # TVM's affinity mode; the board's workers are not bound
 
@@ -94,6 +96,8 @@ class Session:
         number: int = 1,
         repeat: int = 1,
         min_repeat_ms: int = 0,
+        evict: int = 0,
+        fresh: Sequence[int] = (),
     ) -> list[float]:
         """Time a function of a library on the board, after one call that is not timed.
 
@@ -108,12 +112,19 @@ class Session:
         number, repeat, min_repeat_ms : int
             Each of ``repeat`` times is the mean of ``number`` calls, or of as many more as take
             ``min_repeat_ms``.
+        evict : int
+            Bytes that pass through the board's caches before each repeat, so that the kernel finds
+            them as in a network; none by default.
+        fresh : sequence of int
+            Arguments that are written after that, as a network's kernel before would do.
 
         Returns
         -------
         list of float
             Seconds.
         """
+        if evict:
+            self._remote["tvmlcnn.set_evict"](evict, *fresh)
         evaluator = self._global("runtime.RPCTimeEvaluator")(
             library,
             name,
@@ -125,8 +136,8 @@ class Session:
             100,  # repeats at most of calls that take no time at all
             0,  # no pause between repeats
             1,
-            0,  # caches are not flushed
-            "",
+            0,  # TVM's own flushing goes through the last cache too
+            EVICT if evict else "",
         )
         return [float(seconds) for seconds in np.frombuffer(evaluator(*arguments), np.float64)]
 

@@ -1,0 +1,33 @@
+"""Kernels that no rule claims, scheduled by the trace that a search found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tvm_ffi
+from tvm.s_tir import Schedule
+from tvm.s_tir.schedule import Trace
+from tvm.tirx import PrimFunc
+
+from .decisions import Policy
+
+
+def kernel_name(function: PrimFunc) -> str:
+    """Return what records of tuning call a function: a digest of its structure."""
+    digest = tvm_ffi.structural_hash(PrimFunc(function.params, function.body)) & (2**64 - 1)
+    return f"kernel {digest:016x}"
+
+
+def scheduled(function: PrimFunc, policy: Policy) -> Schedule | None:
+    """Return the tuned schedule of a function, or None where there is none.
+
+    MetaSchedule's generated space (what Ansor was) is searched by `tvmlcnn.tuning`; applying a
+    trace that it found needs no more than TensorIR.
+    """
+    trace: Mapping[str, Any] | None = policy.of("default", kernel_name(function)).trace()
+    if trace is None:
+        return None
+    sch = Schedule(function)
+    Trace.apply_json_to_schedule(trace, sch)
+    return sch

@@ -1,0 +1,160 @@
+"""Which record a compilation finds, and where records lie."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from making import CONV, record, trial
+
+from tvmlcnn.records import Library, Store, shipped_folder, user_folder
+from tvmlcnn.targets import DEVICES, records_name, resolve
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    return Library(Store(tmp_path / "user"), Store(tmp_path / "shipped"))
+
+
+def test_store(tmp_path: Path) -> None:
+    store = Store(tmp_path / "records")
+    assert store.targets() == []
+    assert store.records("rpi4").entries == []
+    first, second, other = record(), record("b"), record(target="x86")
+    failed = trial(target="cuda", microseconds=None, error="device")
+    store.add(first, trial(), other, failed, second)
+    assert store.targets() == ["cuda", "rpi4", "x86"]
+    assert store.records("rpi4").entries == [first, second]
+    assert store.records("x86").entries == [other]
+    assert store.trials("rpi4").entries == [trial()]
+    assert store.trials("cuda").entries == [failed]
+    files = {str(path.relative_to(store.folder)) for path in store.folder.rglob("*.jsonl")}
+    assert files == {
+        *("rpi4/records.jsonl", "rpi4/trials.jsonl"),
+        *("x86/records.jsonl", "cuda/trials.jsonl"),
+    }
+
+
+def test_lines_that_are_no_records_are_told(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.add(record())
+    path = tmp_path / "rpi4" / "records.jsonl"
+    path.write_text(
+        path.read_text() + '{"workload": "x"}\n' + path.read_text().replace("rpi4", "a")
+    )
+    contents = store.records("rpi4")
+    assert contents.entries == [record()]
+    assert contents.broken == [
+        f"{path}:2: the key 'target' is missing",
+        f"{path}:3: of a, in the folder of rpi4",
+    ]
+
+
+def test_the_highest_gain_wins_and_of_equal_ones_the_last(library: Library) -> None:
+    library.user.add(
+        record(microseconds=90.0),
+        record(microseconds=80.0, decisions={"tile": 1}),
+        record(microseconds=160.0, default_microseconds=250.0, decisions={"tile": 2}),
+        record(microseconds=95.0),
+    )
+    found = library.find(CONV, "rpi4", "dense", 2)
+    assert found is not None
+    assert found.decisions == {"tile": 2}
+
+
+def test_yours_come_before_shipped_ones(library: Library) -> None:
+    library.shipped.add(record(microseconds=10.0), record("other"))
+    library.user.add(record(microseconds=100.0))
+    found = library.find(CONV, "rpi4", "dense", 2)
+    assert found is not None
+    assert found.microseconds == 100
+    assert library.find("other", "rpi4", "dense", 2) == record("other")
+    assert {f.record.workload: f.origin for f in library.records("rpi4")} == {
+        CONV: "yours",
+        "other": "shipped",
+    }
+    assert library.targets() == ["rpi4"]
+
+
+def test_only_what_fits_is_found(library: Library) -> None:
+    library.user.add(record())
+    assert library.find(CONV, "rpi4", "dense", 2) == record()
+    assert library.find(CONV, "rpi4", "dense", 3) is None
+    assert library.find(CONV, "rpi4", "depthwise", 2) is None
+    assert library.find(CONV, "rpi5", "dense", 2) is None
+    assert library.find("other", "rpi4", "dense", 2) is None
+
+
+def test_no_record_makes_a_kernel_slower_than_the_default(library: Library) -> None:
+    library.user.add(record(microseconds=126.0), record("other", microseconds=125.0))
+    assert library.find(CONV, "rpi4", "dense", 2) is None
+    assert library.find("other", "rpi4", "dense", 2) is not None
+
+
+def test_stale(library: Library) -> None:
+    old, new, gone = record(version=1), record(version=2), record(rule="winograd")
+    library.user.add(old, new)
+    library.shipped.add(gone, record("other", version=1))
+    assert library.stale(CONV, "rpi4", {"dense": 2}) == [gone, old]
+    assert library.stale(CONV, "rpi4", {"dense": 2, "winograd": 2}) == [old]
+    assert library.stale(CONV, "rpi5", {"dense": 3}) == []
+
+
+def test_broken_lines_do_not_hide_the_others(library: Library) -> None:
+    library.user.add(record())
+    path = library.user.folder / "rpi4" / "records.jsonl"
+    path.write_text("nonsense\n" + path.read_text())
+    assert library.find(CONV, "rpi4", "dense", 2) == record()
+    assert library.broken == [f"{path}:1: no JSON: Expecting value: line 1 column 1 (char 0)"]
+
+
+def test_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert user_folder() == tmp_path / "tvmlcnn" / "records"
+    monkeypatch.setenv("HOME", "/home/me")
+    for other in ("", "relative/path"):
+        monkeypatch.setenv("XDG_DATA_HOME", other)
+        assert user_folder() == Path("/home/me/.local/share/tvmlcnn/records")
+    assert Library.of(tmp_path / "mine").user.folder == tmp_path / "mine"
+    assert Library.of(tmp_path / "mine").shipped.folder == shipped_folder()
+
+
+def test_the_library_needs_neither_tvm_nor_the_tuner() -> None:
+    program = (
+        "import sys\n"
+        "from tvmlcnn.records import Library\n"
+        "library = Library.of()\n"
+        "for target in library.targets(): library.records(target)\n"
+        "heavy = {'tvm', 'torch', 'xgboost', 'numpy', 'tvmlcnn.tuning'}\n"
+        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_shipped_records_are_in_order() -> None:
+    store = Store(shipped_folder())
+    for target in store.targets():
+        assert target in DEVICES
+        contents = store.records(target)
+        assert contents.broken == []
+        assert not contents.cut
+        assert all(record.gain >= 1 for record in contents.entries)
+
+
+def test_names_of_targets() -> None:
+    assert [records_name(resolve(name)) for name in ("arm", "rpi4", "x86", "cuda")] == (
+        ["rpi4", "rpi4", "x86", "cuda"]
+    )
+    assert records_name(resolve("arm").with_cores(2)) == "rpi4"
+    native = resolve("native")
+    assert records_name(native) == f"{native.machine}-{native.tvm['mcpu']}"
+    zen = {"kind": "llvm", "mtriple": "x86_64-linux-gnu", "mcpu": "znver3"}
+    assert records_name(resolve(zen)) == "x86_64-znver3"
+    orin = {"kind": "cuda", "arch": "sm_87", "host": resolve("rpi4").tvm}
+    assert records_name(resolve(orin)) == "aarch64-sm_87"
+    del zen["mcpu"]
+    assert records_name(resolve(zen)) == "x86_64-generic"
+    for device in DEVICES.values():
+        record(target=records_name(device))  # a name of a folder

@@ -1,0 +1,88 @@
+"""Records and trials survive the way through JSON, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from making import record, trial
+
+from tvmlcnn.records import Record, Trial, geometric_mean
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(decisions=st.dictionaries(st.text(), _json), us=st.floats(1e-3, 1e9))
+def test_round_trip(decisions: dict[str, Any], us: float) -> None:
+    one = record(decisions=decisions, microseconds=us)
+    assert Record.from_json(json.loads(json.dumps(one.to_json()))) == one
+    good = trial(decisions=decisions, microseconds=us)
+    assert Trial.from_json(json.loads(json.dumps(good.to_json()))) == good
+    bad = trial(microseconds=None, error="wrong result", detail="3e-2\n")
+    assert Trial.from_json(json.loads(json.dumps(bad.to_json()))) == bad
+
+
+def test_gain_and_staleness() -> None:
+    assert record(microseconds=50, default_microseconds=75).gain == 1.5
+    assert not record().is_stale({"dense": 2})
+    assert record().is_stale({"dense": 3})
+    assert record().is_stale({"dense": 1})
+    assert record().is_stale({"depthwise": 2})
+    assert geometric_mean([0.5, 8]) == pytest.approx(2)
+    assert geometric_mean([]) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"workload": 3}, "workload is 3, not a text"),
+        ({"version": "1"}, "version is '1', not a whole number"),
+        ({"version": True}, "version is True, not a whole number"),
+        ({"version": 1.5}, "not a whole number"),
+        ({"decisions": [1]}, "not an object"),
+        ({"microseconds": None}, "microseconds is None, not a number"),
+        ({"microseconds": 0}, "not a positive number"),
+        ({"default_microseconds": float("inf")}, "not a positive number"),
+        ({"target": "../../etc"}, "no name of a folder"),
+        ({"target": ".."}, "no name of a folder"),
+        ({"target": ""}, "target '' is empty"),
+        ({"workload": "a\x1b[31m"}, "cannot be shown"),
+        ({"mood": 1}, "the key 'mood' is unknown"),
+    ],
+)
+def test_other_things_are_told(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        Record.from_json(record().to_json() | changes)
+
+
+def test_missing_keys_are_told() -> None:
+    for name in record().to_json():
+        data = record().to_json()
+        del data[name]
+        with pytest.raises(ValueError, match=f"the key '{name}' is missing"):
+            Record.from_json(data)
+    for other in (None, 3, "x", [record().to_json()]):
+        with pytest.raises(ValueError, match="no JSON object"):
+            Record.from_json(other)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"microseconds": None},
+        {"error": "crash"},
+        {"microseconds": None, "error": "bad mood"},
+        {"microseconds": -1.0},
+    ],
+)
+def test_a_trial_has_a_time_or_a_known_error(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"error|positive"):
+        Trial.from_json(trial().to_json() | changes)

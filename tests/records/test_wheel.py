@@ -1,0 +1,58 @@
+"""A wheel carries the shipped records."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from conftest import ROOT
+from making import CONV, record
+
+from tvmlcnn.records import Store
+
+_PROGRAM = """
+import json, sys
+import tvmlcnn
+from tvmlcnn.records import Library
+record = Library.of().find(sys.argv[1], "x86", "dense", 2)
+print(json.dumps([tvmlcnn.__file__, record and record.decisions, "tvm" in sys.modules]))
+"""
+
+
+def test_a_wheel_carries_records(tmp_path: Path) -> None:
+    # From a copy: setuptools leaves its build folder in the source, and packs what lies there.
+    source = tmp_path / "source"
+    source.mkdir()
+    ignored = shutil.ignore_patterns("__pycache__", "schedules", "targets")
+    shutil.copytree(ROOT / "tvmlcnn", source / "tvmlcnn", ignore=ignored)
+    for name in ("schedules", "targets"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, source)
+    Store(source / "schedules" / "records").add(record(target="x86"))
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, source]
+    subprocess.run(command, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert "tvmlcnn/schedules/records/x86/records.jsonl" in archive.namelist()
+        archive.extractall(tmp_path / "installed")
+    environment = os.environ | {
+        "PYTHONPATH": str(tmp_path / "installed"),
+        "XDG_DATA_HOME": str(tmp_path / "none"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, CONV],
+        env=environment,
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    file, decisions, imports_tvm = json.loads(done.stdout)
+    assert Path(file).is_relative_to(tmp_path / "installed")
+    assert decisions == record().decisions
+    assert not imports_tvm

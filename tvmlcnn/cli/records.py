@@ -1,0 +1,208 @@
+"""``tvmlcnn records``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .output import json_option, print_facts, print_json, print_table
+
+if TYPE_CHECKING:
+    from tvmlcnn.records import Found, Library
+
+_HEADER = (
+    ("target", "rule", "workload", "gain", "us tuned", "us default")
+    + ("threads", "board", "date", "from", "")
+)  # fmt: skip
+
+records_option = click.option(
+    "--records",
+    "folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Your records. Default: tvmlcnn/records in $XDG_DATA_HOME or ~/.local/share.",
+)
+_target_option = click.option("--target", help="Only of this target.")
+_rule_option = click.option("--rule", help="Only of this rule, such as depthwise.")
+
+
+@click.group("records", no_args_is_help=False)
+def command() -> None:
+    """Look after what tuning found: your records, and those that come with tvmlcnn.
+
+    `compile` takes the record of each kernel that has one for its target, yours first. A record
+    is stale where its rule has changed since; it is then left alone, and tuning makes a new one.
+    """
+
+
+@command.command("list")
+@_target_option
+@_rule_option
+@records_option
+@json_option
+def list_(target: str | None, rule: str | None, folder: Path | None, as_json: bool) -> None:
+    """List the best record of each kernel."""
+    from tvmlcnn.records import Library
+
+    library = Library.of(folder)
+    versions = _versions()
+    target = _folder_of(target, library)
+    names = [name for name in library.targets() if target in (None, name)]
+    found = {
+        name: sorted(
+            (f for f in library.records(name) if rule in (None, f.record.rule)),
+            key=lambda f: (f.record.rule, f.record.workload),
+        )
+        for name in names
+    }
+    found = {name: items for name, items in found.items() if items}
+    summaries = {name: _summary(items, versions) for name, items in found.items()}
+    _warn(library.broken)
+    if as_json:
+        rows = [
+            f.record.to_json()
+            | {"gain": f.record.gain, "from": f.origin, "stale": f.record.is_stale(versions)}
+            for items in found.values()
+            for f in items
+        ]
+        print_json({"folder": str(library.user.folder), "records": rows, "targets": summaries})
+        return
+    if not found:
+        click.echo(f"no such records in {library.user.folder}, and none are shipped", err=True)
+        return
+    print_table(_HEADER, [_row(name, f, versions) for name, items in found.items() for f in items])
+    print_facts((name, _summary_text(summary)) for name, summary in summaries.items())
+
+
+@command.command("merge")
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=Path)
+@records_option
+@json_option
+def merge(sources: tuple[Path, ...], folder: Path | None, as_json: bool) -> None:
+    """Add the records in files or folders of others to yours, where they gain more."""
+    from tvmlcnn.records import Store, user_folder
+    from tvmlcnn.records import merge as merged
+
+    store = Store(folder or user_folder())
+    done = merged(store, sources, _versions())
+    if as_json:
+        print_json({"folder": str(store.folder)} | asdict(done))
+        return
+    print_facts(
+        [
+            ("folder", store.folder),
+            ("new", done.new),
+            ("better", f"{done.better}, in the place of yours"),
+            ("kept", f"{done.kept}, where yours gain as much"),
+            ("stale", f"{done.stale}, left out"),
+        ]
+    )
+
+
+@command.command("export")
+@click.argument("file", type=click.Path(path_type=Path))
+@_target_option
+@_rule_option
+@records_option
+@json_option
+def export(
+    file: Path, target: str | None, rule: str | None, folder: Path | None, as_json: bool
+) -> None:
+    """Write the best record of each kernel into FILE, for others to merge."""
+    from tvmlcnn.records import Library
+    from tvmlcnn.records import export as exported
+
+    library = Library.of(folder)
+    found = exported(library, file, _versions(), _folder_of(target, library), rule)
+    _warn(library.broken)
+    yours = sum(item.origin == "yours" for item in found)
+    facts = {"file": str(file), "records": len(found), "yours": yours}
+    facts["shipped"] = len(found) - yours
+    if as_json:
+        print_json(facts)
+        return
+    print_facts(facts.items())
+
+
+@command.command("prune")
+@records_option
+@json_option
+def prune(folder: Path | None, as_json: bool) -> None:
+    """Drop what is stale, superseded or broken from your records."""
+    from tvmlcnn.records import Store, user_folder
+    from tvmlcnn.records import prune as pruned
+
+    store = Store(folder or user_folder())
+    done = pruned(store, _versions())
+    if as_json:
+        print_json({"folder": str(store.folder)} | asdict(done))
+        return
+    print_facts(
+        [
+            ("folder", store.folder),
+            ("stale records", f"{done.stale} dropped"),
+            ("superseded", f"{done.superseded} dropped"),
+            ("stale trials", f"{done.stale_trials} dropped"),
+            ("broken lines", f"{done.broken} dropped"),
+            ("left", f"{done.records} records, {done.trials} trials"),
+        ]
+    )
+
+
+def _versions() -> Mapping[str, int]:
+    from tvmlcnn.records import VERSIONS
+
+    return VERSIONS
+
+
+def _folder_of(target: str | None, library: Library) -> str | None:
+    """Return what records call a target; a name that they use stands for itself."""
+    if target is None or target in library.targets():
+        return target
+    from tvmlcnn.targets import records_name, resolve
+
+    return records_name(resolve(target))
+
+
+def _warn(broken: list[str]) -> None:
+    for line in broken:
+        click.echo(f"warning: {line}; skipped", err=True)
+
+
+def _row(target: str, found: Found, versions: Mapping[str, int]) -> tuple[object, ...]:
+    record = found.record
+    return (
+        target,
+        record.rule,
+        record.workload,
+        f"{record.gain:.2f}",
+        f"{record.microseconds:.1f}",
+        f"{record.default_microseconds:.1f}",
+        record.threads,
+        record.board,
+        record.date.partition("T")[0],
+        found.origin,
+        "stale" if record.is_stale(versions) else "",
+    )
+
+
+def _summary(found: list[Found], versions: Mapping[str, int]) -> dict[str, int | float | None]:
+    from tvmlcnn.records import geometric_mean
+
+    current = [item.record for item in found if not item.record.is_stale(versions)]
+    return {
+        "records": len(current),
+        "gain": geometric_mean(record.gain for record in current),
+        "stale": len(found) - len(current),
+    }
+
+
+def _summary_text(summary: Mapping[str, int | float | None]) -> str:
+    text = f"{summary['records']} records"
+    if summary["gain"] is not None:
+        text += f", {summary['gain']:.2f} times as fast in the geometric mean"
+    return text + (f", {summary['stale']} stale" if summary["stale"] else "")

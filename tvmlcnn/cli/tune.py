@@ -1,0 +1,98 @@
+"""``tvmlcnn tune``."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from .boards import board_options, parallel_option
+from .output import json_option, print_json
+from .progress import phases
+from .records import records_option
+from .shapes import read_shapes, shapes_option
+
+
+@click.command("tune")
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
+@click.option("--target", default="native", show_default=True, help="A target, or TVM's JSON.")
+@shapes_option
+@click.option(
+    "--space",
+    type=click.Choice(["template", "auto", "both"]),
+    default="both",
+    show_default=True,
+    help="The rules' decisions, generated schedules for kernels that no rule claims, or both.",
+)
+@click.option("--trials", type=click.IntRange(min=1), help="Candidates, former runs' included.")
+@click.option("--minutes", type=click.FloatRange(min=0), help="How long the run may take.")
+@click.option(
+    "--early-stop",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    help="A kernel is done after so many candidates without a better one.",
+)
+@click.option(
+    "--tasks",
+    "pattern",
+    default="*",
+    metavar="PATTERN",
+    help="Only kernels whose layer or workload matches, such as 'features.0.*'.",
+)
+@click.option("--threads", type=click.IntRange(min=1), help="Default: the board's cores.")
+@records_option
+@board_options
+@parallel_option
+@json_option
+def command(
+    models: tuple[str, ...],
+    target: str,
+    shapes: tuple[str, ...],
+    space: str,
+    trials: int | None,
+    minutes: float | None,
+    early_stop: int,
+    pattern: str,
+    threads: int | None,
+    folder: Path | None,
+    device: str | None,
+    tracker: str | None,
+    key: str | None,
+    parallel: int | None,
+    as_json: bool,
+) -> None:
+    """Measure kernels of MODELs on a device, and record what is faster than the default.
+
+    `compile` takes the records by itself. The same command goes on where it was stopped; without
+    --trials or --minutes it ends when no kernel gets better any more.
+    """
+    from tvmlcnn.tuning.run import Plan
+    from tvmlcnn.tuning.tune import prepare
+
+    from .tuning_view import tuning_view
+
+    with ExitStack() as boards:
+        with phases(verbose=False) as progress:
+            run = boards.enter_context(
+                prepare(
+                    models,
+                    target,
+                    input_shape=read_shapes(shapes),
+                    plan=Plan(space, trials, minutes, early_stop, pattern),
+                    threads=threads,
+                    device=device,
+                    tracker=tracker,
+                    key=key,
+                    parallel=parallel,
+                    records=folder,
+                    progress=progress,
+                )
+            )
+        with tuning_view(run.state) as refresh:
+            run(refresh)
+    if as_json:
+        print_json(run.state.to_json() | {"records": str(run.store.folder)})
+    else:
+        click.echo(f"records are in {run.store.folder}; `tvmlcnn compile` takes them")

@@ -1,0 +1,83 @@
+"""The records that a compilation finds: the user's before those that come with tvmlcnn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .places import shipped_folder, user_folder
+from .record import Key, Record
+from .store import Store, best
+
+YOURS = "yours"
+SHIPPED = "shipped"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A record and whose it is: ``"yours"`` or ``"shipped"``."""
+
+    record: Record
+    origin: str
+
+
+@dataclass
+class Library:
+    """The user's store and the shipped one, read a target at a time, when it is asked for.
+
+    Attributes
+    ----------
+    user, shipped : Store
+    broken : list of str
+        ``file:line: what is wrong`` for each line that was skipped so far.
+    """
+
+    user: Store
+    shipped: Store
+    broken: list[str] = field(default_factory=list)
+    _read: dict[str, dict[Key, Found]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, folder: Path | None = None) -> Library:
+        """Return the library with the user's records in ``folder``, or in their usual place."""
+        return cls(Store(folder or user_folder()), Store(shipped_folder()))
+
+    def targets(self) -> list[str]:
+        """Return the targets that have records, sorted."""
+        return sorted({*self.user.targets(), *self.shipped.targets()})
+
+    def records(self, target: str) -> list[Found]:
+        """Return what is found for a target, one a key, stale ones too."""
+        return list(self._of(target).values())
+
+    def find(self, workload: str, target: str, rule: str, version: int) -> Record | None:
+        """Return the record to compile a kernel with; None leaves it to the untuned default.
+
+        The user's comes first, for it was measured on a machine like the user's. One that was
+        measured to be slower than the default is never returned.
+        """
+        found = self._of(target).get(Key(workload, target, rule, version))
+        return found.record if found else None
+
+    def stale(self, workload: str, target: str, versions: Mapping[str, int]) -> list[Record]:
+        """Return the records of a kernel for rules that are gone or at another version."""
+        return [
+            found.record
+            for found in self._of(target).values()
+            if found.record.workload == workload and found.record.is_stale(versions)
+        ]
+
+    def _of(self, target: str) -> dict[Key, Found]:
+        if target not in self._read:
+            # The user's, read last, replace the shipped ones.
+            self._read[target] = {
+                **self._best(self.shipped, target, SHIPPED),
+                **self._best(self.user, target, YOURS),
+            }
+        return self._read[target]
+
+    def _best(self, store: Store, target: str, origin: str) -> dict[Key, Found]:
+        contents = store.records(target)
+        self.broken += contents.broken
+        return {key: Found(record, origin) for key, record in best(contents.entries).items()}

@@ -1,0 +1,1 @@
+"""Finding better schedules by measuring them: what `tvmlcnn tune` does."""

@@ -1,0 +1,99 @@
+"""Kernels as libraries, built in a process of their own that a compiler's crash may end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import tvm
+from tvm.tirx import PrimFunc
+
+from tvmlcnn.package.link import link
+from tvmlcnn.targets import Device
+
+_SECONDS = 120.0
+
+
+class Builder:
+    """Builds libraries for a device; to be used in a ``with`` block.
+
+    Attributes
+    ----------
+    folder : Path
+        Where they lie until the block ends.
+    """
+
+    def __init__(self, device: Device) -> None:
+        self._target = device.tvm
+        self._temporary = TemporaryDirectory(prefix="tvmlcnn-tune-")
+        self.folder = Path(self._temporary.name)
+        self._count = 0
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Builder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+        self._temporary.cleanup()
+
+    def build(self, functions: Sequence[PrimFunc]) -> Path:
+        """Return a library with functions called ``k0``, ``k1``, ...
+
+        Raises
+        ------
+        RuntimeError
+            If a function cannot be built, ends the compiler, or keeps it busy for two minutes.
+        """
+        self._count += 1
+        path = self.folder / f"{self._count}.so"
+        named = {
+            f"k{i}": function.with_attr("global_symbol", f"k{i}")
+            for i, function in enumerate(functions)
+        }
+        text = tvm.ir.save_json(tvm.IRModule(named))
+        if self._pool is None:
+            context = get_context("spawn")
+            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_prepare)
+        try:
+            self._pool.submit(_build, text, self._target, path).result(_SECONDS)
+        except TimeoutError as error:
+            self._end()
+            raise RuntimeError(f"the compiler took more than {_SECONDS:.0f} s") from error
+        except BrokenProcessPool as error:
+            self._end()
+            raise RuntimeError("the compiler crashed") from error
+        return path
+
+    def _end(self) -> None:
+        if self._pool is not None:
+            for process in list((self._pool._processes or {}).values()):
+                process.kill()
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+
+def _prepare() -> None:
+    """Keep what the process does not need from being loaded."""
+    sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
+
+
+def _build(text: str, target: dict[str, Any], path: Path) -> None:
+    library = tvm.tirx.build(tvm.ir.load_json(text), target=tvm.target.Target(target))
+    with TemporaryDirectory(dir=path.parent) as folder:
+        objects: list[Path] = []
+
+        def collect(output: str, files: list[str], options: object = None) -> None:
+            objects.extend(map(Path, files))
+
+        collect.output_format = "so"  # type: ignore[attr-defined]
+        library.export_library(
+            str(Path(folder) / "kernels.so"), fcompile=collect, workspace_dir=folder
+        )
+        link(objects, path)

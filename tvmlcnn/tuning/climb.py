@@ -1,0 +1,180 @@
+"""One task's way through a run: candidates, their times, and the record of the best one."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from tvmlcnn.records import VERSIONS, Record, Store, Trial
+from tvmlcnn.runtime.native import tvm_version
+from tvmlcnn.targets import Device
+
+from .bench import Bench, Failure
+from .kernels import unscheduled
+from .measuring import Outcome
+from .search import GeneratedSpace, Search, TemplateSpace
+from .state import TaskState
+from .tasks import Task
+
+BATCH = 8
+_THOROUGH = 4  # times as many calls decide about a record
+_BETTER = 0.99  # of the best time so far is worth a closer look
+
+
+class Climb:
+    """The search for one task's best kernel.
+
+    Attributes
+    ----------
+    task : Task
+    state : TaskState
+        Kept up to date.
+    stale : int
+        Trials since the last one that was better.
+    """
+
+    def __init__(
+        self, task: Task, state: TaskState, device: Device, target: str, store: Store, bench: Bench
+    ) -> None:
+        self.task, self.state = task, state
+        self.stale = 0
+        self._device, self._target, self._store, self._bench = device, target, store, bench
+        self._past: list[Trial] = []
+        self._search: Search | None = None
+        self._tried = 1.0  # the best time so far over the untuned kernel's; seen once
+        self._recorded: float | None = None  # and of the record
+
+    def recall(self, trials: Sequence[Trial], record: Record | None) -> None:
+        """Take up what former runs measured and recorded."""
+        for trial in trials:
+            if trial.threads != self._bench.threads:
+                continue
+            if not trial.decisions and trial.microseconds is not None:
+                self.state.default_us = trial.microseconds
+            elif trial.decisions:
+                self._past.append(trial)
+                self._count(trial)
+        if record is not None:
+            self._recorded = 1 / record.gain
+            self._tried = min(self._tried, self._recorded)
+
+    def begin(self) -> None:
+        """Measure the untuned kernel, where no former run did."""
+        if self.state.default_us is not None and self._recorded is not None:
+            return
+        ((_, outcome),) = self._bench.compare(self.task, [{}], None, _THOROUGH)
+        if isinstance(outcome, Failure):
+            self.state.errors[outcome.kind] += 1
+            self.state.done = True
+            self._store.add(self._trial({}, outcome))
+            return
+        untuned = replace(outcome, microseconds=outcome.default_microseconds)
+        self.state.default_us = untuned.microseconds
+        self._store.add(self._trial({}, untuned), self._record({}, untuned))
+        self._recorded = 1.0
+
+    def advance(self) -> None:
+        """Measure a batch of candidates; record the best where it is better than the record."""
+        search = self._search = self._search or self._begun()
+        candidates = search.propose()
+        if not candidates:
+            self.state.done = True
+            return
+        decisions = [candidate.decisions for candidate in candidates]
+        seconds: list[float | None] = [None] * len(candidates)
+        best, ratio = None, _BETTER * self._tried
+        for number, outcome in self._bench.compare(self.task, decisions, self.state.default_us):
+            trial = self._trial(decisions[number], outcome)
+            self._store.add(trial)
+            self._count(trial)
+            if isinstance(outcome, Outcome) and outcome.ratio is not None:
+                seconds[number] = outcome.ratio
+                if outcome.ratio < ratio:
+                    best, ratio = decisions[number], outcome.ratio
+        search.learn(candidates, seconds)
+        self.stale += len(candidates)
+        if best is not None:
+            self.stale, self._tried = 0, ratio
+            self._look_closer(best)
+
+    def _look_closer(self, decisions: dict[str, Any]) -> None:
+        """Measure a kernel with more calls, and record it where that bears its time out."""
+        ((_, outcome),) = self._bench.compare(
+            self.task, [decisions], self.state.default_us, _THOROUGH
+        )
+        assert self._recorded is not None
+        if isinstance(outcome, Outcome) and (outcome.ratio or 1.0) < self._recorded:
+            self._recorded = outcome.ratio
+            self._store.add(self._record(decisions, outcome))
+            assert self._recorded is not None
+            assert self.state.default_us is not None
+            self.state.best_us = self._recorded * self.state.default_us
+
+    def _begun(self) -> Search:
+        seed = len(self._past)
+        space = (
+            GeneratedSpace(unscheduled(self.task, self._device))
+            if self.task.rule == "default"
+            else TemplateSpace(self.task, self._device, seed)
+        )
+        search = Search(space, self._device, BATCH, seed)
+        usual = self.state.default_us
+        assert usual is not None
+        search.recall(
+            (trial.decisions, None if trial.microseconds is None else trial.microseconds / usual)
+            for trial in self._past
+        )
+        return search
+
+    def _count(self, trial: Trial) -> None:
+        self.state.trials += 1
+        if trial.error is not None:
+            self.state.errors[trial.error] += 1
+
+    def _trial(self, decisions: dict[str, Any], outcome: Outcome | Failure) -> Trial:
+        usual = self.state.default_us
+        microseconds = None
+        if isinstance(outcome, Outcome):
+            assert outcome.ratio is not None
+            microseconds = outcome.ratio * (usual or outcome.default_microseconds)
+        return Trial(
+            **self._key(),
+            decisions=decisions,
+            microseconds=microseconds,
+            error=outcome.kind if isinstance(outcome, Failure) else None,
+            detail=outcome.detail if isinstance(outcome, Failure) else "",
+            threads=self._bench.threads,
+            board=outcome.board if isinstance(outcome, Outcome) else "",
+            date=_now(),
+        )
+
+    def _record(self, decisions: dict[str, Any], outcome: Outcome) -> Record:
+        assert outcome.microseconds is not None
+        return Record(
+            **self._key(),
+            decisions=decisions,
+            microseconds=outcome.microseconds,
+            default_microseconds=outcome.default_microseconds,
+            threads=self._bench.threads,
+            board=outcome.board,
+            trials=self.state.trials,
+            tvm=tvm_version(),
+            tvmlcnn=importlib.metadata.version("tvmlcnn"),
+            date=_now(),
+        )
+
+    def _key(self) -> dict[str, Any]:
+        rule = self.task.rule
+        return {
+            "workload": self.task.workload,
+            "target": self._target,
+            "rule": rule,
+            "version": VERSIONS[rule],
+        }
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

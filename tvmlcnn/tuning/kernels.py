@@ -1,0 +1,80 @@
+"""The kernel of a task, for some decisions, with what it is called with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import tvm
+from tvm import relax
+from tvm.tirx import PrimFunc
+
+from tvmlcnn import passes, pipeline
+from tvmlcnn.schedules.decisions import DEFAULTS, Policy
+from tvmlcnn.targets import Device
+
+from .tasks import Task
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A TensorIR function and its arguments.
+
+    Attributes
+    ----------
+    function : PrimFunc
+    arguments : list of numpy.ndarray
+        Inputs at random, the same ones for every kernel of a task, and weights as it wants them.
+    inputs : list of int
+        Which arguments are inputs.
+    results : list of tuple
+        Shape and dtype of each result, which follow the arguments.
+    """
+
+    function: PrimFunc
+    arguments: list[np.ndarray]
+    inputs: list[int]
+    results: list[tuple[tuple[int, ...], str]]
+
+
+def scheduled(task: Task, device: Device, policy: Policy = DEFAULTS) -> Kernel:
+    """Return the kernel of a task as the policy decides."""
+    phases = [*pipeline.fusion_phases(device, policy), pipeline.schedule_phase(device, policy)]
+    return _kernel(pipeline.apply(phases, task.module, device))
+
+
+def unscheduled(task: Task, device: Device) -> PrimFunc:
+    """Return the function of a task before it is scheduled."""
+    return _kernel(pipeline.apply(pipeline.fusion_phases(device), task.module, device)).function
+
+
+def _kernel(mod: tvm.IRModule) -> Kernel:
+    calls = [
+        binding.value
+        for block in mod["main"].body.blocks
+        for binding in block.bindings
+        if passes.is_kernel_call(binding.value)
+    ]
+    if len(calls) != 1:
+        raise ValueError(f"{len(calls)} kernels where one was expected")
+    (call,) = calls
+    function, values = call.args[0], call.args[1]
+    fields = list(values.fields) if isinstance(values, relax.Tuple) else [values]
+    types = list(call.ty.fields) if isinstance(call.ty, relax.TupleType) else [call.ty]
+    generator = np.random.default_rng(0)
+    random: dict[relax.Var, np.ndarray] = {}
+    arguments, inputs = [], []
+    for index, value in enumerate(fields):
+        array = passes.value_of(value)
+        if array is None:
+            if value not in random:
+                random[value] = generator.standard_normal(_shape(value.ty), np.float32)
+                inputs.append(index)
+            array = random[value]
+        arguments.append(array)
+    results = [(_shape(ty), str(ty.dtype)) for ty in types]
+    return Kernel(mod[function], arguments, inputs, results)
+
+
+def _shape(ty: relax.TensorType) -> tuple[int, ...]:
+    return tuple(int(n) for n in ty.shape)

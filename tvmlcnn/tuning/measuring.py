@@ -1,0 +1,155 @@
+"""How long kernels take on a board, in turns with the untuned one, and whether they are right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tvmlcnn.remote import Board, Session
+
+from .kernels import Kernel
+
+# Largest difference of a kernel's result from the untuned one's, over the range of values: sums
+# in another order differ by some 1e-6.
+_TOLERANCE = 1e-4
+# Before each call so many times the size of the second cache pass through the caches: in a
+# network weights come from beyond it. These are a board's that does not say what it has.
+_EVICT = 2
+_CACHES = (32 << 10, 1 << 20)
+_ROUNDS = 4
+_LEAST, _MOST = 2, 12  # calls of a kernel in a round
+_SECONDS = 0.015  # that a round of a kernel takes, if that makes enough calls
+_START = 30.0  # seconds for loading, and copying arguments
+_SLOWER = 20  # times as slow as the untuned kernel may one be before its time is up
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was measured of a kernel.
+
+    Attributes
+    ----------
+    microseconds : float or None
+        The least time of a call; None where the result is wrong.
+    default_microseconds : float
+        That of the untuned kernel, measured in turns.
+    error : float
+        Of the result, over the range of the untuned kernel's.
+    board : str
+        What it was measured on.
+    """
+
+    microseconds: float | None
+    default_microseconds: float
+    error: float
+    board: str
+
+    @property
+    def ratio(self) -> float | None:
+        """The time over the untuned kernel's."""
+        if self.microseconds is None:
+            return None
+        return self.microseconds / self.default_microseconds
+
+
+def timeout(kernels: int, default_microseconds: float | None, thorough: int) -> float:
+    """Return the seconds that measuring may take; many where nothing is known yet."""
+    if default_microseconds is None:
+        return 20 * _START
+    calls = _ROUNDS * thorough * _calls(default_microseconds) + 2
+    return _START + kernels * _SLOWER * calls * (default_microseconds + 1e3) / 1e6
+
+
+def measure(
+    board: Board,
+    library: Path,
+    kernels: Sequence[Kernel],
+    threads: int,
+    seconds: float,
+    thorough: int = 1,
+) -> list[Outcome]:
+    """Measure kernels of one task on a board, in turns.
+
+    Parameters
+    ----------
+    board : Board
+    library : Path
+        With functions ``k0``, ``k1``, ...
+    kernels : sequence of Kernel
+        What the functions are; the first one is the untuned kernel.
+    threads : int
+    seconds : float
+        Until the board ends the session.
+    thorough : int
+        How many times the usual number of calls is made.
+    """
+    caches = board.facts()["caches"] or _CACHES
+    evict = _EVICT * caches[min(1, len(caches) - 1)]
+    with board.session(seconds) as session:
+        session.threads(threads)
+        functions = session.load(library)
+        tensors = _Tensors(session)
+        arguments = [[tensors.of(array) for array in kernel.arguments] for kernel in kernels]
+        results = [
+            _results(session, functions[f"k{index}"], values, kernel)
+            for index, (kernel, values) in enumerate(zip(kernels, arguments, strict=True))
+        ]
+        errors = [_error(result, results[0]) for result in results]
+        room = [session.empty(*result) for result in kernels[0].results]
+        times: list[list[float]] = [[] for _ in kernels]
+        repeat = _LEAST
+        for number in range(1 + _ROUNDS * thorough):
+            for index, (kernel, values) in enumerate(zip(kernels, arguments, strict=True)):
+                if errors[index] <= _TOLERANCE:
+                    times[index] += session.time(
+                        functions, f"k{index}", [*values, *room], 1, repeat, 0, evict, kernel.inputs
+                    )
+            if number == 0:
+                repeat = _calls(min(times[0]) * 1e6)
+    best = [min(several) * 1e6 if several else None for several in times]
+    assert best[0] is not None
+    model = board.facts()["model"] or board.name
+    what = f"emulated {model}" if board.facts()["emulated"] else model
+    return [Outcome(us, best[0], error, what) for us, error in zip(best, errors, strict=True)]
+
+
+def _calls(microseconds: float) -> int:
+    return min(_MOST, max(_LEAST, round(_SECONDS / microseconds * 1e6)))
+
+
+def _results(
+    session: Session, function: Any, values: Sequence[Any], kernel: Kernel
+) -> list[np.ndarray]:
+    """Return what a kernel computes; what it does not write is no number."""
+    room = [session.tensor(np.full(shape, np.nan, dtype)) for shape, dtype in kernel.results]
+    function(*values, *room)
+    return [session.array(tensor) for tensor in room]
+
+
+class _Tensors:
+    """Tensors on the board; kernels of a task share those of equal arguments."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._tensors: dict[int, Any] = {}
+
+    def of(self, array: np.ndarray) -> Any:
+        """Return the tensor with the content of an array."""
+        key = hash((array.shape, array.tobytes()))
+        if key not in self._tensors:
+            self._tensors[key] = self._session.tensor(array)
+        return self._tensors[key]
+
+
+def _error(result: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> float:
+    """Return the largest difference over the range of the expected values; infinite for NaN."""
+    worst = 0.0
+    for array, right in zip(result, expected, strict=True):
+        span = float(np.ptp(right)) or float(np.abs(right).max()) or 1.0
+        error = float(np.abs(array - right).max()) / span if right.size else 0.0
+        worst = max(worst, error if error == error else float("inf"))
+    return worst

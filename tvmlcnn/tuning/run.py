@@ -1,0 +1,195 @@
+"""A tuning run: which kernel is tried next, until when, and where it stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+import tvm
+
+from tvmlcnn.errors import UserError
+from tvmlcnn.records import VERSIONS, Key, Store, Trial, user_folder
+from tvmlcnn.records.store import best as best_of
+from tvmlcnn.remote import Fleet
+from tvmlcnn.runtime.limits import Limits
+from tvmlcnn.targets import Device, records_name
+
+from .bench import Bench
+from .building import Builder
+from .climb import Climb
+from .state import WORKING, RunState, TaskState
+from .tasks import Task, extract
+
+SPACES = {"template": False, "auto": True}
+"""Whether a space is for the kernels that no rule claims."""
+
+# Share of the time that a kernel which has come near the roofline may still gain.
+_LITTLE = 0.02
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is to do.
+
+    Attributes
+    ----------
+    space : str
+        ``"template"``, ``"auto"`` or ``"both"``.
+    trials : int or None
+        Candidates in all, those of former runs included.
+    minutes : float or None
+        That the run may take.
+    early_stop : int or None
+        A kernel is done after so many candidates without a better one.
+    pattern : str
+        Only kernels whose workload or a layer matches, as file names do.
+    threads : int
+        Of a call.
+    """
+
+    space: str = "both"
+    trials: int | None = None
+    minutes: float | None = None
+    early_stop: int | None = 64
+    pattern: str = "*"
+    threads: int = 1
+
+
+def tasks_of(networks: Mapping[str, tvm.IRModule], device: Device, plan: Plan) -> list[Task]:
+    """Return the different kernels of imported networks that a plan tunes.
+
+    Raises
+    ------
+    UserError
+        If there are none.
+    """
+    found: dict[str, Task] = {}
+    for name, mod in networks.items():
+        extract(name, mod, device, found)
+    wanted = [
+        task
+        for task in found.values()
+        if plan.space == "both" or SPACES[plan.space] == (task.rule == "default")
+        if any(fnmatch(text, plan.pattern) for text in (task.workload, *task.layers))
+    ]
+    if not wanted:
+        known = ", ".join(task.layers[0] for task in found.values() if task.layers)
+        raise UserError(
+            f"no kernel of --space {plan.space} matches --tasks {plan.pattern!r}; the layers are "
+            f"{known}"
+        )
+    return wanted
+
+
+class Run:
+    """Tunes tasks on boards.
+
+    Attributes
+    ----------
+    state : RunState
+        Kept up to date; ``refresh`` is called when it changed.
+    store : Store
+        Where records and trials go, each as soon as it is known.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        device: Device,
+        plan: Plan,
+        fleet: Fleet,
+        folder: Path | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.store = Store(folder or user_folder())
+        self._plan, self._device, self._fleet = plan, device, fleet
+        target = records_name(device)
+        self.state = RunState(
+            target,
+            plan.threads,
+            {board.name: WORKING for board in fleet},
+            any(board.facts()["emulated"] for board in fleet),
+            [_state(task, limits) for task in tasks],
+            {name: 0.0 for task in tasks for name in task.calls},
+            plan.trials,
+            None if plan.minutes is None else plan.minutes * 60,
+        )
+        self._tasks, self._target = tasks, target
+
+    def __call__(self, refresh: Callable[[], None]) -> None:
+        """Measure each untuned kernel, then candidates where the expected gain is largest.
+
+        Raises
+        ------
+        BoardLost
+            If no board is left.
+        UserError
+            If records cannot be written.
+        """
+        trials: dict[str, list[Trial]] = {}
+        for trial in self.store.trials(self._target).entries:
+            if not trial.is_stale(VERSIONS):
+                trials.setdefault(trial.workload, []).append(trial)
+        records = best_of(self.store.records(self._target).entries)
+        with Builder(self._device) as builder:
+            bench = Bench(self._device, self._fleet, builder, self._plan.threads)
+            climbs = []
+            for task, state in zip(self._tasks, self.state.tasks, strict=True):
+                climb = Climb(task, state, self._device, self._target, self.store, bench)
+                key = Key(task.workload, self._target, task.rule, VERSIONS[task.rule])
+                climb.recall(trials.get(task.workload, []), records.get(key))
+                climbs.append(climb)
+            self.state.resumed = self.state.trials
+            self.state.phase = "measuring untuned kernels"
+            for climb in climbs:
+                climb.begin()
+                self._refresh(refresh)
+            self.state.phase = "searching"
+            while not self._over() and (best := self._next(climbs)) is not None:
+                best.advance()
+                stop = self._plan.early_stop
+                best.state.done |= stop is not None and best.stale >= stop
+                self._refresh(refresh)
+            self.state.phase = "done"
+            self._refresh(refresh)
+
+    def _refresh(self, refresh: Callable[[], None]) -> None:
+        for name, why in self._fleet.lost.items():
+            self.state.boards[name] = f"set aside: {why}"
+        refresh()
+
+    def _over(self) -> bool:
+        state = self.state
+        used = state.budget is not None and state.trials >= state.budget
+        late = state.seconds is not None and state.elapsed(time.monotonic()) >= state.seconds
+        return used or late
+
+    def _next(self, climbs: Sequence[Climb]) -> Climb | None:
+        """Return the task of the largest expected gain.
+
+        That is its share of each network's time, times what it may still gain: the distance to
+        the roofline, less the more often it was tried in vain.
+        """
+        waiting = [climb for climb in climbs if not climb.state.done]
+        latencies = {name: self.state.latency(name) for name in self.state.models}
+
+        def gain(climb: Climb) -> float:
+            state = climb.state
+            assert state.tuned_us is not None
+            share = sum(
+                calls * state.tuned_us / latency.tuned_us if (latency := latencies[name]) else 0.0
+                for name, calls in state.calls.items()
+            )
+            room = max(_LITTLE, 1.0 - (state.roofline or 0.5))
+            return (share or state.tuned_us) * room / (1 + climb.stale + state.trials / 4)
+
+        return max(waiting, key=gain, default=None)
+
+
+def _state(task: Task, limits: Limits | None) -> TaskState:
+    name = task.layers[0] if task.layers else task.workload
+    least = None if limits is None else limits.microseconds(task.flops, task.bytes)
+    return TaskState(name, task.rule, task.calls, task.flops, least)

@@ -1,0 +1,109 @@
+"""The whole of tuning: from networks and a target to records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tvmlcnn import frontend
+from tvmlcnn.errors import UserError
+from tvmlcnn.package.features import required_features
+from tvmlcnn.remote import boards
+from tvmlcnn.runtime import limits
+from tvmlcnn.targets import Device, resolve
+
+from .run import Plan, Run, tasks_of
+
+
+@contextmanager
+def prepare(
+    models: Sequence[str],
+    target: str | dict[str, Any] = "native",
+    *,
+    input_shape: Sequence[int] | Sequence[Sequence[int]] | None = None,
+    plan: Plan | None = None,
+    threads: int | None = None,
+    device: str | None = None,
+    tracker: str | None = None,
+    key: str | None = None,
+    parallel: int | None = None,
+    records: Path | None = None,
+    progress: Callable[[str], None] = lambda phase: None,
+) -> Iterator[Run]:
+    """Take boards, and yield the run that tunes the kernels of networks on them.
+
+    The run records what is better than the default. What a former one measured for the same
+    target and threads is gone on from.
+
+    Parameters
+    ----------
+    models : sequence of str
+        As `tvmlcnn.compile` takes them.
+    target : str or dict
+        As `tvmlcnn.compile` takes it; a CPU.
+    input_shape : sequence of int, or one such sequence an input, optional
+        Of every model; by default what each one says.
+    plan : Plan, optional
+    threads : int, optional
+        Of a call; by default all physical cores of the boards.
+    device, tracker, key, parallel : optional
+        Where to measure, see `tvmlcnn.remote.boards`; by default on this machine.
+    records : Path, optional
+        Folder of your records, by default the one that `tvmlcnn.compile` reads.
+    progress : callable
+        Is told of each step of the preparation.
+
+    Yields
+    ------
+    Run
+
+    Raises
+    ------
+    UserError
+        For whatever the user can mend: an unknown model or target, a board that does not fit the
+        target or does not answer, a full disk.
+    """
+    wanted = resolve(target)
+    if wanted.kind != "llvm":
+        raise UserError(f"{wanted.name} is a GPU; only kernels for CPUs can be tuned")
+    with boards(device, tracker, key, parallel) as fleet:
+        for board in fleet:
+            _check_fits(wanted, board.name, board.facts())
+        cores = min(board.facts()["cores"] for board in fleet)
+        plan = replace(plan or Plan(), threads=threads or cores)
+        networks = {}
+        for model in models:
+            progress(f"load {model}")
+            network = frontend.resolve(model, frontend.shapes(input_shape))
+            inputs = frontend.random_inputs(network.input_shapes)
+            networks[network.name] = frontend.import_graph(network.module, inputs).mod
+        progress("find kernels")
+        tasks = tasks_of(networks, wanted, plan)
+        progress("measure the machine")
+        best = _limits(wanted, plan.threads, device or tracker)
+        yield Run(tasks, wanted, plan, fleet, records, best)
+
+
+def _check_fits(device: Device, name: str, facts: dict[str, Any]) -> None:
+    """Raise UserError where a board cannot run the target's code."""
+    if facts["machine"] != device.machine:
+        raise UserError(
+            f"{name} is {facts['machine']}, and {device.name} is {device.machine}: measure on a "
+            "board with --device or --tracker"
+        )
+    missing = sorted(set(required_features(device.tvm, device.machine)) - set(facts["features"]))
+    if missing:
+        raise UserError(f"{name} lacks {', '.join(missing)}, which {device.name} needs")
+
+
+def _limits(device: Device, threads: int, elsewhere: str | None) -> limits.Limits | None:
+    """Return what the boards can do at most: measured here, else as their data sheet says."""
+    if elsewhere is None:
+        return limits.measure(threads)
+    if device.peak_gflops is None or device.bandwidth_gbs is None:
+        return None
+    share = min(1.0, threads / device.cores)
+    return limits.Limits(device.peak_gflops * share, {1 << 20: device.bandwidth_gbs})
