@@ -74,7 +74,7 @@ def test_serve_says_what_it_means_to_be_reached(
     # No test really listens to the network.
     monkeypatch.setattr(serve, "listen", lambda host, port: listen("127.0.0.1", 0))
     monkeypatch.setattr(Server, "serve", lambda self: None)
-    monkeypatch.setattr(tracker, "serve", lambda listener: None)
+    monkeypatch.setattr(tracker, "serve", lambda program, listener: None)
     for verb in ("serve", "tracker"):
         seen = cli("device", verb, "--host", "0.0.0.0")
         (line,) = seen.err.splitlines()

@@ -74,11 +74,12 @@ def serve_starter(where: str) -> None:
 
 
 def serve_tracker(host: str, port: int) -> None:
-    """Run the tracker until interrupted; raise UserError if it cannot listen."""
+    """Run the tracker until interrupted; raise UserError if it is not there or cannot listen."""
+    program = tracker.load()
     listener = listen(host, port)
     _announce(host, listener.getsockname()[1], "can use its boards, and run any program on them")
     with suppress(KeyboardInterrupt):
-        tracker.serve(listener)
+        tracker.serve(program, listener)
 
 
 def _announce(host: str, port: int, can: str) -> None:
