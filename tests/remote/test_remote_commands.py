@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,7 @@ def test_serve_says_what_it_means_to_be_reached(
     # No test really listens to the network.
     monkeypatch.setattr(serve, "listen", lambda host, port: listen("127.0.0.1", 0))
     monkeypatch.setattr(Server, "serve", lambda self: None)
+    monkeypatch.setattr(tracker, "load", lambda: None)
     monkeypatch.setattr(tracker, "serve", lambda program, listener: None)
     for verb in ("serve", "tracker"):
         seen = cli("device", verb, "--host", "0.0.0.0")
@@ -93,6 +95,7 @@ def test_mistakes_of_serving(cli: Cli, lab: Lab) -> None:
     assert "HOST:PORT" in cli("device", "serve", "--key", "pc", "--tracker", "pc").error
     far = ["--key", "pc", "--tracker", "192.0.2.1:9190"]
     assert "cannot reach 127.0.0.1" in cli("device", "serve", *far).error
+    assert "TVM_USE_RUNTIME_LIB" not in os.environ  # only in the tracker's own process
     assert "no tracker answers" in cli("device", "list", "--tracker", "127.0.0.1:1").error
 
 

@@ -75,8 +75,8 @@ def serve_starter(where: str) -> None:
 
 def serve_tracker(host: str, port: int) -> None:
     """Run the tracker until interrupted; raise UserError if it is not there or cannot listen."""
-    program = tracker.load()
     listener = listen(host, port)
+    program = tracker.load()
     _announce(host, listener.getsockname()[1], "can use its boards, and run any program on them")
     with suppress(KeyboardInterrupt):
         tracker.serve(program, listener)
