@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from lab import Lab
 
 _PROGRAM = """
 import json, os, sys
@@ -84,6 +85,24 @@ def test_compiling_says_what_to_install(device_python: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("error: the compiler needs torch: pip install 'tvmlcnn[compile]'")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_it_serves_and_uses_a_board(lab: Lab, device_python: Path, mobilenet: Path) -> None:
+    board = lab.device("serve", "--port", "0", python=device_python)
+    bench = ["bench", mobilenet, "--seconds", "0", "--device", board.address, "--json"]
+    done = subprocess.run(
+        [device_python, "-m", "tvmlcnn", *bench], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout)["device"]["name"] == board.address
+    assert (done.stderr, board.err) == ("", "")
+
+
+def test_a_tracker_says_what_to_install(device_python: Path) -> None:
+    command = [device_python, "-m", "tvmlcnn", "device", "tracker", "--port", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "error: TVM's tracker needs tornado: pip install 'tvmlcnn[tracker]'\n"
+    assert done.stdout == ""
 
 
 def test_torch_stays_out_where_it_is_installed(mobilenet: Path) -> None:

@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from tvmlcnn.errors import UserError, did_you_mean
@@ -135,18 +136,22 @@ def _no_tracker(address: tuple[str, int], error: Exception) -> BoardLost:
     )
 
 
-def serve(listener: socket.socket) -> None:
-    """Run TVM's tracker until an exception such as KeyboardInterrupt.
+def load() -> ModuleType:
+    """Load TVM's tracker.
 
     Raises
     ------
     UserError
-        If tornado is not installed, which TVM's tracker is made of.
+        If tornado is not installed, which it is made of.
     """
     if importlib.util.find_spec("tornado") is None:
         raise UserError("TVM's tracker needs tornado: pip install 'tvmlcnn[tracker]'")
     os.environ["TVM_USE_RUNTIME_LIB"] = "1"  # it compiles nothing
-    tvm_tracker = import_without_torch("tvm.rpc.tracker")
-    tvm_tracker.logger.setLevel("ERROR")
+    return import_without_torch("tvm.rpc.tracker")
+
+
+def serve(program: ModuleType, listener: socket.socket) -> None:
+    """Run the tracker until an exception such as KeyboardInterrupt."""
+    program.logger.setLevel("ERROR")
     asyncio.set_event_loop(asyncio.new_event_loop())
-    tvm_tracker.TrackerServerHandler(listener, secrets.token_hex(16)).run()
+    program.TrackerServerHandler(listener, secrets.token_hex(16)).run()
