@@ -17,6 +17,7 @@ CHAINS = 8
 SCALES = (0, -1, 1, -2, 2, 4)
 # Bytes that one has to read in a row for the memory's prefetchers to help.
 _PIECE_BYTES = 256
+_LINE_BYTES = 64  # of a cache
 # Bytes a cycle that the second cache delivers while the core computes.
 _L2_BYTES = 14
 # What a tile costs besides its sums.
@@ -137,21 +138,27 @@ def efficiency(tile: Tile, depth: int, device: Device, once: int = 0) -> float:
     return sums / 2 / cycles * tile.lanes / device.lanes
 
 
-def depthwise_tiles(width: int, channels: int, device: Device) -> list[Tile]:
+def depthwise_tiles(
+    width: int, channels: int, device: Device, size: int = 0, stride: int = 1
+) -> list[Tile]:
     """Return tiles for rows of ``width`` pixels, best first; none where no vector divides.
 
     Half the registers hold the tile. It costs its pixels, and one more for loading the weights.
+    A map of ``size`` bytes that the second cache does not hold is read in whole lines; with larger
+    steps than one, where a tile reads twice as many pixels, that gains nothing.
     """
     for lanes in (device.lanes, device.lanes // 2, device.lanes // 4):
         if lanes >= 4 and channels % lanes == 0:
-            most = min(width, device.vector_registers // 2)
+            whole = stride == 1 and size > second_cache(device)
+            line = max(1, _LINE_BYTES // (lanes * 4)) if whole else 1
+            most = device.vector_registers // 2
             # Rows of few pixels have too few chains of additions: several vectors have enough.
             tiles = (
-                Tile(n, largest_divisor(channels // lanes, max(1, CHAINS // n)), lanes)
-                for n in range(1, most + 1)
+                Tile(n, largest_divisor(channels // lanes, max(line, CHAINS // n)), lanes)
+                for n in range(1, min(width, most) + 1)
             )
             return ranked(
-                tiles,
+                (tile for tile in tiles if tile.pixels * tile.vectors <= most),
                 lambda tile: width / (-(-width // tile.pixels) * (tile.pixels + 1)),
                 lambda tile: tile.pixels,
             )

@@ -145,3 +145,11 @@ def test_the_tiles_of_a_row_waste_little() -> None:
     for width in range(1, 129):
         tile = tiles.depthwise_tiles(width, 32, X86)[0]
         assert -(-width // tile.pixels) * tile.pixels <= 1.25 * width
+
+
+@pytest.mark.parametrize("name", CPUS)
+def test_a_map_beyond_the_second_cache_is_read_in_whole_lines(name: str) -> None:
+    device = DEVICES[name]
+    large = tiles.depthwise_tiles(56, 96, device, 8 * device.caches[1])[0]
+    assert large.channels * 4 >= 64
+    assert large.pixels * large.vectors <= device.vector_registers // 2

@@ -59,7 +59,8 @@ def convolution(call: relax.Call, device: Device, policy: Policy) -> Workload:
     if groups == 1:
         return _winograd(layer("dense")) or _dense(layer("dense"))
     if groups == shape[3] == weight.shape[3] and weight.shape[2] == 1:
-        ranked = tiles.depthwise_tiles(shape[2], shape[3], device)
+        size = math.prod(int(n) for n in call.args[0].ty.shape) * 4
+        ranked = tiles.depthwise_tiles(shape[2], shape[3], device, size, window.strides[1])
         if ranked:
             tile = layer("depthwise").tile(ranked)
             define = partial(ops.depthwise, window=window, tile=tile)

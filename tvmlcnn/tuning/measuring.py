@@ -115,8 +115,7 @@ def measure(
                 repeat = _calls(min(times[0]) * 1e6)
     best = [min(several) * 1e6 if several else None for several in times]
     assert best[0] is not None
-    model = board.facts()["model"] or board.name
-    what = f"emulated {model}" if board.facts()["emulated"] else model
+    what = board.facts()["model"] or board.name
     return [Outcome(us, best[0], error, what) for us, error in zip(best, errors, strict=True)]
 
 
