@@ -50,7 +50,7 @@ class _Job:
 
     numbers: list[int]
     kernels: list[Kernel]
-    library: Path
+    libraries: list[Path]
 
 
 class Bench:
@@ -112,18 +112,19 @@ class Bench:
             for numbers in groups:
                 its = [default, *(kernels[number] for number in numbers)]
                 try:
-                    library = self._builder.build([kernel.function for kernel in its])
+                    libraries = self._builder.build([kernel.function for kernel in its])
                 except Exception as error:
                     if len(numbers) == 1:
                         yield numbers[0], Failure("build", _line(error))
                     else:
                         alone += numbers
                     continue
-                jobs.append(_Job(numbers, its, library))
+                jobs.append(_Job(numbers, its, libraries))
             seconds = timeout(1 + max(map(len, groups)), default_us, thorough)
             work = self._work(task.footprint, seconds, thorough)
             for job, result in self._fleet.map(work, jobs):
-                job.library.unlink(missing_ok=True)
+                for library in job.libraries:
+                    library.unlink(missing_ok=True)
                 if isinstance(result, BoardError):
                     if len(job.numbers) > 1 and not isinstance(result, BoardLost):
                         alone += job.numbers
@@ -135,7 +136,7 @@ class Bench:
 
     def _work(self, footprint: int, seconds: float, thorough: int) -> Any:
         return lambda board, job: measure(
-            board, job.library, job.kernels, self.threads, footprint, seconds, thorough
+            board, job.libraries, job.kernels, self.threads, footprint, seconds, thorough
         )
 
 

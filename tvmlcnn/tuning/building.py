@@ -1,10 +1,12 @@
-"""Kernels as libraries, built in a process of their own that a compiler's crash may end."""
+"""Kernels as libraries, built in processes of their own that a compiler's crash may end."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
@@ -15,6 +17,7 @@ import tvm
 from tvm.tirx import PrimFunc
 
 from tvmlcnn.package.link import link
+from tvmlcnn.runtime.machine import logical_cpus
 from tvmlcnn.targets import Device
 
 _SECONDS = 120.0
@@ -34,6 +37,7 @@ class Builder:
         self._temporary = TemporaryDirectory(prefix="tvmlcnn-tune-")
         self.folder = Path(self._temporary.name)
         self._count = 0
+        self._workers = logical_cpus()
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Builder:
@@ -43,8 +47,8 @@ class Builder:
         self._end()
         self._temporary.cleanup()
 
-    def build(self, functions: Sequence[PrimFunc]) -> Path:
-        """Return a library with functions called ``k0``, ``k1``, ...
+    def build(self, functions: Sequence[PrimFunc]) -> list[Path]:
+        """Return libraries with functions called ``k0``, ``k1``, ..., dealt out in turns.
 
         Raises
         ------
@@ -52,24 +56,31 @@ class Builder:
             If a function cannot be built, ends the compiler, or keeps it busy for two minutes.
         """
         self._count += 1
-        path = self.folder / f"{self._count}.so"
-        named = {
-            f"k{i}": function.with_attr("global_symbol", f"k{i}")
+        parts = min(self._workers, len(functions))
+        paths = [self.folder / f"{self._count}-{part}.so" for part in range(parts)]
+        named = [
+            (f"k{i}", function.with_attr("global_symbol", f"k{i}"))
             for i, function in enumerate(functions)
-        }
-        text = tvm.ir.save_json(tvm.IRModule(named))
+        ]
         if self._pool is None:
             context = get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_prepare)
+            self._pool = ProcessPoolExecutor(self._workers, context, initializer=_prepare)
+        deadline = time.monotonic() + _SECONDS
         try:
-            self._pool.submit(_build, text, self._target, path).result(_SECONDS)
-        except TimeoutError as error:
+            texts = [tvm.ir.save_json(tvm.IRModule(dict(named[p::parts]))) for p in range(parts)]
+            waiting = [
+                self._pool.submit(_build, text, self._target, path)
+                for text, path in zip(texts, paths, strict=True)
+            ]
+            for future in waiting:
+                future.result(max(0.0, deadline - time.monotonic()))
+        except FutureTimeout as error:
             self._end()
             raise RuntimeError(f"the compiler took more than {_SECONDS:.0f} s") from error
         except BrokenProcessPool as error:
             self._end()
             raise RuntimeError("the compiler crashed") from error
-        return path
+        return paths
 
     def _end(self) -> None:
         if self._pool is not None:

@@ -66,7 +66,7 @@ def timeout(kernels: int, default_microseconds: float | None, thorough: int) -> 
 
 def measure(
     board: Board,
-    library: Path,
+    libraries: Sequence[Path],
     kernels: Sequence[Kernel],
     threads: int,
     footprint: int,
@@ -78,8 +78,8 @@ def measure(
     Parameters
     ----------
     board : Board
-    library : Path
-        With functions ``k0``, ``k1``, ...
+    libraries : sequence of Path
+        With functions ``k0``, ``k1``, ..., dealt out in turns.
     kernels : sequence of Kernel
         What the functions are; the first one is the untuned kernel.
     threads : int
@@ -94,12 +94,13 @@ def measure(
     evict = min(footprint, _EVICT * caches[-1])
     with board.session(seconds) as session:
         session.threads(threads)
-        functions = session.load(library)
+        loaded = [session.load(library) for library in libraries]
+        functions = [(loaded[i % len(loaded)], f"k{i}") for i in range(len(kernels))]
         tensors = _Tensors(session)
         arguments = [[tensors.of(array) for array in kernel.arguments] for kernel in kernels]
         results = [
-            _results(session, functions[f"k{index}"], values, kernel)
-            for index, (kernel, values) in enumerate(zip(kernels, arguments, strict=True))
+            _results(session, library[name], values, kernel)
+            for (library, name), kernel, values in zip(functions, kernels, arguments, strict=True)
         ]
         errors = [_error(result, results[0]) for result in results]
         room = [session.empty(*result) for result in kernels[0].results]
@@ -109,7 +110,7 @@ def measure(
             for index, (kernel, values) in enumerate(zip(kernels, arguments, strict=True)):
                 if errors[index] <= _TOLERANCE:
                     times[index] += session.time(
-                        functions, f"k{index}", [*values, *room], 1, repeat, 0, evict, kernel.inputs
+                        *functions[index], [*values, *room], 1, repeat, 0, evict, kernel.inputs
                     )
             if number == 0:
                 repeat = _calls(min(times[0]) * 1e6)
