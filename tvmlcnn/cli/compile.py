@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .output import json_option, layers_text, print_facts, print_json
+from .output import json_option, layers_text, print_facts, print_json, records_fact
 from .progress import phases
 from .records import records_option
 from .shapes import read_shapes, shapes_option
@@ -64,7 +64,7 @@ def command(
     if as_json:
         print_json(report.to_json())
         return
-    check, records = report.check, report.records
+    check = report.check
     spent = {k: s for k, s in report.seconds.items() if verbose or s >= _SHOWN_SECONDS}
     print_facts(
         [
@@ -72,7 +72,7 @@ def command(
             ("size", f"{report.size / 1e6:.1f} MB"),
             ("target", report.target),
             ("kernels", ", ".join(f"{rule}: {len(k)}" for rule, k in report.kernels.items())),
-            ("records", f"{records['kernels']} of {records['of']} kernels"),
+            *records_fact(report.records),
             (
                 "check",
                 f"not done: {check['skipped']}"

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from .output import json_option, print_facts, print_json
+from .output import json_option, print_facts, print_json, records_fact
 
 
 @click.command("inspect")
@@ -45,6 +45,7 @@ def command(file: str, as_json: bool) -> None:
             ("labels", f"{len(labels)}: {', '.join(labels[:3])}, ..." if labels else "none"),
             ("assumed", ", ".join(data["assumed"]) or "nothing"),
             ("kernels", ", ".join(f"{rule}: {count}" for rule, count in data["kernels"].items())),
+            *records_fact(data.get("records")),
             (
                 "check",
                 f"not done: {check['skipped']}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -59,6 +59,13 @@ def layers_text(layers: Sequence[str], function: str) -> str:
         parent + (names[0] if len(names) == 1 else "{" + ",".join(names) + "}")
         for parent, names in groups.items()
     )
+
+
+def records_fact(records: Mapping[str, int] | None) -> list[tuple[str, str]]:
+    """Return how many kernels were made by records of tuning, where any could have been."""
+    if not records or not records["of"]:
+        return []
+    return [("records", f"{records['kernels']} of {records['of']} kernels")]
 
 
 def _print(table: Table) -> None:
