@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tvmlcnn.remote import BoardError, BoardLost, Fleet, KernelTimeout
-from tvmlcnn.schedules.decisions import Chosen, Decisions
 from tvmlcnn.targets import Device
 
 from .building import Builder
-from .kernels import Kernel, scheduled
+from .kernels import Fixed, Kernel, scheduled
 from .measuring import Outcome, measure, timeout
 from .tasks import Task
 
@@ -31,17 +30,6 @@ class Failure:
 
     kind: str
     detail: str
-
-
-class Fixed:
-    """Decides a task as decisions say that are written down."""
-
-    def __init__(self, decisions: dict[str, Any]) -> None:
-        self._chosen = Chosen(decisions)
-
-    def of(self, rule: str, workload: str) -> Decisions:
-        """Return what decides."""
-        return self._chosen
 
 
 @dataclass(frozen=True)

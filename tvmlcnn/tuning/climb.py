@@ -13,7 +13,7 @@ from tvmlcnn.runtime.native import tvm_version
 from tvmlcnn.targets import Device
 
 from .bench import Bench, Failure
-from .kernels import unscheduled
+from .kernels import fitting, unscheduled
 from .measuring import Outcome
 from .search import GeneratedSpace, Search, TemplateSpace
 from .state import TaskState
@@ -108,7 +108,8 @@ class Climb:
         assert self._recorded is not None
         if isinstance(outcome, Outcome) and (outcome.ratio or 1.0) < self._recorded:
             self._recorded = outcome.ratio
-            self._store.add(self._record(decisions, outcome))
+            found = fitting(self.task, self._device, decisions)
+            self._store.add(self._record(found, outcome))
             assert self._recorded is not None
             assert self.state.default_us is not None
             self.state.best_us = self._recorded * self.state.default_us
