@@ -92,7 +92,8 @@ def _kernel(mod: tvm.IRModule) -> Kernel:
         array = passes.value_of(value)
         if array is None:
             if value not in random:
-                random[value] = generator.standard_normal(_shape(value.ty), np.float32)
+                normal = generator.standard_normal(_shape(value.ty), np.float32)
+                random[value] = normal.astype(str(value.ty.dtype))
                 inputs.append(index)
             array = random[value]
         arguments.append(array)
