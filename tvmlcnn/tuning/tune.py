@@ -75,11 +75,13 @@ def prepare(
         cores = min(board.facts()["cores"] for board in fleet)
         plan = replace(plan or Plan(), threads=threads or cores)
         networks = {}
-        for model in models:
+        for model in dict.fromkeys(models):
             progress(f"load {model}")
             network = frontend.resolve(model, frontend.shapes(input_shape))
             inputs = frontend.random_inputs(network.input_shapes)
-            networks[network.name] = frontend.import_graph(network.module, inputs).mod
+            # Two files may name their factories alike.
+            name = model if network.name in networks else network.name
+            networks[name] = frontend.import_graph(network.module, inputs).mod
         progress("find kernels")
         tasks = tasks_of(networks, wanted, plan)
         progress("measure the machine")
