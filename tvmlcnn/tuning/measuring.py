@@ -23,6 +23,8 @@ _CACHES = (32 << 10, 1 << 20)
 _ROUNDS = 4
 _LEAST, _MOST = 2, 12  # calls of a kernel in a round
 _SECONDS = 0.015  # that a round of a kernel takes, if that makes enough calls
+EMULATED = "emulated "
+"""What begins the name of a board whose times say nothing of a real one's."""
 _START = 30.0  # seconds for loading, and copying arguments
 _SLOWER = 20  # times as slow as the untuned kernel may one be before its time is up
 
@@ -113,7 +115,7 @@ def measure(
     best = [min(several) * 1e6 if several else None for several in times]
     assert best[0] is not None
     model = board.facts()["model"] or board.name
-    what = f"emulated {model}" if board.facts()["emulated"] else model
+    what = f"{EMULATED}{model}" if board.facts()["emulated"] else model
     return [Outcome(us, best[0], error, what) for us, error in zip(best, errors, strict=True)]
 
 
