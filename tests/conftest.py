@@ -6,13 +6,15 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import board_kernels
 import pytest
 import torch
+from lab import Lab
 
 import tvmlcnn
 from tvmlcnn.cli import main
@@ -131,3 +133,16 @@ def small_arm_file(small_net: torch.nn.Module, tmp_path_factory: pytest.TempPath
     path = tmp_path_factory.mktemp("compiled") / "small-arm.so"
     tvmlcnn.compile(small_net, "arm", (1, 3, 32, 32), output=path, check=False)
     return path
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    """Servers of boards and trackers, which end with the test."""
+    with Lab() as lab:
+        yield lab
+
+
+@pytest.fixture(scope="session")
+def board_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Kernels that double, crash and hang, for this machine."""
+    return board_kernels.build(tmp_path_factory.mktemp("kernels") / "kernels.so")

@@ -142,7 +142,10 @@ def recipe() -> str:
     """Return what the stamp of an up-to-date emulator holds: a digest of these programs."""
     files = (Path(__file__).with_name(f"{name}.py") for name in ("emulated_pi", "foreign_packages"))
     armv7l = Path(tvm_runtime_armv7l.__file__)
-    texts = [file.read_bytes() for file in (*files, armv7l, tvm_runtime_armv7l.SUPPORT)]
+    texts = [
+        file.read_bytes()
+        for file in (*files, armv7l, tvm_runtime_armv7l.SUPPORT, tvm_runtime_armv7l.RPC_SERVER)
+    ]
     return hashlib.sha256(b"".join(texts)).hexdigest()
 
 

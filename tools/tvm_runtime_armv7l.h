@@ -1,5 +1,5 @@
-// What the sources of TVM's runtime include and its wheels do not carry: streams and the way
-// values are written to them. The encoding is that of the library which wrote the file: integers
+// What the sources of TVM's runtime include and its wheels do not carry: streams, the way
+// values are written to them, and buffers. The encoding is that of the library which wrote the file: integers
 // little-endian as they lie in memory, sizes as uint64, containers element by element.
 #ifndef TVM_RUNTIME_ARMV7L_H_
 #define TVM_RUNTIME_ARMV7L_H_
@@ -12,8 +12,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -103,6 +105,67 @@ using Base64OutStream = NoBase64;
 struct NVTXScopedRange {
   explicit NVTXScopedRange(const std::string&) {}
 };
+
+// What RPC keeps of a connection's bytes until they are whole messages, or are sent.
+class RingBuffer {
+ public:
+  size_t bytes_available() const { return bytes_.size() - begin_; }
+  void Reserve(size_t) {}
+
+  void Read(void* to, size_t size) {
+    if (size > bytes_available()) TVM_FFI_THROW(InternalError) << "the message is too short";
+    std::memcpy(to, bytes_.data() + begin_, size);
+    Drop(size);
+  }
+  void Write(const void* from, size_t size) {
+    const char* begin = static_cast<const char*>(from);
+    bytes_.insert(bytes_.end(), begin, begin + size);
+  }
+  template <typename Send>
+  size_t ReadWithCallback(Send send, size_t size) {
+    size = send(bytes_.data() + begin_, std::min(size, bytes_available()));
+    Drop(size);
+    return size;
+  }
+  template <typename Receive>
+  size_t WriteWithCallback(Receive receive, size_t size) {
+    const size_t end = bytes_.size();
+    bytes_.resize(end + size);
+    size = receive(bytes_.data() + end, size);
+    bytes_.resize(end + size);
+    return size;
+  }
+
+ private:
+  void Drop(size_t size) {
+    begin_ += size;
+    if (begin_ == bytes_.size()) {
+      bytes_.clear();
+      begin_ = 0;
+    }
+  }
+
+  std::vector<char> bytes_;
+  size_t begin_ = 0;
+};
+
+// Memory of one message's arguments.
+class Arena {
+ public:
+  template <typename T>
+  T* allocate_(size_t count) {
+    blocks_.emplace_back(new std::max_align_t[count * sizeof(T) / sizeof(std::max_align_t) + 1]);
+    return reinterpret_cast<T*>(blocks_.back().get());
+  }
+  void RecycleAll() { blocks_.clear(); }
+
+ private:
+  std::vector<std::unique_ptr<std::max_align_t[]>> blocks_;
+};
+
+inline bool StartsWith(const std::string& text, const char* prefix) {
+  return text.rfind(prefix, 0) == 0;
+}
 
 inline bool IsNumber(const std::string& text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {

@@ -2,8 +2,9 @@
 
 There is no wheel of apache-tvm for armv7l. The Python files of one for aarch64 serve as they
 are; its libraries and the Cython core are built again from the sources beside them, without the
-compiler, RPC, and the caches of language models. ``import tvm_ffi`` and ``libtvm_runtime.so``
-work, ``import tvm`` does not (it wants ml_dtypes, which has no such wheel either).
+compiler, the client of RPC, and the caches of language models. ``import tvm_ffi`` and
+``libtvm_runtime.so`` work, ``import tvm`` does not (it wants ml_dtypes, which has no such wheel
+either).
 
 The folders ``tvm`` and ``tvm_ffi`` that come out are what a Raspberry Pi 2 needs, beside
 ``typing_extensions`` and Debian's ``python3-numpy``, where its Debian is the release of the host.
@@ -27,9 +28,13 @@ FLAGS = ("-std=c++17", "-O1", "-w", "-Wno-psabi", "-fPIC", "-shared", "-fvisibil
 LIBRARIES = ("-Wl,-z,defs", "-lpthread", "-ldl")
 
 SUPPORT = Path(__file__).with_suffix(".h")
+RPC_SERVER = Path(__file__).with_name("tvm_rpc_armv7l.h")
 SUPPORTED = (
     *(f"tvm/include/tvm/support/{name}.h" for name in ("io", "serializer", "cuda/nvtx")),
-    *(f"tvm/src/support/{name}.h" for name in ("base64", "bytes_io", "utils")),
+    *(
+        f"tvm/src/support/{name}.h"
+        for name in ("arena", "base64", "bytes_io", "ring_buffer", "utils")
+    ),
 )
 """Headers that the sources include and the wheel lacks; SUPPORT stands in for all of them."""
 
@@ -38,6 +43,8 @@ RUNTIME_SOURCES = (
     "tvm/src/runtime/*.cc",
     "tvm/src/runtime/memory/*.cc",
     *(f"tvm/src/runtime/vm/{name}.cc" for name in ("builtin", "bytecode", "executable", "vm")),
+    *(f"tvm/src/runtime/rpc/rpc_{name}.cc" for name in ("endpoint", "local_session", "module")),
+    "tvm/src/runtime/rpc/rpc_session.cc",
 )
 # Half-precision conversions come from libgcc here; there is no Windows.
 LEFT_OUT = ("backtrace_win.cc", "builtin_fp16.cc")
@@ -93,9 +100,10 @@ def _build_libraries(site: Path, scratch: Path) -> None:
         say(f"building {output.name} (a minute or two)")
         files = sorted(file for pattern in sources for file in site.glob(pattern))
         unit = scratch / f"{output.stem}.cc"
-        unit.write_text(
-            "".join(f'#include "{file}"\n' for file in files if file.name not in LEFT_OUT)
-        )
+        files = [file for file in files if file.name not in LEFT_OUT]
+        if output.stem == "libtvm_runtime":
+            files.append(RPC_SERVER)
+        unit.write_text("".join(f'#include "{file}"\n' for file in files))
         command = [COMPILER, *FLAGS, *include, str(unit), "-o", str(output), *flags, *LIBRARIES]
         run(f"building {output.name}", command)
 

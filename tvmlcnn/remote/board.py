@@ -41,15 +41,16 @@ class Board:
         self._place: Place | None = None
         self._lease: socket.socket | None = None
         self._token = ""
+        self._address = ("", 0)
         self._facts: dict[str, Any] = {}
         self.name = ""
-        self._take()
+        self.take()
 
     def facts(self) -> dict[str, Any]:
         """Return what the board says of itself.
 
         ``machine``, ``model``, ``emulated`` (whether its times are those of an emulator),
-        ``features``, ``cores``, ``caches`` (bytes), ``versions`` (of tvmlcnn and TVM).
+        ``features``, ``cores``, ``caches`` (bytes), ``tvm`` (its version).
         """
         return self._facts
 
@@ -70,14 +71,13 @@ class Board:
             If the board does not answer any more. Another session tries to find it again.
         """
         if self._lease is None:
-            self._take()
-        assert self._place
+            self.take()
         self._end(0)  # TVM's client would wait for minutes for a board that is gone
         key = self._token if timeout is None else f"{self._token} -timeout={timeout}"
         # The server ends the session in time; later means that it does not answer any more.
         patience = None if timeout is None else timeout + wire.PATIENCE
         try:
-            connection = Connection(self._place.address, key, patience)
+            connection = Connection(self._address, key, patience)
         except RuntimeError as error:
             raise self._lost("it refused a session") from error
         try:
@@ -121,8 +121,8 @@ class Board:
             return KernelCrashed(f"{self.name}: the session's process ended by itself")
         return None
 
-    def _take(self) -> None:
-        """Find the board and take it.
+    def take(self) -> None:
+        """Find the board and take it, after it was lost.
 
         Raises
         ------
@@ -159,6 +159,8 @@ class Board:
                 if hello.get("protocol") != PROTOCOL:
                     raise UserError(f"{self.name} has another version of tvmlcnn; update both")
                 self._token, self._facts = hello["token"], hello["facts"]
+                # Where a name stands for several addresses, TVM's client might take another.
+                self._address = connection.getpeername()[:2]
                 self._lease = connection
                 stack.pop_all()
             return answer

@@ -6,6 +6,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from .board import Board
@@ -25,7 +26,7 @@ class Fleet:
     Attributes
     ----------
     lost : dict of str to str
-        Names of boards that were set aside, and why.
+        Names of boards that dropped out and have not come back, and why.
     """
 
     def __init__(self, boards: Iterable[Board], lost: dict[str, str] | None = None) -> None:
@@ -77,23 +78,23 @@ class Fleet:
             raise BoardLost(f"no board is left: {reasons}")
 
     def _labour(self, board: Board, work: Callable[[Board, T], R], shift: _Shift[T, R]) -> None:
-        failures = 0
+        losses, lost = 0, ""
         try:
             while (job := shift.take()) is not None:
                 try:
                     result: R | BoardError = work(board, job.item)
                 except BoardLost as error:
-                    failures += 1
+                    losses, lost = losses + 1, lost or board.name
+                    self.lost.setdefault(lost, str(error))
                     shift.give_back(job, error)
-                    if failures > _RETRIES:
-                        self.lost[board.name] = str(error)
+                    if losses > _RETRIES or not _is_back(board, shift):
                         self._boards.remove(board)
                         return
-                    shift.wait(_PAUSE * failures)
                     continue
                 except BoardError as error:
                     result = error
-                failures = 0
+                self.lost.pop(lost, None)
+                losses, lost = 0, ""
                 shift.finish(job, result)
         except BaseException as error:
             shift.fail(error)
@@ -104,6 +105,16 @@ class Fleet:
         """Give the boards back."""
         for board in self._boards:
             board.close()
+
+
+def _is_back(board: Board, shift: _Shift[T, R]) -> bool:
+    """Try to take a board again that was lost; tell whether it is back."""
+    for attempt in range(_RETRIES):
+        shift.wait(_PAUSE * (attempt + 1))
+        with suppress(BoardLost):
+            board.take()
+            return True
+    return False
 
 
 class _Job(Generic[T]):
@@ -121,7 +132,7 @@ class _Shift(Generic[T, R]):
         self._items = iter(items)
         self._again: deque[_Job[T]] = deque()
         self._running = 0
-        self._stopped = False
+        self._stopped = self._exhausted = False
         self._changed = threading.Condition()
         self._results: queue.Queue[tuple[T, R | BoardError] | BaseException | None] = queue.Queue()
 
@@ -141,6 +152,7 @@ class _Shift(Generic[T, R]):
     def _next(self) -> _Job[T] | None:
         for item in self._items:
             return _Job(item)
+        self._exhausted = True
         return None
 
     def finish(self, job: _Job[T], result: R | BoardError) -> None:
@@ -167,7 +179,10 @@ class _Shift(Generic[T, R]):
     def wait(self, seconds: float) -> None:
         """Wait, but not longer than there is work."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopped, seconds)
+            self._changed.wait_for(lambda: self._stopped or self._is_done(), seconds)
+
+    def _is_done(self) -> bool:
+        return self._exhausted and not self._again and not self._running
 
     def fail(self, error: BaseException) -> None:
         """Let the caller of `Fleet.map` see an error of ``work``."""

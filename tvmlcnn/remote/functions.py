@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,15 @@ from . import caches
 
 def facts() -> dict[str, Any]:
     """Return what this machine is, for a client to choose by and to print."""
+    emulated = machine.emulated()
     return {
         "machine": machine.machine(),
         "model": machine.model(),
-        "emulated": machine.emulated(),
+        "emulated": emulated,
         "features": sorted(machine.cpu_features()),
         "cores": machine.physical_cores(),
-        "caches": machine.cache_bytes(),
-        "versions": {"tvmlcnn": version("tvmlcnn"), "tvm": tvm_version()},
+        "caches": () if emulated else machine.cache_bytes(),  # an emulator shows its host's
+        "tvm": tvm_version(),
     }
 
 

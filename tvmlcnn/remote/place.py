@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -144,7 +144,7 @@ def _start(
 
     It also ends when its standard input does, as when this program is killed.
     """
-    log = stack.enter_context(closing(tempfile.TemporaryFile()))
+    log = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
     pipe = subprocess.PIPE
     try:
         process = subprocess.Popen(

@@ -42,12 +42,12 @@ def serve(host: str, port: int, tracker_address: str | None, key: str | None) ->
         )
     listener = listen(host, port)
     port = listener.getsockname()[1]
+    facts = functions.facts()
+    registration = Registration(address, key, port, facts) if address and key else None
+    server = Server(listener, facts, registration)
     _announce(host, port, "can run any program on this machine")
-    registration = None
-    if address and key:
-        registration = Registration(address, key, port, functions.facts())
     with suppress(KeyboardInterrupt):
-        Server(listener, registration).serve()
+        server.serve()
 
 
 def serve_starter(where: str) -> None:
@@ -63,7 +63,7 @@ def serve_starter(where: str) -> None:
     path = None if where.isdecimal() else Path(where)
     listener = listen("127.0.0.1", int(where)) if path is None else listen_at(where)
     try:
-        server = Server(listener, key=key, until_eof=True)
+        server = Server(listener, functions.facts(), key=key, until_eof=True)
         name = where if path else wire.text(listener.getsockname())
         click.echo(f"{READY}{name} {key}")
         with suppress(KeyboardInterrupt):
@@ -83,10 +83,10 @@ def serve_tracker(host: str, port: int) -> None:
 
 def _announce(host: str, port: int, can: str) -> None:
     where = wire.text((host, port))
-    click.echo(f"{READY}{where}")
     if not is_loopback(host):
         click.echo(
             f"warning: TVM's RPC has no authentication: whoever reaches {where} {can}; "
             "listen in a network that you trust, or use --device USER@HOST, which goes over ssh",
             err=True,
         )
+    click.echo(f"{READY}{where}")

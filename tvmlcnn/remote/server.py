@@ -20,6 +20,7 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,8 @@ class Server:
     Parameters
     ----------
     listener : socket.socket
+    facts : dict
+        What clients are told of this machine.
     registration : Registration, optional
         With the tracker that lends the board. Without one, whoever connects first has it.
     key : str
@@ -83,6 +86,7 @@ class Server:
     def __init__(
         self,
         listener: socket.socket,
+        facts: dict[str, Any],
         registration: Registration | None = None,
         key: str = "",
         until_eof: bool = False,
@@ -91,7 +95,7 @@ class Server:
         self._listener = listener
         self._registration = registration
         self._key = key
-        self._facts = functions.facts()
+        self._facts = facts
         self._lease: socket.socket | None = None
         self._token = ""
         self._process: _Process | None = None
@@ -187,14 +191,14 @@ class Server:
         server = os.getpid()
         pid = os.fork()
         if pid == 0:
-            for inherited in (self._listener, self._lease, self._registration):
-                if inherited:
-                    inherited.close()
-            _session(connection, Path(folder), server)
+            inherited = (self._selector, self._listener, self._lease, self._registration)
+            _session(connection, Path(folder), server, [item.close for item in inherited if item])
         self._process = _Process(pid, folder, time.monotonic() + seconds)
 
 
-def _session(connection: socket.socket, folder: Path, server: int) -> NoReturn:
+def _session(
+    connection: socket.socket, folder: Path, server: int, close: list[Callable[[], None]]
+) -> NoReturn:
     """Serve one session and exit: what runs in its process."""
     try:
         os.setsid()
@@ -204,6 +208,8 @@ def _session(connection: socket.socket, folder: Path, server: int) -> NoReturn:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGSEGV):
             signal.signal(number, signal.SIG_DFL)  # TVM's handler would print a backtrace
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        for close_inherited in close:
+            close_inherited()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(2, 1)
         functions.register(folder)

@@ -133,7 +133,7 @@ class Session:
             number,
             repeat,
             min_repeat_ms,
-            1,  # repeats at most of calls that take no time at all
+            100,  # repeats at most of calls that take no time at all
             0,  # no pause between repeats
             1,
             0,  # TVM's own flushing goes through the last cache too
