@@ -67,6 +67,8 @@ def prepare(
         target or does not answer, a full disk.
     """
     wanted = resolve(target)
+    if threads is not None:
+        wanted = wanted.with_cores(threads)  # as `tvmlcnn.compile` does
     if wanted.kind != "llvm":
         raise UserError(f"{wanted.name} is a GPU; only kernels for CPUs can be tuned")
     with boards(device, tracker, key, parallel) as fleet:
