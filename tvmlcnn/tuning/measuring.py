@@ -169,6 +169,7 @@ def _error(result: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> floa
         if differs.any():
             numbers = right[np.isfinite(right)]
             span = (np.ptp(numbers) or np.abs(numbers).max() if numbers.size else 0.0) or 1.0
-            error = float(np.abs(array - right)[differs].max() / span)
+            with np.errstate(invalid="ignore"):
+                error = float(np.abs(array - right)[differs].max() / span)
             worst = max(worst, error if error == error else float("inf"))
     return worst
