@@ -10,7 +10,7 @@ from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import Trace
 from tvm.tirx import PrimFunc
 
-from .decisions import Policy
+from .decisions import Chosen, Policy
 
 
 def kernel_name(function: PrimFunc) -> str:
@@ -25,9 +25,15 @@ def scheduled(function: PrimFunc, policy: Policy) -> Schedule | None:
     MetaSchedule's generated space (what Ansor was) is searched by `tvmlcnn.tuning`; applying a
     trace that it found needs no more than TensorIR.
     """
-    trace: Mapping[str, Any] | None = policy.of("default", kernel_name(function)).trace()
+    decisions = policy.of("default", kernel_name(function))
+    trace: Mapping[str, Any] | None = decisions.trace()
     if trace is None:
         return None
     sch = Schedule(function)
-    Trace.apply_json_to_schedule(trace, sch)
+    try:
+        Trace.apply_json_to_schedule(trace, sch)
+    except Exception:  # TVM raises many types
+        assert isinstance(decisions, Chosen), "only what is written down has a trace"
+        decisions.misfits.add("trace")
+        return None
     return sch

@@ -46,7 +46,8 @@ class Limits:
 
     def bandwidth(self, size: int) -> float:
         """Return the bandwidth of moving ``size`` bytes, 1e9 bytes a second."""
-        return float(np.interp(np.log2(size), np.log2(_SIZES), list(self.bandwidth_gbs.values())))
+        sizes, bandwidths = zip(*self.bandwidth_gbs.items(), strict=True)
+        return float(np.interp(np.log2(size), np.log2(sizes), bandwidths))
 
     def microseconds(self, flops: int, size: int) -> float:
         """Return the least time of so many operations on so many bytes: the roofline.

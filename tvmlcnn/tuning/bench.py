@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tvmlcnn.remote import BoardError, BoardLost, Fleet, KernelTimeout
-from tvmlcnn.schedules.decisions import Chosen, Decisions
+from tvmlcnn.errors import UserError
+from tvmlcnn.remote import Board, BoardError, BoardLost, Fleet, KernelCrashed, KernelTimeout
 from tvmlcnn.targets import Device
 
 from .building import Builder
-from .kernels import Kernel, scheduled
+from .kernels import Fixed, Kernel, scheduled
 from .measuring import Outcome, measure, timeout
 from .tasks import Task
 
@@ -33,17 +33,6 @@ class Failure:
     detail: str
 
 
-class Fixed:
-    """Decides a task as decisions say that are written down."""
-
-    def __init__(self, decisions: dict[str, Any]) -> None:
-        self._chosen = Chosen(decisions)
-
-    def of(self, rule: str, workload: str) -> Decisions:
-        """Return what decides."""
-        return self._chosen
-
-
 @dataclass(frozen=True)
 class _Job:
     """Candidates that one board measures, by their numbers."""
@@ -60,10 +49,13 @@ class Bench:
     ----------
     threads : int
         Of a call.
+    emulated : bool
+        Whether boards are emulated, whose times are kept apart.
     """
 
     def __init__(self, device: Device, fleet: Fleet, builder: Builder, threads: int) -> None:
         self.threads = threads
+        self.emulated = any(board.facts()["emulated"] for board in fleet)
         self._device, self._fleet, self._builder = device, fleet, builder
 
     def compare(
@@ -98,6 +90,8 @@ class Bench:
         BoardLost
             If no board is left.
         """
+        if not len(self._fleet):
+            raise BoardLost(f"no board is left: {'; '.join(self._fleet.lost.values())}")
         default = scheduled(task, self._device)
         kernels: dict[int, Kernel] = {}
         for number, decisions in enumerate(candidates):
@@ -113,6 +107,8 @@ class Bench:
                 its = [default, *(kernels[number] for number in numbers)]
                 try:
                     libraries = self._builder.build([kernel.function for kernel in its])
+                except UserError:  # of the machine, not of a candidate
+                    raise
                 except Exception as error:
                     if len(numbers) == 1:
                         yield numbers[0], Failure("build", _line(error))
@@ -135,9 +131,17 @@ class Bench:
             groups = [[number] for number in alone]
 
     def _work(self, footprint: int, seconds: float, thorough: int) -> Any:
-        return lambda board, job: measure(
-            board, job.libraries, job.kernels, self.threads, footprint, seconds, thorough
-        )
+        def work(board: Board, job: _Job) -> list[Outcome]:
+            try:
+                return measure(
+                    board, job.libraries, job.kernels, self.threads, footprint, seconds, thorough
+                )
+            except UserError:
+                raise
+            except Exception as error:  # what a kernel's own checks raise comes through TVM
+                raise KernelCrashed(f"{board.name}: {_line(error)}") from error
+
+        return work
 
 
 def _divided(numbers: list[int], parts: int) -> list[list[int]]:

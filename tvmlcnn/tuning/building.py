@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -64,7 +68,9 @@ class Builder:
         ]
         if self._pool is None:
             context = get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._workers, context, initializer=_prepare)
+            self._pool = ProcessPoolExecutor(
+                self._workers, context, initializer=_prepare, initargs=(self.folder,)
+            )
         deadline = time.monotonic() + _SECONDS
         try:
             texts = [tvm.ir.save_json(tvm.IRModule(dict(named[p::parts]))) for p in range(parts)]
@@ -90,9 +96,19 @@ class Builder:
             self._pool = None
 
 
-def _prepare() -> None:
-    """Keep what the process does not need from being loaded."""
+def _prepare(folder: Path) -> None:
+    """Let the process end with its parent, even a killed one, and load no more than it needs."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
+    threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
     sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
+
+
+def _end_with_parent(folder: Path) -> None:
+    parent = parent_process()
+    assert parent
+    parent.join()
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
 
 
 def _build(text: str, target: dict[str, Any], path: Path) -> None:

@@ -13,8 +13,8 @@ from tvmlcnn.runtime.native import tvm_version
 from tvmlcnn.targets import Device
 
 from .bench import Bench, Failure
-from .kernels import unscheduled
-from .measuring import Outcome
+from .kernels import fitting, unscheduled
+from .measuring import EMULATED, Outcome
 from .search import GeneratedSpace, Search, TemplateSpace
 from .state import TaskState
 from .tasks import Task
@@ -33,7 +33,7 @@ class Climb:
     state : TaskState
         Kept up to date.
     stale : int
-        Trials since the last one that was better.
+        Trials since the last one that was better, those of former runs included.
     """
 
     def __init__(
@@ -49,17 +49,26 @@ class Climb:
 
     def recall(self, trials: Sequence[Trial], record: Record | None) -> None:
         """Take up what former runs measured and recorded."""
-        for trial in trials:
-            if trial.threads != self._bench.threads:
-                continue
-            if not trial.decisions and trial.microseconds is not None:
-                self.state.default_us = trial.microseconds
-            elif trial.decisions:
+        best = float("inf")
+        for trial in filter(self._is_alike, trials):
+            if trial.decisions:
                 self._past.append(trial)
                 self._count(trial)
-        if record is not None:
+                self.stale += 1
+            elif trial.microseconds is not None:
+                self.state.default_us = trial.microseconds
+            if trial.microseconds is not None and trial.microseconds < _BETTER * best:
+                self.stale, best = 0, trial.microseconds
+        if record is not None and self._is_alike(record) and self.state.default_us is not None:
             self._recorded = 1 / record.gain
             self._tried = min(self._tried, self._recorded)
+            if record.decisions:
+                self.state.best_us = self._recorded * self.state.default_us
+
+    def _is_alike(self, entry: Trial | Record) -> bool:
+        """Return whether an entry was measured as this run measures."""
+        emulated = not entry.board or entry.board.startswith(EMULATED) == self._bench.emulated
+        return entry.threads == self._bench.threads and emulated
 
     def begin(self) -> None:
         """Measure the untuned kernel, where no former run did."""
@@ -76,10 +85,13 @@ class Climb:
         self._store.add(self._trial({}, untuned), self._record({}, untuned))
         self._recorded = 1.0
 
-    def advance(self) -> None:
-        """Measure a batch of candidates; record the best where it is better than the record."""
+    def advance(self, most: int) -> None:
+        """Measure a batch of candidates, ``most`` of them at most.
+
+        The best is recorded where it is better than the record.
+        """
         search = self._search = self._search or self._begun()
-        candidates = search.propose()
+        candidates = search.propose(most)
         if not candidates:
             self.state.done = True
             return
@@ -108,7 +120,8 @@ class Climb:
         assert self._recorded is not None
         if isinstance(outcome, Outcome) and (outcome.ratio or 1.0) < self._recorded:
             self._recorded = outcome.ratio
-            self._store.add(self._record(decisions, outcome))
+            found = fitting(self.task, self._device, decisions)
+            self._store.add(self._record(found, outcome))
             assert self._recorded is not None
             assert self.state.default_us is not None
             self.state.best_us = self._recorded * self.state.default_us

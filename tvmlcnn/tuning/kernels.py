@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tvm
@@ -10,7 +12,7 @@ from tvm import relax
 from tvm.tirx import PrimFunc
 
 from tvmlcnn import passes, pipeline
-from tvmlcnn.schedules.decisions import DEFAULTS, Policy
+from tvmlcnn.schedules.decisions import DEFAULTS, Chosen, Decisions, Policy
 from tvmlcnn.targets import Device
 
 from .tasks import Task
@@ -43,6 +45,28 @@ def scheduled(task: Task, device: Device, policy: Policy = DEFAULTS) -> Kernel:
     return _kernel(pipeline.apply(phases, task.module, device))
 
 
+class Fixed:
+    """Decides a task as decisions say that are written down."""
+
+    def __init__(self, decisions: Mapping[str, Any]) -> None:
+        self.chosen = Chosen(decisions)
+
+    def of(self, rule: str, workload: str) -> Decisions:
+        """Return what decides."""
+        return self.chosen
+
+
+def fitting(task: Task, device: Device, decisions: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the decisions that the kernel has.
+
+    The options of one may depend on another: where a sampled value is none of them the default
+    was taken and measured, and a record must not name a value that nobody finds again.
+    """
+    policy = Fixed(decisions)
+    scheduled(task, device, policy)
+    return {k: value for k, value in decisions.items() if k not in policy.chosen.misfits}
+
+
 def unscheduled(task: Task, device: Device) -> PrimFunc:
     """Return the function of a task before it is scheduled."""
     return _kernel(pipeline.apply(pipeline.fusion_phases(device), task.module, device)).function
@@ -68,7 +92,8 @@ def _kernel(mod: tvm.IRModule) -> Kernel:
         array = passes.value_of(value)
         if array is None:
             if value not in random:
-                random[value] = generator.standard_normal(_shape(value.ty), np.float32)
+                normal = generator.standard_normal(_shape(value.ty), np.float32)
+                random[value] = normal.astype(str(value.ty.dtype))
                 inputs.append(index)
             array = random[value]
         arguments.append(array)

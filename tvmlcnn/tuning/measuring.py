@@ -23,6 +23,8 @@ _CACHES = (32 << 10, 1 << 20)
 _ROUNDS = 4
 _LEAST, _MOST = 2, 6  # calls of a kernel in a round
 _SECONDS = 0.015  # that a round of a kernel takes, if that makes enough calls
+EMULATED = "emulated "
+"""What begins the name of a board whose times say nothing of a real one's."""
 _START = 30.0  # seconds for loading, and copying arguments
 _SLOWER = 20  # times as slow as the untuned kernel may one be before its time is up
 
@@ -127,10 +129,19 @@ def _calls(microseconds: float) -> int:
 def _results(
     session: Session, function: Any, values: Sequence[Any], kernel: Kernel
 ) -> list[np.ndarray]:
-    """Return what a kernel computes; what it does not write is no number."""
-    room = [session.tensor(np.full(shape, np.nan, dtype)) for shape, dtype in kernel.results]
+    """Return what a kernel computes; what it does not write is no number, or an absurd one."""
+    room = [session.tensor(_unwritten(shape, dtype)) for shape, dtype in kernel.results]
     function(*values, *room)
     return [session.array(tensor) for tensor in room]
+
+
+def _unwritten(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    array = np.empty(shape, dtype)
+    if np.issubdtype(array.dtype, np.floating):
+        array.fill(np.nan)
+    else:
+        array.view(np.uint8).fill(0x5A)
+    return array
 
 
 class _Tensors:
@@ -142,17 +153,26 @@ class _Tensors:
 
     def of(self, array: np.ndarray) -> Any:
         """Return the tensor with the content of an array."""
-        key = hash((array.shape, array.tobytes()))
+        key = hash((str(array.dtype), array.shape, array.tobytes()))
         if key not in self._tensors:
             self._tensors[key] = self._session.tensor(array)
         return self._tensors[key]
 
 
 def _error(result: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> float:
-    """Return the largest difference over the range of the expected values; infinite for NaN."""
+    """Return the largest difference over the range of the expected values.
+
+    What is no number must be so in both, as a root of a random input may be; else the error is
+    infinite.
+    """
     worst = 0.0
     for array, right in zip(result, expected, strict=True):
-        span = float(np.ptp(right)) or float(np.abs(right).max()) or 1.0
-        error = float(np.abs(array - right).max()) / span if right.size else 0.0
-        worst = max(worst, error if error == error else float("inf"))
+        array, right = array.astype(np.float64), right.astype(np.float64)
+        differs = ~((array == right) | (np.isnan(array) & np.isnan(right)))
+        if differs.any():
+            numbers = right[np.isfinite(right)]
+            span = (np.ptp(numbers) or np.abs(numbers).max() if numbers.size else 0.0) or 1.0
+            with np.errstate(invalid="ignore"):
+                error = float(np.abs(array - right)[differs].max() / span)
+            worst = max(worst, error if error == error else float("inf"))
     return worst

@@ -19,7 +19,7 @@ from tvmlcnn.targets import Device, records_name
 
 from .bench import Bench
 from .building import Builder
-from .climb import Climb
+from .climb import BATCH, Climb
 from .state import WORKING, RunState, TaskState
 from .tasks import Task, extract
 
@@ -143,29 +143,44 @@ class Run:
                 climb.recall(trials.get(task.workload, []), records.get(key))
                 climbs.append(climb)
             self.state.resumed = self.state.trials
-            self.state.phase = "measuring untuned kernels"
-            for climb in climbs:
-                climb.begin()
-                self._refresh(refresh)
-            self.state.phase = "searching"
-            while not self._over() and (best := self._next(climbs)) is not None:
-                best.advance()
-                stop = self._plan.early_stop
-                best.state.done |= stop is not None and best.stale >= stop
-                self._refresh(refresh)
-            self.state.phase = "done"
-            self._refresh(refresh)
+            try:
+                self._tune(climbs, lambda: self._refresh(refresh))
+            finally:
+                self._tell_boards()
 
-    def _refresh(self, refresh: Callable[[], None]) -> None:
-        for name, why in self._fleet.lost.items():
-            self.state.boards[name] = f"set aside: {why}"
+    def _tune(self, climbs: Sequence[Climb], refresh: Callable[[], None]) -> None:
+        self.state.phase = "measuring untuned kernels"
+        for climb in climbs:
+            if not self._is_late():
+                climb.begin()
+                refresh()
+        self.state.phase = "searching"
+        while not self._is_late() and (left := self._left()):
+            best = self._next(climbs)
+            if best is None:
+                break
+            best.advance(left)
+            refresh()
+        self.state.phase = "done"
         refresh()
 
-    def _over(self) -> bool:
+    def _refresh(self, refresh: Callable[[], None]) -> None:
+        self._tell_boards()
+        refresh()
+
+    def _tell_boards(self) -> None:
+        self.state.boards = {board.name: WORKING for board in self._fleet}
+        self.state.boards |= {name: f"set aside: {w}" for name, w in self._fleet.lost.items()}
+
+    def _is_late(self) -> bool:
         state = self.state
-        used = state.budget is not None and state.trials >= state.budget
-        late = state.seconds is not None and state.elapsed(time.monotonic()) >= state.seconds
-        return used or late
+        return state.seconds is not None and state.elapsed(time.monotonic()) >= state.seconds
+
+    def _left(self) -> int:
+        """Return how many candidates of a batch may still be tried."""
+        if self.state.budget is None:
+            return BATCH
+        return max(0, min(BATCH, self.state.budget - self.state.trials))
 
     def _next(self, climbs: Sequence[Climb]) -> Climb | None:
         """Return the task of the largest expected gain.
@@ -173,6 +188,9 @@ class Run:
         That is its share of each network's time, times what it may still gain: the distance to
         the roofline, less the more often it was tried in vain.
         """
+        stop = self._plan.early_stop
+        for climb in climbs:
+            climb.state.done |= stop is not None and climb.stale >= stop
         waiting = [climb for climb in climbs if not climb.state.done]
         latencies = {name: self.state.latency(name) for name in self.state.models}
 

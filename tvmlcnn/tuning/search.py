@@ -24,6 +24,8 @@ from .metaschedule import ms
 from .tasks import Task
 
 _POPULATION = 64
+# Batches in a row of nothing but what was measured before say that there is no more.
+_ATTEMPTS = 4
 _WARM_UP = 12  # measured candidates before the cost model is asked
 
 
@@ -81,15 +83,18 @@ class Search:
             cost_model=self._model,
         )
 
-    def propose(self) -> list[Candidate]:
+    def propose(self, most: int) -> list[Candidate]:
         """Return candidates that were not proposed before; none where the space is exhausted."""
-        proposed = self._context.generate_measure_candidates() or []
-        found = [Candidate(self._space.decisions(c.sch), c) for c in proposed]
-        fresh = []
-        for candidate in found:
-            if (key := _key(candidate.decisions)) not in self._seen:
-                self._seen.add(key)
-                fresh.append(candidate)
+        fresh: list[Candidate] = []
+        for _ in range(_ATTEMPTS):
+            for measured in self._context.generate_measure_candidates() or []:
+                candidate = Candidate(self._space.decisions(measured.sch), measured)
+                key = _key(candidate.decisions)
+                if key not in self._seen and len(fresh) < most:
+                    self._seen.add(key)
+                    fresh.append(candidate)
+            if fresh:
+                break
         return fresh
 
     def learn(self, candidates: Sequence[Candidate], seconds: Sequence[float | None]) -> None:

@@ -67,6 +67,8 @@ def prepare(
         target or does not answer, a full disk.
     """
     wanted = resolve(target)
+    if threads is not None:
+        wanted = wanted.with_cores(threads)  # as `tvmlcnn.compile` does
     if wanted.kind != "llvm":
         raise UserError(f"{wanted.name} is a GPU; only kernels for CPUs can be tuned")
     with boards(device, tracker, key, parallel) as fleet:
@@ -75,11 +77,13 @@ def prepare(
         cores = min(board.facts()["cores"] for board in fleet)
         plan = replace(plan or Plan(), threads=threads or cores)
         networks = {}
-        for model in models:
+        for model in dict.fromkeys(models):
             progress(f"load {model}")
             network = frontend.resolve(model, frontend.shapes(input_shape))
             inputs = frontend.random_inputs(network.input_shapes)
-            networks[network.name] = frontend.import_graph(network.module, inputs).mod
+            # Two files may name their factories alike.
+            name = model if network.name in networks else network.name
+            networks[name] = frontend.import_graph(network.module, inputs).mod
         progress("find kernels")
         tasks = tasks_of(networks, wanted, plan)
         progress("measure the machine")
