@@ -20,6 +20,7 @@ from tvmlcnn.targets import Device, records_name
 from .bench import Bench
 from .building import Builder
 from .climb import BATCH, Climb
+from .measuring import Outcome
 from .state import WORKING, RunState, TaskState
 from .tasks import Task, extract
 
@@ -58,8 +59,12 @@ class Plan:
     threads: int = 1
 
 
-def tasks_of(networks: Mapping[str, tvm.IRModule], device: Device, plan: Plan) -> list[Task]:
-    """Return the different kernels of imported networks that a plan tunes.
+def tasks_of(
+    networks: Mapping[str, tvm.IRModule], device: Device, plan: Plan
+) -> tuple[list[Task], list[Task]]:
+    """Return the kernels of imported networks that a plan tunes, and those that have no choice.
+
+    Each kernel once; the latter only where it tunes all of a network, whose latency they are a part of.
 
     Raises
     ------
@@ -72,16 +77,18 @@ def tasks_of(networks: Mapping[str, tvm.IRModule], device: Device, plan: Plan) -
     wanted = [
         task
         for task in found.values()
+        if task.rule
         if plan.space == "both" or SPACES[plan.space] == (task.rule == "default")
         if any(fnmatch(text, plan.pattern) for text in (task.workload, *task.layers))
     ]
     if not wanted:
-        known = ", ".join(task.layers[0] for task in found.values() if task.layers)
+        known = ", ".join(task.layers[0] for task in found.values() if task.layers and task.rule)
         raise UserError(
             f"no kernel of --space {plan.space} matches --tasks {plan.pattern!r}; the layers are "
             f"{known}"
         )
-    return wanted
+    fixed = [task for task in found.values() if not task.rule and plan.pattern == "*"]
+    return wanted, fixed
 
 
 class Run:
@@ -98,6 +105,7 @@ class Run:
     def __init__(
         self,
         tasks: Sequence[Task],
+        fixed: Sequence[Task],
         device: Device,
         plan: Plan,
         fleet: Fleet,
@@ -117,7 +125,7 @@ class Run:
             plan.trials,
             None if plan.minutes is None else plan.minutes * 60,
         )
-        self._tasks, self._target = tasks, target
+        self._tasks, self._fixed, self._target = tasks, fixed, target
 
     def __call__(self, refresh: Callable[[], None]) -> None:
         """Measure each untuned kernel, then candidates where the expected gain is largest.
@@ -144,9 +152,19 @@ class Run:
                 climbs.append(climb)
             self.state.resumed = self.state.trials
             try:
+                self._measure_fixed(bench)
                 self._tune(climbs, lambda: self._refresh(refresh))
             finally:
                 self._tell_boards()
+
+    def _measure_fixed(self, bench: Bench) -> None:
+        """Add the kernels that have no choice to what each network takes in any case."""
+        self.state.phase = "measuring kernels without a choice"
+        for task in self._fixed:
+            for _, outcome in bench.compare(task, [{}], None):
+                if isinstance(outcome, Outcome):
+                    for name, calls in task.calls.items():
+                        self.state.rest_us[name] += calls * outcome.default_microseconds
 
     def _tune(self, climbs: Sequence[Climb], refresh: Callable[[], None]) -> None:
         self.state.phase = "measuring untuned kernels"

@@ -22,7 +22,8 @@ class Task:
     Attributes
     ----------
     rule : str
-        Whose decisions are tuned; ``"default"`` for a kernel that no rule claims.
+        Whose decisions are tuned; ``"default"`` for a kernel that no rule claims, and empty for
+        one that has none, such as pooling.
     workload : str
         What it computes, as records know it.
     module : tvm.IRModule
@@ -80,12 +81,10 @@ def extract(name: str, mod: tvm.IRModule, device: Device, tasks: dict[str, Task]
     footprint = sum(array.nbytes for array in weights) + max(call["bytes"] for call in all_calls)
     for call in all_calls:
         workload = names[call["function"]]
-        if workload not in noting.rules:
-            continue
         if workload not in tasks:
             module = _slice(graph, call["bindings"])
             tasks[workload] = Task(
-                noting.rules[workload],
+                noting.rules.get(workload, ""),
                 workload,
                 module,
                 call["layers"],

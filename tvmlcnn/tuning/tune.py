@@ -85,10 +85,10 @@ def prepare(
             name = model if network.name in networks else network.name
             networks[name] = frontend.import_graph(network.module, inputs).mod
         progress("find kernels")
-        tasks = tasks_of(networks, wanted, plan)
+        tasks, fixed = tasks_of(networks, wanted, plan)
         progress("measure the machine")
         best = _limits(wanted, plan.threads, device or tracker)
-        yield Run(tasks, wanted, plan, fleet, records, best)
+        yield Run(tasks, fixed, wanted, plan, fleet, records, best)
 
 
 def _check_fits(device: Device, name: str, facts: dict[str, Any]) -> None:
