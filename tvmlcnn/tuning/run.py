@@ -64,7 +64,7 @@ def tasks_of(
 ) -> tuple[list[Task], list[Task]]:
     """Return the kernels of imported networks that a plan tunes, and those that have no choice.
 
-    Each kernel once; the latter only where it tunes all of a network, whose latency they are a part of.
+    Each kernel once. The latter are a part of a network's latency, where all of it is tuned.
 
     Raises
     ------
