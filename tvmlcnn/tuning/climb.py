@@ -20,7 +20,7 @@ from .state import TaskState
 from .tasks import Task
 
 BATCH = 8
-_THOROUGH = 4  # times as many calls decide about a record
+_THOROUGH = 3  # times as many calls decide about a record
 _BETTER = 0.99  # of the best time so far is worth a closer look
 
 

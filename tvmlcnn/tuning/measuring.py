@@ -16,9 +16,7 @@ from .kernels import Kernel
 # Largest difference of a kernel's result from the untuned one's, over the range of values: sums
 # in another order differ by some 1e-6.
 _TOLERANCE = 1e-4
-# Before each call what a network would pass through the caches passes through them; more than so
-# many times the last one's size changes nothing. These are a board's that does not say.
-_EVICT = 4
+# Of a board that does not say what it has.
 _CACHES = (32 << 10, 1 << 20)
 _ROUNDS = 4
 _LEAST, _MOST = 2, 6  # calls of a kernel in a round
@@ -86,14 +84,15 @@ def measure(
         What the functions are; the first one is the untuned kernel.
     threads : int
     footprint : int
-        Bytes that a network passes through the caches between two calls.
+        Bytes that a network passes through the caches between two calls; before each call so many
+        do, or as many as the last cache holds.
     seconds : float
         Until the board ends the session.
     thorough : int
         How many times the usual number of calls is made.
     """
     caches = board.facts()["caches"] or _CACHES
-    evict = min(footprint, _EVICT * caches[-1])
+    evict = min(footprint, caches[-1])
     with board.session(seconds) as session:
         session.threads(threads)
         loaded = [session.load(library) for library in libraries]
