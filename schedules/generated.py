@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable
 from typing import Any
 
 import tvm_ffi
@@ -26,14 +27,62 @@ def scheduled(function: PrimFunc, policy: Policy) -> Schedule | None:
     trace that it found needs no more than TensorIR.
     """
     decisions = policy.of("default", kernel_name(function))
-    trace: Mapping[str, Any] | None = decisions.trace()
+    trace = decisions.trace()
     if trace is None:
         return None
-    sch = Schedule(function)
     try:
-        Trace.apply_json_to_schedule(trace, sch)
+        return applied(trace, Schedule(function))
     except Exception:  # TVM raises many types
         assert isinstance(decisions, Chosen), "only what is written down has a trace"
         decisions.misfits.add("trace")
         return None
+
+
+def portable(trace: Any, sch: Schedule) -> Any:
+    """Return a trace, as JSON, in which blocks are numbered.
+
+    Parameters
+    ----------
+    trace : list
+        Of a schedule of the function, as JSON.
+    sch : Schedule
+        Of the function, where nothing was done yet.
+
+    Names of blocks come from the network around, and are no part of what `kernel_name` tells
+    apart. What a schedule makes of a block has its name and an ending.
+    """
+    names = sorted(enumerate(_blocks(sch)), key=lambda pair: -len(pair[1]))
+
+    def numbered(name: str) -> str:
+        for number, block in names:
+            if name == block or name.startswith(f"{block}_"):
+                return f"#{number}{name[len(block) :]}"
+        return name
+
+    return _renamed(trace, numbered)
+
+
+def applied(trace: Any, sch: Schedule) -> Schedule:
+    """Return the schedule after it went the way of a portable trace."""
+    names = _blocks(sch)
+
+    def named(name: str) -> str:
+        return re.sub(r"^#(\d+)", lambda found: names[int(found[1])], name)
+
+    Trace.apply_json_to_schedule(_renamed(trace, named), sch)
     return sch
+
+
+def _blocks(sch: Schedule) -> list[str]:
+    return [str(sch.get(b).name_hint) for b in sch.get_child_blocks(sch.get_sblock("root"))]
+
+
+def _renamed(trace: Any, rename: Callable[[str], str]) -> Any:
+    steps, choices = trace
+    return [
+        [
+            [kind, inputs, [rename(attrs[0]), *attrs[1:]] if kind == "GetSBlock" else attrs, *rest]
+            for kind, inputs, attrs, *rest in steps
+        ],
+        choices,
+    ]

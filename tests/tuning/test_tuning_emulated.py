@@ -55,7 +55,7 @@ def test_from_tuning_to_a_result(cli: Cli, lab: Lab, tmp_path: Path) -> None:
 
     # Emulated times are never shown as a Pi's.
     assert state["emulated"] is True
-    assert "emulated: these times say nothing of the speed of a arm" in log.read_text()
+    assert "emulated: these times say nothing of the speed of a rpi4" in log.read_text()
     found = tuned.lines(records, "records")
     assert all(record["board"].startswith("emulated ") for record in found)
     before = tuned.untuned(records)

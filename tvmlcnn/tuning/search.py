@@ -17,6 +17,7 @@ from tvm.ir.utils import derived_object
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import Trace
 
+from tvmlcnn.schedules.generated import applied, portable
 from tvmlcnn.targets import Device
 
 from . import space
@@ -179,13 +180,11 @@ class GeneratedSpace:
 
     def decisions(self, sch: Schedule) -> dict[str, Any]:
         """Return the trace of a schedule, as JSON."""
-        return {"trace": _plain(sch.trace.as_json())}
+        return {"trace": portable(_plain(sch.trace.as_json()), Schedule(self.module))}
 
     def schedule(self, decisions: dict[str, Any]) -> Schedule | None:
         """Return the schedule of a trace."""
-        sch = Schedule(self.module)
-        Trace.apply_json_to_schedule(decisions["trace"], sch)
-        return sch
+        return applied(decisions["trace"], Schedule(self.module))
 
 
 def _plain(value: Any) -> Any:
