@@ -12,7 +12,7 @@ from tvmlcnn.ops import Tile
 from tvmlcnn.ops.tile import ATTRIBUTE, WORKLOAD
 from tvmlcnn.targets import Device
 
-from .default import split_over_cores_and_lanes
+from .padding import without_borders
 from .tiles import power_of_two_divisor
 
 
@@ -88,7 +88,7 @@ def vectorize(sch: Schedule, block: SBlockRV, device: Device) -> None:
     lanes = power_of_two_divisor(int(sch.get(last).extent), device.lanes)
     if lanes < 4:
         # Borders apart, LLVM finds the vectors itself.
-        sch.annotate(last, "pragma_loop_partition_hint", 1)
+        without_borders(sch, last)
         return
     _, vector = sch.split(last, [None, lanes])
     sch.vectorize(vector)
@@ -99,3 +99,19 @@ def vectorize_copy(sch: Schedule, block: SBlockRV, device: Device) -> None:
     outer = sch.get_loops(block)[:-1]
     vectorize(sch, block, device)
     sch.parallel(sch.fuse(*outer))
+
+
+def split_over_cores_and_lanes(sch: Schedule, block: SBlockRV, device: Device) -> LoopRV | None:
+    """Parallelize the outer loops, vectorize the innermost; return the loop around the vector."""
+    loops = sch.get_loops(block)
+    if not loops:
+        return None
+    *outer, last = loops
+    lanes = power_of_two_divisor(int(sch.get(last).extent), 2 * device.lanes)
+    rest, vector = sch.split(last, [None, lanes])
+    sch.vectorize(vector)
+    if outer:
+        sch.parallel(sch.fuse(*outer))
+    else:
+        sch.parallel(rest)
+    return rest

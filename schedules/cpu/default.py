@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tvm.s_tir import Schedule, ScheduleError
-from tvm.s_tir.schedule import LoopRV, SBlockRV
+from tvm.s_tir.schedule import SBlockRV
 from tvm.tirx import IterVar, PrimFunc
 
 from tvmlcnn.targets import Device
@@ -11,7 +11,7 @@ from tvmlcnn.targets import Device
 from ..decisions import Policy
 from ..generated import scheduled
 from ..rule import Rule
-from .tiles import power_of_two_divisor
+from .blocks import inner_loops, split_over_cores_and_lanes
 
 
 def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule:
@@ -36,7 +36,7 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule:
         # Of several outputs, as a mean and a variance: each core has its share of the sums.
         reductions.remove(block)
         blocks.remove(block)
-        spatial, _ = _kinds(sch, block)
+        spatial, _ = inner_loops(sch, block)
         if spatial:
             sch.parallel(sch.fuse(*spatial))
     anchors = {_name(sch, block): _anchor(sch, block) for block in reductions}
@@ -83,37 +83,13 @@ def _reduce_in_registers(
     if at is None:
         return
     sch.compute_at(reduction, at, preserve_unit_loops=True)
-    spatial, reduced = _kinds(sch, reduction)
+    spatial, reduced = inner_loops(sch, reduction)
     if not reduced:
         return
     sch.reorder(*reduced, *spatial)
     if spatial:
         sch.vectorize(spatial[-1])
     sch.decompose_reduction(reduction, reduced[0])
-
-
-def _kinds(sch: Schedule, block: SBlockRV) -> tuple[list[LoopRV], list[LoopRV]]:
-    """Return the innermost loops of a block, one an iterator: the spatial ones, and the others."""
-    kinds = [iterator.iter_type for iterator in sch.get(block).iter_vars]
-    inner = list(zip(sch.get_loops(block)[-len(kinds) :], kinds, strict=True))
-    spatial = [loop for loop, kind in inner if kind == IterVar.DataPar]
-    return spatial, [loop for loop, kind in inner if kind != IterVar.DataPar]
-
-
-def split_over_cores_and_lanes(sch: Schedule, block: SBlockRV, device: Device) -> LoopRV | None:
-    """Parallelize the outer loops, vectorize the innermost; return the loop around the vector."""
-    loops = sch.get_loops(block)
-    if not loops:
-        return None
-    *outer, last = loops
-    lanes = power_of_two_divisor(int(sch.get(last).extent), 2 * device.lanes)
-    rest, vector = sch.split(last, [None, lanes])
-    sch.vectorize(vector)
-    if outer:
-        sch.parallel(sch.fuse(*outer))
-    else:
-        sch.parallel(rest)
-    return rest
 
 
 def _loops(sch: Schedule, block: SBlockRV) -> list[tuple[int, int]]:

@@ -14,13 +14,19 @@ from tvmlcnn.targets import Device
 
 from ..decisions import Policy
 from ..rule import Rule
-from .blocks import find_tiled, flatten_pixels, inline_epilogue, inner_loops, spread
+from .blocks import (
+    find_tiled,
+    flatten_pixels,
+    inline_epilogue,
+    inner_loops,
+    spread,
+    vectorize,
+)
 from .tiles import (
     CHAINS,
     SCALES,
     filled,
     largest_divisor,
-    power_of_two_divisor,
     ranked,
     scaled,
 )
@@ -160,9 +166,7 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | Non
     for pad in sch.get_producers(main):
         if sch.get(pad).name_hint == "pad":
             sch.compute_at(pad, parallel)
-            last = sch.get_loops(pad)[-1]
-            wide = power_of_two_divisor(int(sch.get(last).extent), device.lanes)
-            sch.vectorize(sch.split(last, [None, wide])[1])
+            vectorize(sch, pad, device)
     sch.parallel(parallel)
     sch.decompose_reduction(main, reduction)
     return sch

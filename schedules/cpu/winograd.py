@@ -11,7 +11,7 @@ from tvmlcnn.targets import Device
 
 from ..decisions import Policy
 from ..rule import Rule
-from .blocks import find_tiled, inline_epilogue, inner_loops
+from .blocks import find_tiled, inline_epilogue, inner_loops, vectorize
 from .tiles import power_of_two_divisor
 
 
@@ -96,7 +96,8 @@ def _input(sch: Schedule, spectrum: SBlockRV, device: Device) -> LoopRV:
     (rows,) = sch.get_producers(spectrum)
     (patch,) = sch.get_producers(rows)
     i, j, tiles, channel = sch.get_loops(spectrum)[-4:]
-    vectors, lanes = sch.split(channel, [None, _lanes(sch, channel, device)])
+    wide = power_of_two_divisor(int(sch.get(channel).extent), device.lanes)
+    vectors, lanes = sch.split(channel, [None, wide])
     # Two rows at a time: the intermediates of all are more than TVM keeps on the stack.
     pairs, i = sch.split(i, [None, 2])
     sch.reorder(tiles, vectors, pairs, i, j, lanes)
@@ -106,14 +107,8 @@ def _input(sch: Schedule, spectrum: SBlockRV, device: Device) -> LoopRV:
     _unroll(sch, *sch.get_loops(rows)[-3:])
     # Copying first what a tile reads keeps the tests for the map's border out of the transform.
     sch.compute_at(patch, tiles, preserve_unit_loops=True)
-    channel = sch.get_loops(patch)[-1]
-    _, lanes = sch.split(channel, [None, _lanes(sch, channel, device)])
-    sch.vectorize(lanes)
+    vectorize(sch, patch, device)
     return tiles
-
-
-def _lanes(sch: Schedule, channel: LoopRV, device: Device) -> int:
-    return power_of_two_divisor(int(sch.get(channel).extent), device.lanes)
 
 
 def _unroll(sch: Schedule, first: LoopRV, second: LoopRV, lanes: LoopRV) -> None:
