@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import odd_net
+import pytest
 import torch
 import tuned
 from conftest import Cli
@@ -19,12 +20,13 @@ from torch import nn
 import tvmlcnn
 from tvmlcnn.records import VERSIONS, Library, Record, Store
 from tvmlcnn.schedules.recorded import Recorded
-from tvmlcnn.targets import records_name
+from tvmlcnn.targets import records_name, resolve
 from tvmlcnn.tuning.kernels import unscheduled
 from tvmlcnn.tuning.measuring import Outcome
 from tvmlcnn.tuning.search import GeneratedSpace, Search
 
 TARGET = records_name(tuned.DEVICE)
+SERVER = {"kind": "llvm", "mcpu": "cascadelake"}
 
 
 # Compiling with a generated schedule takes no tuner.
@@ -72,6 +74,14 @@ def test_traces_that_were_measured_are_compiled(tmp_path: Path) -> None:
     error, _ = relative_error(net, (1, 8, 32), tuned.DEVICE, policy)
     assert error < 1e-5
     assert len(policy.found) == applied
+
+
+@pytest.mark.parametrize("target", ["rpi2", "rpi4", "rpi5", SERVER])
+def test_other_processors_have_a_generated_space(target: str | dict[str, str]) -> None:
+    device = resolve(target)
+    (task,) = tuned.tasks_of(nn.Softmax(1), (4, 32), device)
+    search = Search(GeneratedSpace(unscheduled(task, device)), device, 4, 0)
+    assert len(search.propose(4)) == 4
 
 
 def test_auto_space_of_the_command(cli: Cli, tmp_path: Path) -> None:
