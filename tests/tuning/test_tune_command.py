@@ -31,13 +31,13 @@ def nets(tmp_path: Path) -> Path:
 def test_from_budget_to_hits(cli: Cli, nets: Path, tmp_path: Path) -> None:
     records = tmp_path / "records"
     arguments = [f"{nets}:net", *SHAPE, "--records", records]
-    done = cli("tune", *arguments, "--trials", 20, "--json")
+    done = cli("tune", *arguments, "--trials", 12, "--json")
     assert done.code == 0, done.err
     state = done.json
     assert done.out.count("\n{") == 0
-    assert state["trials"] == len(tuned.candidates(records)) == 20
+    assert state["trials"] == len(tuned.candidates(records)) == 12
     assert state["records"] == str(records)
-    assert "20 of 20 trials" in done.err
+    assert "12 of 12 trials" in done.err
     kernels = {kernel["name"]: kernel for kernel in state["kernels"]}
     assert all(kernel["gain"] >= 1 for kernel in kernels.values())
     before = tuned.untuned(records)
@@ -53,11 +53,11 @@ def test_from_budget_to_hits(cli: Cli, nets: Path, tmp_path: Path) -> None:
         if not record["decisions"]:
             assert record["microseconds"] == record["default_microseconds"]
 
-    again = cli("tune", *arguments, "--trials", 28, "--json")
+    again = cli("tune", *arguments, "--trials", 18, "--json")
     assert again.code == 0, again.err
     tried = tuned.candidates(records)
-    assert again.json["trials"] == len(tried) == len(set(tried)) == 28
-    assert "28 of 28, 20 of them before" in again.err
+    assert again.json["trials"] == len(tried) == len(set(tried)) == 18
+    assert "18 of 18, 12 of them before" in again.err
     assert tuned.untuned(records) == before
     for kernel in again.json["kernels"]:
         assert kernel["gain"] >= kernels[kernel["name"]]["gain"] * 0.999
@@ -67,13 +67,11 @@ def test_from_budget_to_hits(cli: Cli, nets: Path, tmp_path: Path) -> None:
     report = cli("compile", *arguments, *compiled, "--json").json
     assert report["records"] == {"kernels": len(before), "of": len(before)}
     assert report["warnings"] == []
-    text = cli("compile", *arguments, *compiled)
-    assert f"{len(before)} of {len(before)} kernels" in text.out
 
     path = records / TARGET / "records.jsonl"
     old = [json.loads(line) | {"version": 0} for line in path.read_text().splitlines()]
     path.write_text("".join(json.dumps(record) + "\n" for record in old))
-    report = cli("compile", *arguments, *compiled, "--json").json
+    report = cli("compile", *arguments, *compiled, "--no-check", "--json").json
     assert report["records"] == {"kernels": 0, "of": len(before)}
     assert f"stale records of {len(before)} kernels" in report["warnings"][0]
 
@@ -165,7 +163,7 @@ def test_what_was_measured_alike_is_gone_on_from(
 
 def test_kill_and_interrupt(cli: Cli, nets: Path, tmp_path: Path) -> None:
     records = tmp_path / "records"
-    arguments = [f"{nets}:net", *SHAPE, "--records", records]
+    arguments = [f"{nets}:net", *SHAPE, "--records", records, "--tasks", "features.*"]
 
     def started(name: str) -> subprocess.Popen[bytes]:
         with (tmp_path / name).open("wb") as file:
@@ -174,7 +172,7 @@ def test_kill_and_interrupt(cli: Cli, nets: Path, tmp_path: Path) -> None:
             )
 
     killed = started("killed")
-    until(lambda: len(tuned.candidates(records)) >= 11, 120)
+    until(lambda: len(tuned.candidates(records)) >= 3, 120)
     helpers = children(killed.pid)
     killed.kill()
     killed.wait()
@@ -183,7 +181,7 @@ def test_kill_and_interrupt(cli: Cli, nets: Path, tmp_path: Path) -> None:
     before = tuned.untuned(records)
 
     stopped = started("stopped")
-    until(lambda: len(tuned.candidates(records)) >= first + 3, 120)
+    until(lambda: len(tuned.candidates(records)) >= first + 1, 120)
     os.killpg(stopped.pid, signal.SIGINT)  # as a terminal does for Ctrl-C
     assert stopped.wait(60) == 130
     log = (tmp_path / "stopped").read_text()
@@ -193,21 +191,22 @@ def test_kill_and_interrupt(cli: Cli, nets: Path, tmp_path: Path) -> None:
     assert "GFLOP/s" in log  # the final table
 
     second = len(tuned.candidates(records))
-    done = cli("tune", *arguments, "--trials", second + 8, "--json")
+    done = cli("tune", *arguments, "--trials", second + 4, "--json")
     tried = tuned.candidates(records)
-    assert done.json["trials"] == len(tried) == len(set(tried)) == second + 8
+    assert done.json["trials"] == len(tried) == len(set(tried)) == second + 4
     assert tuned.untuned(records) == before
 
 
 def test_full_disk(cli: Cli, nets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     records = tmp_path / "records"
-    arguments = [f"{nets}:net", *SHAPE, "--records", records, "--trials", 16]
+    arguments = [f"{nets}:net", *SHAPE, "--records", records, "--trials", 8]
+    arguments += ["--space", "template"]
     write, count = os.fsync, 0
 
     def fails(file: int) -> None:
         nonlocal count
         count += 1
-        if count > 14:
+        if count > 9:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write(file)
 
@@ -218,10 +217,10 @@ def test_full_disk(cli: Cli, nets: Path, tmp_path: Path, monkeypatch: pytest.Mon
     assert "run the same command again" in full.error
     assert "share" in full.err  # the table
     kept = tuned.lines(records, "trials")
-    assert len(kept) + len(tuned.lines(records, "records")) == 14
+    assert len(kept) + len(tuned.lines(records, "records")) == 9
     assert cli("tune", *arguments).code == 0
     assert tuned.lines(records, "trials")[: len(kept)] == kept
-    assert len(tuned.candidates(records)) == 16
+    assert len(tuned.candidates(records)) == 8
 
 
 @pytest.mark.parametrize(

@@ -87,13 +87,13 @@ def test_other_processors_have_a_generated_space(target: str | dict[str, str]) -
 def test_auto_space_of_the_command(cli: Cli, tmp_path: Path) -> None:
     source, records, path = f"{odd_net.__file__}:seeded", tmp_path / "records", tmp_path / "odd.so"
     arguments = ["--input-shape", "1x8x32", "--threads", 1, "--records", records]
-    done = cli("tune", source, *arguments, "--space", "auto", "--trials", 24, "--json")
+    done = cli("tune", source, *arguments, "--space", "auto", "--trials", 12, "--json")
     assert done.code == 0, done.err
     state = done.json
     assert {kernel["rule"] for kernel in state["kernels"]} == {"default"}
     assert all(kernel["gain"] >= 1 for kernel in state["kernels"])
-    traces = [trial["decisions"]["trace"] for trial in tuned.lines(records, "trials")[-24:]]
-    assert len(traces) == 24
+    traces = [trial["decisions"]["trace"] for trial in tuned.lines(records, "trials")[-12:]]
+    assert len(traces) == 12
 
     command = [sys.executable, "-c", _COMPILE, source, str(path), str(records)]
     output = subprocess.check_output(command, text=True, cwd=tmp_path)
