@@ -34,7 +34,7 @@ def test_from_tuning_to_a_result(cli: Cli, lab: Lab, tmp_path: Path) -> None:
     arguments += ["--records", records, *registered, "--json"]
     with log.open("w") as file:
         run = subprocess.Popen(
-            tuned.tune_command(*arguments, "--trials", 32),
+            tuned.tune_command(*arguments, "--trials", 20),
             stdout=subprocess.PIPE,
             stderr=file,
             text=True,
@@ -50,7 +50,7 @@ def test_from_tuning_to_a_result(cli: Cli, lab: Lab, tmp_path: Path) -> None:
     assert aside.startswith("set aside: ")
     assert "does not answer" in aside
     assert state["boards"][f"rpi4 at {left.address}"] == "working"
-    assert state["trials"] == len(tuned.candidates(records)) == 32
+    assert state["trials"] == len(tuned.candidates(records)) == 20
     assert len({trial["board"] for trial in tuned.lines(records, "trials")} - {""}) == 1
 
     # Emulated times are never shown as a Pi's.
@@ -63,11 +63,11 @@ def test_from_tuning_to_a_result(cli: Cli, lab: Lab, tmp_path: Path) -> None:
     assert len(before) == len(set(before)) == len(kernels)
 
     until(lambda: free_boards(keeper.address, "rpi4") == [left.address])
-    resumed = cli("tune", *arguments, "--trials", 40)
+    resumed = cli("tune", *arguments, "--trials", 24)
     assert resumed.code == 0, resumed.err
-    assert "40 of 40, 32 of them before" in resumed.err
+    assert "24 of 24, 20 of them before" in resumed.err
     tried = tuned.candidates(records)
-    assert len(tried) == len(set(tried)) == 40
+    assert len(tried) == len(set(tried)) == 24
     assert tuned.untuned(records) == before
 
     compiled = tmp_path / "tiny.so"

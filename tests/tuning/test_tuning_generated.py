@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import odd_net
+import pytest
 import torch
 import tuned
 from conftest import Cli
@@ -19,12 +20,13 @@ from torch import nn
 import tvmlcnn
 from tvmlcnn.records import VERSIONS, Library, Record, Store
 from tvmlcnn.schedules.recorded import Recorded
-from tvmlcnn.targets import records_name
+from tvmlcnn.targets import records_name, resolve
 from tvmlcnn.tuning.kernels import unscheduled
 from tvmlcnn.tuning.measuring import Outcome
 from tvmlcnn.tuning.search import GeneratedSpace, Search
 
 TARGET = records_name(tuned.DEVICE)
+SERVER = {"kind": "llvm", "mcpu": "cascadelake"}
 
 
 # Compiling with a generated schedule takes no tuner.
@@ -74,16 +76,24 @@ def test_traces_that_were_measured_are_compiled(tmp_path: Path) -> None:
     assert len(policy.found) == applied
 
 
+@pytest.mark.parametrize("target", ["rpi2", "rpi4", "rpi5", SERVER])
+def test_other_processors_have_a_generated_space(target: str | dict[str, str]) -> None:
+    device = resolve(target)
+    (task,) = tuned.tasks_of(nn.Softmax(1), (4, 32), device)
+    search = Search(GeneratedSpace(unscheduled(task, device)), device, 4, 0)
+    assert len(search.propose(4)) == 4
+
+
 def test_auto_space_of_the_command(cli: Cli, tmp_path: Path) -> None:
     source, records, path = f"{odd_net.__file__}:seeded", tmp_path / "records", tmp_path / "odd.so"
     arguments = ["--input-shape", "1x8x32", "--threads", 1, "--records", records]
-    done = cli("tune", source, *arguments, "--space", "auto", "--trials", 24, "--json")
+    done = cli("tune", source, *arguments, "--space", "auto", "--trials", 12, "--json")
     assert done.code == 0, done.err
     state = done.json
     assert {kernel["rule"] for kernel in state["kernels"]} == {"default"}
     assert all(kernel["gain"] >= 1 for kernel in state["kernels"])
-    traces = [trial["decisions"]["trace"] for trial in tuned.lines(records, "trials")[-24:]]
-    assert len(traces) == 24
+    traces = [trial["decisions"]["trace"] for trial in tuned.lines(records, "trials")[-12:]]
+    assert len(traces) == 12
 
     command = [sys.executable, "-c", _COMPILE, source, str(path), str(records)]
     output = subprocess.check_output(command, text=True, cwd=tmp_path)

@@ -175,7 +175,12 @@ class GeneratedSpace:
 
     def __init__(self, function: tvm.tirx.PrimFunc) -> None:
         self.module = tvm.IRModule({"main": function.with_attr("global_symbol", "main")})
-        self.generator = ms.space_generator.PostOrderApply()
+        # Those of a target would want the tensor intrinsics of its integers.
+        self.generator = ms.space_generator.PostOrderApply(
+            sch_rules=ms.ScheduleRule.create("llvm"),
+            postprocs=ms.Postproc.create("llvm"),
+            mutator_probs=ms.Mutator.create("llvm"),
+        )
         self.extractor = ms.feature_extractor.PerStoreFeature()
 
     def decisions(self, sch: Schedule) -> dict[str, Any]:
