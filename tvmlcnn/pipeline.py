@@ -50,6 +50,7 @@ def _for_cpus(device: Device) -> list[Phase]:
     return [
         Phase("channels last", passes.channels_last(device)),
         Phase("take prologues", passes.take_prologues),
+        Phase("depthwise after pointwise", passes.depthwise_after_pointwise(device)),
     ]
 
 

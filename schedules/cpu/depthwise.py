@@ -13,7 +13,7 @@ from .padding import skip_padding, without_borders
 from .tiles import depthwise_strip
 
 # Taps of a kernel whose loops are unrolled; of a larger one, only those of a row.
-_UNROLLED_TAPS = 25
+UNROLLED_TAPS = 25
 
 
 def _apply(function: PrimFunc, device: Device) -> Schedule | None:
@@ -51,7 +51,7 @@ def _apply(function: PrimFunc, device: Device) -> Schedule | None:
     sch.reorder(one, ry, row, near_pixels, rx, near_vectors, near_lanes)
     for loop in (row, near_pixels, rx, near_vectors, pixels, vectors):
         sch.unroll(loop)
-    if taps[0] * taps[1] <= _UNROLLED_TAPS:
+    if taps[0] * taps[1] <= UNROLLED_TAPS:
         sch.unroll(ry)
     sch.vectorize(near_lanes)
     sch.vectorize(lanes)

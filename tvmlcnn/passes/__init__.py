@@ -1,6 +1,7 @@
 """Rewrites of the graph, one a file, in the order in which the pipeline runs them."""
 
 from .channels_last import channels_last
+from .depthwise_after_pointwise import depthwise_after_pointwise
 from .flops import count_flops
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
@@ -14,6 +15,7 @@ __all__ = [
     "PlaceJoins",
     "channels_last",
     "count_flops",
+    "depthwise_after_pointwise",
     "fold_batch_norm",
     "fold_constants",
     "group",
