@@ -141,7 +141,7 @@ def _by_channel(call: relax.Call) -> bool:
     """Tell whether the constants that an element-wise operator reads are one, or a channel's."""
     arrays = [value for arg in call.args if (value := value_of(arg)) is not None]
     whole = [int(n) for n in call.ty.shape]
-    return len(whole) == 4 and all(a.size in (1, a.shape[-1]) for a in arrays)
+    return len(whole) == 4 and all(a.size == 1 or a.size == a.shape[-1] for a in arrays)
 
 
 def _workload(
