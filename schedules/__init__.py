@@ -70,6 +70,6 @@ def _workload(function: PrimFunc) -> str:
     """Return what a function computes: what its workload says, else its own structure."""
     sch = Schedule(function)
     for block in sch.get_child_blocks(sch.get_sblock("root")):
-        if WORKLOAD in sch.get(block).annotations:
-            return str(sch.get(block).annotations[WORKLOAD])
+        if name := str(sch.get(block).annotations.get(WORKLOAD, "")):
+            return name
     return kernel_name(function)

@@ -47,6 +47,7 @@ def graph_phases(device: Device) -> list[Phase]:
     on_cpus = [
         Phase("channels last", passes.channels_last(device)),
         Phase("take prologues", passes.take_prologues),
+        Phase("depthwise after pointwise", passes.depthwise_after_pointwise(device)),
     ]
     return [
         Phase("fold constants", passes.fold_constants),

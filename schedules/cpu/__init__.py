@@ -4,9 +4,10 @@ from .default import DEFAULT
 from .dense import DENSE
 from .depthwise import DEPTHWISE
 from .grouped import GROUPED
+from .pointwise_depthwise import POINTWISE_DEPTHWISE
 from .pooling import POOLING
 from .winograd import WINOGRAD
 
 __all__ = ["RULES"]
 
-RULES = (DENSE, WINOGRAD, DEPTHWISE, GROUPED, POOLING, DEFAULT)
+RULES = (DENSE, WINOGRAD, DEPTHWISE, POINTWISE_DEPTHWISE, GROUPED, POOLING, DEFAULT)

@@ -14,7 +14,7 @@ from .padding import skip_padding, without_borders
 from .tiles import depthwise_strips
 
 # Taps of a kernel whose loops are unrolled; of a larger one, only those of a row.
-_UNROLLED_TAPS = 25
+UNROLLED_TAPS = 25
 
 
 def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | None:
@@ -54,7 +54,7 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | Non
     sch.reorder(one, ry, row, near_pixels, rx, near_vectors, near_lanes)
     for loop in (row, near_pixels, rx, near_vectors, pixels, vectors):
         sch.unroll(loop)
-    few = taps[0] * taps[1] <= _UNROLLED_TAPS
+    few = taps[0] * taps[1] <= UNROLLED_TAPS
     if decisions.choose("unroll", (few, not few)):
         sch.unroll(ry)
     sch.vectorize(near_lanes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tvm
-from tvm.ir import Expr
+from tvm.ir import Call, Expr
 from tvm.s_tir import SBlock, Schedule
 from tvm.s_tir.schedule import LoopRV
 from tvm.tirx import And, BufferStore, IfThenElse, PrimFunc, Stmt
@@ -19,8 +19,8 @@ def skip_padding(function: PrimFunc, name: str) -> PrimFunc:
     Parameters
     ----------
     function : PrimFunc
-        Holds the block, ``sum += data * weight``, whose data may be the output of a block ``pad``
-        that pads with zeros.
+        Holds the block, ``sum += data * weight``, whose data may be zero outside a map, or be the
+        output of a block ``pad`` that pads with zeros.
     name : str
         Of the block.
 
@@ -32,12 +32,12 @@ def skip_padding(function: PrimFunc, name: str) -> PrimFunc:
     """
     sch = Schedule(ForceNarrowIndexToInt32()(tvm.IRModule({"main": function})))
     block = sch.get_sblock(name)
-    pads = [b for b in sch.get_producers(block) if sch.get(b).name_hint == "pad"]
-    if not pads:
-        return sch.mod["main"]
-    sch.compute_inline(pads[0])
+    for pad in [b for b in sch.get_producers(block) if sch.get(b).name_hint == "pad"]:
+        sch.compute_inline(pad)
     padded = sch.get(block)
     update = padded.body
+    if not isinstance(update.value.b.a, Call):
+        return sch.mod["main"]
     inside, data, _ = update.value.b.a.args
     body: Stmt = BufferStore(
         update.buffer, update.value.a + data * update.value.b.b, update.indices

@@ -4,12 +4,14 @@ from .concatenation import concatenate
 from .convolution import Window, depthwise
 from .dense import dense, pack
 from .grouped import diagonals, grouped, grouped_diagonals
+from .pointwise_depthwise import Banding, pointwise_depthwise
 from .pooling import average_pool, global_average, max_pool
 from .prologue import Prologue
 from .tile import Tile
 from .winograd import Blocking, transform_weights, winograd
 
 __all__ = [
+    "Banding",
     "Blocking",
     "Prologue",
     "Tile",
@@ -24,6 +26,7 @@ __all__ = [
     "grouped_diagonals",
     "max_pool",
     "pack",
+    "pointwise_depthwise",
     "transform_weights",
     "winograd",
 ]

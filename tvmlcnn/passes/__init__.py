@@ -2,6 +2,7 @@
 
 from .channels_last import channels_last
 from .constants import value_of
+from .depthwise_after_pointwise import depthwise_after_pointwise
 from .flops import count_flops
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
@@ -15,6 +16,7 @@ __all__ = [
     "PlaceJoins",
     "channels_last",
     "count_flops",
+    "depthwise_after_pointwise",
     "fold_batch_norm",
     "fold_constants",
     "group",

@@ -19,9 +19,14 @@ from tvm import relax
 
 from .constants import is_call_of
 from .flops import flops_of
-from .layers import layer_of, renamed, unique
+from .layers import layer_named, renamed, unique
 
-_MEMBERS, _CALLS = "tvmlcnn.members", "tvmlcnn.calls"
+_MEMBERS, _CALLS, _ABSORBED = "tvmlcnn.members", "tvmlcnn.calls", "tvmlcnn.absorbed"
+
+
+def note_absorbed(mod: tvm.IRModule, absorbed: dict[str, list[str]]) -> tvm.IRModule:
+    """Note the names of variables whose work a call of a kernel does along with its own."""
+    return mod.with_attr(_ABSORBED, json.dumps(absorbed))
 
 
 def group(mod: tvm.IRModule) -> tvm.IRModule:
@@ -36,7 +41,7 @@ def group(mod: tvm.IRModule) -> tvm.IRModule:
         environment[binding.var] = number
         values.setdefault(number, []).append(binding.var)
 
-    flops = flops_of(mod)
+    flops, absorbed = flops_of(mod), json.loads(str(mod.attrs.get(_ABSORBED, "{}")))
     members: dict[str, dict[str, Any]] = {}
     names: dict[relax.Var, str] = {}
     taken: set[str] = set()
@@ -51,13 +56,15 @@ def group(mod: tvm.IRModule) -> tvm.IRModule:
             for number in dict.fromkeys(numbers.seen)
             if (same := values.get(number))
         ]
-        layers = dict.fromkeys(layer for var in found if (layer := layer_of(var)) is not None)
+        computed = [str(var.name) for var in found]
+        computed = [name for last in computed for name in (*absorbed.get(last, ()), last)]
+        layers = dict.fromkeys(layer for n in computed if (layer := layer_named(n)) is not None)
         # TVM calls most of its new variables the same.
         names[binding.var] = unique("_" + next(reversed(layers), "kernel"), taken)
         members[names[binding.var]] = {
             "layers": list(layers),
             "bindings": [str(var.name) for var in found],
-            "flops": sum(flops.get(str(var.name), 0) for var in found),
+            "flops": sum(flops.get(name, 0) for name in computed),
         }
     functions = {**grouped.functions, grouped.get_global_var("main"): renamed(main, names)}
     return tvm.IRModule(functions, attrs=grouped.attrs).with_attr(_MEMBERS, json.dumps(members))

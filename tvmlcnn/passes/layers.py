@@ -19,7 +19,12 @@ from .constants import is_call_of
 
 def layer_of(var: relax.Var) -> str | None:
     """Return the layer whose result the variable holds, None where no layer is known."""
-    layer, colon, _ = str(var.name).rpartition(":")
+    return layer_named(str(var.name))
+
+
+def layer_named(variable: str) -> str | None:
+    """Return the layer whose result a variable of this name holds, None where none is known."""
+    layer, colon, _ = variable.rpartition(":")
     return layer.removeprefix("_") if colon else None
 
 
