@@ -52,6 +52,24 @@ def test_lines_that_are_no_records_are_told(tmp_path: Path) -> None:
     ]
 
 
+def test_a_record_hides_no_better_founded_one(library: Library) -> None:
+    """An emulator's hides no real board's, and one that found nothing none that found something."""
+    shipped = record(decisions={"tile": 1})
+    library.shipped.add(shipped, record("b", decisions={"tile": 2}))
+    library.user.add(
+        record(board="emulated cortex-a72", microseconds=10.0, decisions={"tile": 3}),
+        record("b", microseconds=125.0, decisions={}),
+        record("c", board="emulated cortex-a72", decisions={"tile": 4}),
+    )
+    found = {item.record.workload: item.record for item in library.records("rpi4")}
+    assert found[CONV] == shipped
+    assert found["b"].decisions == {"tile": 2}
+    assert found["c"].is_emulated
+    library = Library(library.user, library.shipped)
+    library.user.add(record(microseconds=120.0, decisions={"tile": 5}))
+    assert {f.record.workload: f.origin for f in library.records("rpi4")}[CONV] == "yours"
+
+
 def test_the_highest_gain_wins_and_of_equal_ones_the_last(library: Library) -> None:
     library.user.add(
         record(microseconds=90.0),

@@ -43,7 +43,7 @@ def test_list(cli: Cli, yours: Store, shipped: Store) -> None:
     shipped.add(record(), record("b", rule="depthwise", version=1, microseconds=500 / 9))
     result = cli("records", "list")
     rows = [line.split() for line in result.out.splitlines() if line.strip()]
-    header = "target rule workload gain us tuned us default threads date from"
+    header = "target rule workload gain us tuned us default threads board date from"
     assert " ".join(rows[0]) == header
     assert [row[:2] + row[-1:] for row in rows[2:6]] == [
         ["rpi4", "dense", "yours"],
@@ -51,7 +51,10 @@ def test_list(cli: Cli, yours: Store, shipped: Store) -> None:
         ["rpi4", "depthwise", "shipped"],
         ["x86", "dense", "yours"],
     ]
-    assert " ".join(rows[2]) == f"rpi4 dense {CONV} 1.25 100.0 125.0 4 2026-11-22 yours"
+    assert (
+        " ".join(rows[2])
+        == f"rpi4 dense {CONV} 1.25 100.0 125.0 4 Raspberry Pi 4 Model B 2026-11-22 yours"
+    )
     assert "rpi4 2 records, 1.68 times as fast in the geometric mean, 1 stale" in (
         " ".join(row) for row in rows
     )

@@ -54,8 +54,9 @@ class Library:
     def find(self, workload: str, target: str, rule: str, version: int) -> Record | None:
         """Return the record to compile a kernel with; None leaves it to the untuned default.
 
-        The user's comes first, for it was measured on a machine like the user's. One that was
-        measured to be slower than the default is never returned.
+        The user's comes first, for it was measured on a machine like the user's; but one from an
+        emulator hides no real board's, and one that found nothing better than the default hides
+        none that did. One that was measured to be slower than the default is never returned.
         """
         found = self._of(target).get(Key(workload, target, rule, version))
         return found.record if found else None
@@ -70,14 +71,19 @@ class Library:
 
     def _of(self, target: str) -> dict[Key, Found]:
         if target not in self._read:
-            # The user's, read last, replace the shipped ones.
-            self._read[target] = {
-                **self._best(self.shipped, target, SHIPPED),
-                **self._best(self.user, target, YOURS),
-            }
+            found = self._best(self.shipped, target, SHIPPED)
+            for key, yours in self._best(self.user, target, YOURS).items():
+                if key not in found or _worth(yours) >= _worth(found[key]):
+                    found[key] = yours
+            self._read[target] = found
         return self._read[target]
 
     def _best(self, store: Store, target: str, origin: str) -> dict[Key, Found]:
         contents = store.records(target)
         self.broken += contents.broken
         return {key: Found(record, origin) for key, record in best(contents.entries).items()}
+
+
+def _worth(found: Found) -> tuple[bool, bool]:
+    """Return what makes a record hide another: a real board's, and that something was found."""
+    return not found.record.is_emulated, bool(found.record.decisions)

@@ -12,6 +12,8 @@ AnyEntry = TypeVar("AnyEntry", bound="Entry")
 
 # The target names a folder; a file from elsewhere must not name one outside.
 _TARGET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+EMULATED = "emulated "
+"""What begins the model of a board whose times say nothing of a real one's."""
 ERRORS = ("build", "crash", "timeout", "wrong result", "device")
 
 
@@ -129,6 +131,11 @@ class Record(Entry):
         """How many times as fast as the untuned default."""
         return self.default_microseconds / self.microseconds
 
+    @property
+    def is_emulated(self) -> bool:
+        """Whether it was measured in an emulator."""
+        return self.board.startswith(EMULATED)
+
 
 @dataclass(frozen=True)
 class Trial(Entry):
@@ -164,6 +171,11 @@ class Trial(Entry):
             _check_positive("microseconds", self.microseconds)
         if self.error is not None and self.error not in ERRORS:
             raise ValueError(f"error {self.error!r} is none of {', '.join(ERRORS)}")
+
+    @property
+    def is_emulated(self) -> bool:
+        """Whether it was measured in an emulator."""
+        return self.board.startswith(EMULATED)
 
 
 def geometric_mean(values: Iterable[float]) -> float | None:

@@ -43,14 +43,21 @@ def read_entries(path: Path, kind: type[AnyEntry]) -> Contents[AnyEntry]:
 def best(records: Iterable[Record]) -> dict[Key, Record]:
     """Return the record with the highest gain of each key; of equal ones the last.
 
-    The untuned default wins over a record that was measured to be slower.
+    The untuned default wins over a record that was measured to be slower, and a real board's over
+    an emulator's.
     """
     winners: dict[Key, Record] = {}
     for record in records:
         former = winners.get(record.key)
-        if record.gain >= max(1.0, former.gain if former else 0.0):
+        if record.gain < 1.0:
+            continue
+        if former is None or _worth(record) >= _worth(former):
             winners[record.key] = record
     return winners
+
+
+def _worth(record: Record) -> tuple[bool, float]:
+    return not record.is_emulated, record.gain
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tvmlcnn.targets import Device
 
 from .bench import Bench, Failure
 from .kernels import fitting, unscheduled
-from .measuring import EMULATED, Outcome
+from .measuring import Outcome
 from .search import GeneratedSpace, Search, TemplateSpace
 from .state import TaskState
 from .tasks import Task
@@ -67,7 +67,7 @@ class Climb:
 
     def _is_alike(self, entry: Trial | Record) -> bool:
         """Return whether an entry was measured as this run measures."""
-        emulated = not entry.board or entry.board.startswith(EMULATED) == self._bench.emulated
+        emulated = not entry.board or entry.is_emulated == self._bench.emulated
         return entry.threads == self._bench.threads and emulated
 
     def begin(self) -> None:

@@ -21,8 +21,6 @@ _CACHES = (32 << 10, 1 << 20)
 _ROUNDS = 4
 _LEAST, _MOST = 2, 6  # calls of a kernel in a round
 _SECONDS = 0.015  # that a round of a kernel takes, if that makes enough calls
-EMULATED = "emulated "
-"""What begins the name of a board whose times say nothing of a real one's."""
 _START = 30.0  # seconds for loading, and copying arguments
 _SLOWER = 20  # times as slow as the untuned kernel may one be before its time is up
 
