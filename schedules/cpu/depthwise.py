@@ -38,8 +38,8 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | Non
     output = inline_epilogue(sch, main)
     spread(sch, output, device)
     batch, height, width, channel = sch.get_loops(output)
-    taps = [int(v.dom.extent) for v in sch.get(main).iter_vars[4:]]
-    columns, channels = (int(sch.get(loop).extent) for loop in (width, channel))
+    # Channels that fill up a vector are computed, but need not be stored.
+    _, _, columns, channels, *taps = (int(v.dom.extent) for v in sch.get(main).iter_vars)
     decisions = policy.of("depthwise", tile.workload)
     strips = depthwise_strips(columns, channels, taps[0], tile, device)
     strip_vectors = decisions.choose("strip", strips)
