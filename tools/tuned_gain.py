@@ -72,7 +72,12 @@ def _measured(folder: Path, threads: int, seconds: float) -> dict[str, list[floa
     """Return the milliseconds of calls of both files, made in turns."""
     models = {key: tvmlcnn.load(folder / f"{key}.so", threads) for key in ("untuned", "tuned")}
     inputs = random_arrays(models["tuned"].inputs)
-    return interleave({key: partial(model, *inputs) for key, model in models.items()}, seconds)
+    calls = {key: partial(model, *inputs) for key, model in models.items()}
+    return interleave(calls, seconds, failed=_failed)
+
+
+def _failed(name: str, error: Exception) -> None:
+    raise error
 
 
 if __name__ == "__main__":

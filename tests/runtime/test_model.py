@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import tvmlcnn
 from tvmlcnn.runtime import model as model_module
@@ -138,3 +139,16 @@ def test_nothing_is_logged(small_file: Path) -> None:
     )
     assert done.stderr == ""
     assert "output: float32 1x10" in done.stdout
+
+
+def test_a_file_that_was_compiled_again_is_loaded_anew(tmp_path: Path) -> None:
+    path = tmp_path / "net.so"
+    models, expected = [], []
+    x = torch.ones(1, 3, 8, 8)
+    for width in (4, 8):
+        net = torch.nn.Sequential(torch.nn.Conv2d(3, width, 3), torch.nn.ReLU()).eval()
+        tvmlcnn.compile(net, "x86", (1, 3, 8, 8), output=path, check=False)
+        models.append(tvmlcnn.load(path))
+        expected.append(net(x).detach().numpy())
+    for model, result in zip(models, expected, strict=True):
+        np.testing.assert_allclose(model(x.numpy()), result, rtol=1e-4, atol=1e-5)

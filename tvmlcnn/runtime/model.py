@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import mmap
+import tempfile
 import threading
+import types
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,7 +88,7 @@ class Model:
         self.threads = threads
         self._lock = threading.Lock()
         self._placement = placement(self._ffi, manifest.json["target"]["tvm"]["kind"])
-        self._library = self._ffi.load_module(str(elf.path.absolute()))
+        self._library = _loaded(self._ffi, elf.path)
         self._main = self._new_machine()["main"]
         self._rooms = [self._placement.allocate(spec) for spec in self.inputs]
         self._arguments = [self._placement.tensor(room) for room in self._rooms]
@@ -168,6 +170,18 @@ class Model:
         if getattr(_configured, "threads", None) != self.threads:
             self._ffi.get_global_func("runtime.config_threadpool")(_BIG_CORES, self.threads)
             _configured.threads = self.threads
+
+
+def _loaded(ffi: types.ModuleType, path: Path) -> Any:
+    """Load a library, be it another one under a name that this process has loaded before.
+
+    The dynamic loader knows libraries by the names under which they were loaded, and would return
+    the former one where a file was compiled again meanwhile.
+    """
+    with tempfile.TemporaryDirectory(prefix="tvmlcnn-load-") as folder:
+        link = Path(folder) / "model.so"
+        link.symlink_to(path.absolute())
+        return ffi.load_module(str(link))
 
 
 def _mapped_weights(elf: ElfFile, manifest: Manifest) -> Iterator[np.ndarray]:
