@@ -64,7 +64,8 @@ class Search:
         )
         self._context = ms.TuneContext(
             mod=found.module,
-            target=tvm.target.Target(device.tvm),
+            # Where a target does not say its cores, TVM would ask psutil for this machine's.
+            target=tvm.target.Target(device.with_cores(device.cores).tvm),
             space_generator=found.generator,
             search_strategy=ms.search_strategy.EvolutionarySearch(
                 population_size=_POPULATION,
