@@ -21,7 +21,7 @@ from .rule import Rule
 __all__ = ["RULES", "Rule", "kernels_by_rule", "schedule", "workloads"]
 
 RULES: dict[str, tuple[Rule, ...]] = {"llvm": cpu.RULES, "cuda": cuda.RULES}
-_RULE, _WORKLOAD = "tvmlcnn.rule", WORKLOAD
+_RULE = "tvmlcnn.rule"
 
 
 def schedule(mod: tvm.IRModule, device: Device, policy: Policy = DEFAULTS) -> tvm.IRModule:
@@ -40,7 +40,7 @@ def _scheduled(name: str, function: PrimFunc, device: Device, policy: Policy) ->
     for rule in RULES[device.kind]:
         result = rule.apply(function, device, policy)
         if result is not None:
-            attrs = {**function.attrs, _RULE: rule.name, _WORKLOAD: workload}
+            attrs = {**function.attrs, _RULE: rule.name, WORKLOAD: workload}
             new = result.mod[result.mod.get_global_vars()[0]]
             for key, value in attrs.items():
                 new = new.with_attr(key, value)
@@ -60,7 +60,7 @@ def kernels_by_rule(mod: tvm.IRModule) -> dict[str, list[str]]:
 def workloads(mod: tvm.IRModule) -> dict[str, str]:
     """Return the workload of each kernel, as records of tuning know it, by the kernel's name."""
     return {
-        variable.name_hint: str(function.attrs[_WORKLOAD])
+        variable.name_hint: str(function.attrs[WORKLOAD])
         for variable, function in mod.functions.items()
         if isinstance(function, PrimFunc)
     }

@@ -36,8 +36,7 @@ def phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
     """
     return [
         *graph_phases(device),
-        *fusion_phases(device, policy),
-        schedule_phase(device, policy),
+        *kernel_phases(device, policy),
         *_program_phases(),
     ]
 
@@ -67,9 +66,10 @@ def fusion_phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
     ]
 
 
-def schedule_phase(device: Device, policy: Policy = DEFAULTS) -> Phase:
-    """Return the phase that schedules the functions."""
-    return Phase("schedule", lambda mod: schedule(mod, device, policy))
+def kernel_phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
+    """Return the way from operators to scheduled kernels."""
+    scheduling = Phase("schedule", lambda mod: schedule(mod, device, policy))
+    return [*fusion_phases(device, policy), scheduling]
 
 
 def _program_phases() -> list[Phase]:

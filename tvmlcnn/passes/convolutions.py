@@ -18,7 +18,7 @@ from tvmlcnn.schedules.decisions import Decisions, Policy
 from tvmlcnn.targets import Device
 
 from .constants import constant, value_of
-from .workload import Workload, convolution_name
+from .workload import Workload, convolution_name, window_of
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,7 @@ def convolution(call: relax.Call, device: Device, policy: Policy) -> Workload:
     attrs, weight, name = call.attrs, value_of(call.args[1]), convolution_name(call)
     assert weight is not None, "only convolutions with constant weights become this operator"
     shape, groups = tuple(int(n) for n in attrs["shape"]), int(attrs["groups"])
-    window = ops.Window(
-        *(tuple(int(n) for n in attrs[key]) for key in ("strides", "padding", "dilation"))
-    )
+    window = window_of(call)
 
     def layer(rule: str) -> _Layer:
         decisions = policy.of(rule, name)

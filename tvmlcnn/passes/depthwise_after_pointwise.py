@@ -25,7 +25,7 @@ from . import operators
 from .constants import constant, is_call_of, value_of
 from .kernel_calls import note_absorbed
 from .scalars import SCALARS
-from .workload import Workload
+from .workload import Workload, window_of
 
 
 def depthwise_after_pointwise(device: Device) -> Callable[[tvm.IRModule], tvm.IRModule]:
@@ -96,13 +96,8 @@ def _is_depthwise(call: relax.Call) -> bool:
 
 def _is_pointwise(call: relax.Call) -> bool:
     *kernel, inner, _ = (int(n) for n in call.args[1].ty.shape)
-    one = kernel == [1, 1] and _window(call) == ops.Window() and int(call.attrs["groups"]) == 1
+    one = kernel == [1, 1] and window_of(call) == ops.Window() and int(call.attrs["groups"]) == 1
     return one and inner == int(call.args[0].ty.shape[3])
-
-
-def _window(call: relax.Call) -> ops.Window:
-    names = ("strides", "padding", "dilation")
-    return ops.Window(*(tuple(int(n) for n in call.attrs[name]) for name in names))
 
 
 def _between(
@@ -156,7 +151,7 @@ def _workload(
     assert weight is not None, "only convolutions with constant weights become this operator"
     assert kernel is not None
     pieces = banding(
-        [int(n) for n in data.ty.shape], shape, kernel.shape[:2], _window(call), device
+        [int(n) for n in data.ty.shape], shape, kernel.shape[:2], window_of(call), device
     )
     if pieces is None:
         return None
@@ -169,7 +164,7 @@ def _workload(
     define = partial(
         ops.pointwise_depthwise,
         shape=shape,
-        window=_window(call),
+        window=window_of(call),
         banding=pieces,
         epilogue=epilogue,
     )

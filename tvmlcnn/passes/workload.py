@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from tvm import relax, te
 
+from tvmlcnn import ops
+
 from .constants import value_of
 
 _OUT_ELEMENTWISE_FUSABLE = 4  # TVM's OpPatternKind of a convolution
@@ -60,6 +62,12 @@ def convolution_name(call: relax.Call) -> str:
     if len(attrs["prologue"]):
         parts += ["prologue", ",".join(str(step) for step in attrs["prologue"])]
     return " ".join(parts)
+
+
+def window_of(call: relax.Call) -> ops.Window:
+    """Return how a call of ``tvmlcnn.conv2d`` walks over its input."""
+    names = ("strides", "padding", "dilation")
+    return ops.Window(*(tuple(int(n) for n in call.attrs[name]) for name in names))
 
 
 def product_name(shape: Sequence[int], weight: Sequence[int]) -> str:

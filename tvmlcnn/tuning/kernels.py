@@ -41,7 +41,7 @@ class Kernel:
 
 def scheduled(task: Task, device: Device, policy: Policy = DEFAULTS) -> Kernel:
     """Return the kernel of a task as the policy decides."""
-    phases = [*pipeline.fusion_phases(device, policy), pipeline.schedule_phase(device, policy)]
+    phases = pipeline.kernel_phases(device, policy)
     return _kernel(pipeline.apply(phases, task.module, device))
 
 

@@ -18,6 +18,7 @@ import tvm
 from tvm import te
 from tvm.s_tir import Schedule
 
+from tvmlcnn.ops.tile import WORKLOAD
 from tvmlcnn.schedules.decisions import DEFAULTS, Chosen, plain
 from tvmlcnn.targets import Device
 
@@ -75,7 +76,7 @@ def stand_in(workload: str) -> tvm.IRModule:
         (1,),
         lambda i: tvm.tirx.const(0.0, "float32"),
         name=_BLOCK,
-        attrs={"tvmlcnn.workload": workload},
+        attrs={WORKLOAD: workload},
     )
     function = te.create_prim_func([nothing]).with_attr("global_symbol", "main")
     return tvm.IRModule({"main": function.with_attr("tirx.noalias", True)})

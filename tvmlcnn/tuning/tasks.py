@@ -74,7 +74,7 @@ def extract(name: str, mod: tvm.IRModule, device: Device, tasks: dict[str, Task]
     """
     graph = pipeline.apply(pipeline.graph_phases(device), mod, device)
     noting = _Noting()
-    phases = [*pipeline.fusion_phases(device, noting), pipeline.schedule_phase(device, noting)]
+    phases = pipeline.kernel_phases(device, noting)
     kernels = passes.list_kernel_calls(pipeline.apply(phases, graph, device))
     names, all_calls = workloads(kernels), passes.kernel_calls(kernels)
     weights = passes.weights_of(passes.lift_weights(kernels))
