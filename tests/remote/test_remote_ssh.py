@@ -84,7 +84,8 @@ def sshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def servers() -> list[int]:
     """Return the processes of servers and of ssh that started one."""
-    done = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True)
+    # Whole lines, also where COLUMNS says that a terminal is narrow.
+    done = subprocess.run(["ps", "-ww", "-eo", "pid,args"], capture_output=True, text=True, check=True)
     lines = (line for line in done.stdout.splitlines() if "--starter /tmp/tvmlcnn-" in line)
     return [int(line.split()[0]) for line in lines]
 
@@ -137,7 +138,9 @@ def test_a_killed_client_leaves_nothing(sshd: Path) -> None:
 def test_a_lost_connection(sshd: Path) -> None:
     with remote.boards(VENV) as (board,):
         with pytest.raises(remote.BoardLost), board.session(30) as session:  # noqa: PT012
-            for pid in servers():
+            running = servers()
+            assert running
+            for pid in running:
                 os.kill(pid, signal.SIGTERM)
             deadline = time.monotonic() + 20
             while time.monotonic() < deadline:  # until it has ended
