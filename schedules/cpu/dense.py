@@ -22,10 +22,15 @@ from .blocks import (
     vectorize,
     vectorize_copy,
 )
-from .tiles import SCALES, scaled, second_cache, tiles_in_a_row
+from .prefetch import LINE, prefetch_weights
+from .tiles import SCALES, largest_divisor, scaled, second_cache, tiles_in_a_row
 
 # Steps of a reduction that are unrolled at most: with more LLVM takes the loads too far ahead.
 _SHORT = (4, 1, 2, 8)
+# Steps of a reduction between two fetches of weights where the sums are in memory.
+_CHUNK = 64
+# Pixels, for each lane of a vector, that are so few that weights are worth fetching ahead for them.
+_FEW = 20
 
 
 def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | None:
@@ -68,14 +73,25 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | Non
     near_tiles, near_pixels = sch.split(near_pixels, [None, tile.pixels])
     near_vectors, near_lanes = sch.split(near_channel, [None, tile.lanes])
     # Weights that not even the second cache holds serve all tiles a piece at a time.
-    inner = reduced[-1:] if deep else reduced
+    inner = list(reduced[-1:] if deep else reduced)
     pieces = reduced[: len(reduced) - len(inner)]
     sch.reorder(*pieces, near_tiles, *inner, near_pixels, near_vectors, near_lanes)
+    serves = near_tiles if deep else several
+    few = int(sch.get(serves).extent) * tile.pixels <= _FEW * device.lanes
+    fetches = decisions.choose("prefetch", (few, not few))
     short = _short(sch, inner, _SHORT[0] if loops == 1 else decisions.choose("unroll", _SHORT))
+    chunk, fetching = 1, inner
+    if fetches and not short:
+        # Where the sums are in memory, a fetch ends what LLVM keeps of them in registers.
+        most = _CHUNK if deep else LINE * int(sch.get(serves).extent) // tile.channels
+        chunk = largest_divisor(int(sch.get(inner[-1]).extent), max(1, most))
+        far_step, near_step = sch.split(inner[-1], [None, chunk])
+        inner[-1:], fetching = [far_step, near_step], [*inner[:-1], far_step]
     steps = 1 if short else decisions.choose("steps", _steps(sch, inner[-1]))
     if steps > 1:
-        reduced[-1], step = sch.split(inner[-1], [None, steps])
-        short = [step]
+        inner[-1:] = sch.split(inner[-1], [None, steps])
+        short = inner[-1:]
+    reduced = [*pieces, *inner]
     for loop in (*short, near_pixels, near_vectors, pixels, vectors):
         sch.unroll(loop)
     sch.vectorize(near_lanes)
@@ -91,6 +107,8 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | Non
         vectorize(sch, panel, device)
     sch.parallel(parallel)
     sch.decompose_reduction(main, reduced[0])
+    if fetches:
+        prefetch_weights(sch, main, serves, fetching, tile.channels * chunk)
     return sch
 
 

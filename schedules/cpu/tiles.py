@@ -18,8 +18,10 @@ SCALES = (0, -1, 1, -2, 2, 4)
 # Bytes that one has to read in a row for the memory's prefetchers to help.
 _PIECE_BYTES = 256
 _LINE_BYTES = 64  # of a cache
-# Bytes a cycle that the second cache delivers while the core computes.
-_L2_BYTES = 14
+# Floats of a vector a cycle that the second cache delivers while the core computes.
+_L2_SHARE = 7 / 16
+# TVM takes larger buffers from the heap, where LLVM must not keep them in registers.
+_STACK_BYTES = 1 << 10
 # What a tile costs besides its sums.
 _TILE_CYCLES = 16
 # What it costs to find a pixel's row and column.
@@ -118,7 +120,8 @@ def candidates(channels: int, device: Device) -> Iterator[Tile]:
             for rows in range(1, 17):
                 # LLVM loads the values of all rows first where each is used only once.
                 values = rows if vectors == 1 else 1
-                if rows * vectors + vectors + values <= device.vector_registers:
+                fits = rows * vectors * lanes * 4 < _STACK_BYTES
+                if fits and rows * vectors + vectors + values <= device.vector_registers:
                     yield Tile(rows, vectors, lanes)
 
 
@@ -133,7 +136,7 @@ def efficiency(tile: Tile, depth: int, device: Device, once: int = 0) -> float:
     sums = tile.pixels * tile.vectors
     cycles = max(sums, tile.pixels + tile.vectors, CHAINS) / 2
     if depth * tile.channels * 4 > device.caches[0] * 3 / 4:
-        cycles = max(cycles, tile.channels * 4 / _L2_BYTES)
+        cycles = max(cycles, tile.channels / (device.lanes * _L2_SHARE))
     cycles += (sums + _TILE_CYCLES + once) / depth
     return sums / 2 / cycles * tile.lanes / device.lanes
 

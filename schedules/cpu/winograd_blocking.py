@@ -103,4 +103,4 @@ def _balance(device: Device) -> float:
     """
     if device.peak_gflops and device.bandwidth_gbs:
         return (device.peak_gflops / 2) / (device.bandwidth_gbs / 2)
-    return 6 / 16 * device.lanes * device.cores
+    return 4 / 16 * device.lanes * device.cores

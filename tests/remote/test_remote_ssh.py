@@ -85,7 +85,9 @@ def sshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def servers() -> list[int]:
     """Return the processes of servers and of ssh that started one."""
     # Whole lines, also where COLUMNS says that a terminal is narrow.
-    done = subprocess.run(["ps", "-ww", "-eo", "pid,args"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["ps", "-ww", "-eo", "pid,args"], capture_output=True, text=True, check=True
+    )
     lines = (line for line in done.stdout.splitlines() if "--starter /tmp/tvmlcnn-" in line)
     return [int(line.split()[0]) for line in lines]
 

@@ -54,7 +54,7 @@ def pointwise_depthwise(
     Parameters
     ----------
     data : te.Tensor
-        Shape (N, H, W, K).
+        Shape (N, H, W, K); more channels than ``weight`` has are not read.
     weight : te.Tensor
         Shape (blocks, K, channels of the tile), from `tvmlcnn.ops.pack`.
     kernel : te.Tensor
@@ -70,7 +70,8 @@ def pointwise_depthwise(
         Takes a value of the pointwise convolution and the parameters of its channel; returns what
         the depthwise one reads.
     """
-    batch, height, width, inner = (int(n) for n in data.shape)
+    batch, height, width, _ = (int(n) for n in data.shape)
+    inner = int(weight.shape[1])
     taps = [int(n) for n in kernel.shape[:2]]
     size, wide, tile = banding.rows, banding.channels, banding.pointwise
     bands, blocks = -(-shape[1] // size), -(-shape[3] // wide)

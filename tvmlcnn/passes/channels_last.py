@@ -28,8 +28,7 @@ from .layers import named
 from .permuted import NHWC, Permuted, compact
 from .rewriter import Rewriter, Rule, plain_order
 
-# A vector of eight channels; wider ones are used where they divide the channels.
-_WIDEST_UNIT = 8
+_FEWEST = 8  # channels that are worth a shorter vector
 
 
 def _conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
@@ -51,8 +50,9 @@ def _conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         if data.planes == 1 and np.array_equal(reads, np.arange(len(reads))):
             reads = reads[:0]
         # So that it can be joined with others; maps of one pixel are not worth it.
-        odd = height * width > 1 and height * width * rewriter.unit % ALIGNED
-        weight, places = _filled_up(weight, ALIGNED if odd else rewriter.unit)
+        unit = _unit(outer, rewriter.unit)
+        odd = height * width > 1 and height * width * unit % ALIGNED
+        weight, places = _filled_up(weight, ALIGNED if odd else unit)
     elif groups == outer == weight.shape[3] and weight.shape[2] == 1 and data.planes == 1:
         places, wide = data.places, data.shape[3]
         spread = np.zeros((*weight.shape[:3], wide), weight.dtype)
@@ -70,6 +70,16 @@ def _conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         channels_first,
     )
     return Permuted(rewriter.builder.emit(result), NHWC, places)
+
+
+def _unit(channels: int, lanes: int) -> int:
+    """Return what the number of computed channels is a multiple of: the lanes of a vector.
+
+    Shorter vectors take as much time as whole ones, which few channels need not fill.
+    """
+    while lanes > _FEWEST and channels <= lanes // 2:
+        lanes //= 2
+    return lanes
 
 
 def _filled_up(weight: np.ndarray, unit: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -171,7 +181,7 @@ _RULES: dict[str, Rule] = {
 
 def channels_last(device: Device) -> Callable[[tvm.IRModule], tvm.IRModule]:
     """Return the pass that makes convolutions, and all between them, work on NHWC tensors."""
-    return partial(_channels_last, unit=min(device.lanes, _WIDEST_UNIT))
+    return partial(_channels_last, unit=device.lanes)
 
 
 def _channels_last(mod: tvm.IRModule, unit: int) -> tvm.IRModule:

@@ -97,7 +97,7 @@ def _is_depthwise(call: relax.Call) -> bool:
 def _is_pointwise(call: relax.Call) -> bool:
     *kernel, inner, _ = (int(n) for n in call.args[1].ty.shape)
     one = kernel == [1, 1] and window_of(call) == ops.Window() and int(call.attrs["groups"]) == 1
-    return one and inner == int(call.args[0].ty.shape[3])
+    return one and inner <= int(call.args[0].ty.shape[3])
 
 
 def _between(
@@ -150,9 +150,8 @@ def _workload(
     weight, kernel = value_of(pointwise.args[1]), value_of(call.args[1])
     assert weight is not None, "only convolutions with constant weights become this operator"
     assert kernel is not None
-    pieces = banding(
-        [int(n) for n in data.ty.shape], shape, kernel.shape[:2], window_of(call), device
-    )
+    *pixels, _ = (int(n) for n in data.ty.shape)
+    pieces = banding([*pixels, weight.shape[2]], shape, kernel.shape[:2], window_of(call), device)
     if pieces is None:
         return None
     packed = ops.pack(weight[0, 0], pieces.pointwise)
