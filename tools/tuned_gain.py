@@ -37,9 +37,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for network in options.networks:
-            tuned = tvmlcnn.compile(
-                network, options.target, output=folder / "tuned.so", check=False
-            )
+            how = {"threads": options.threads, "check": False}
+            tuned = tvmlcnn.compile(network, options.target, output=folder / "tuned.so", **how)
             nothing = folder / "nothing"
             with mock.patch("tvmlcnn.records.library.shipped_folder", return_value=nothing):
                 tvmlcnn.compile(
@@ -47,7 +46,7 @@ def main() -> None:
                     options.target,
                     output=folder / "untuned.so",
                     records=nothing,
-                    check=False,
+                    **how,
                 )
             times = _measured(folder, options.threads, options.seconds)
             least = {key: min(values) for key, values in times.items()}

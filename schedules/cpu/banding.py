@@ -9,7 +9,7 @@ from tvmlcnn.ops import Banding, Tile, Window
 from tvmlcnn.ops.pointwise_depthwise import band_rows
 from tvmlcnn.targets import Device
 
-from .tiles import candidates, efficiency, filled, largest_divisor, second_cache
+from .tiles import candidates, efficiency, filled, largest_divisor, on_stack, second_cache
 
 # Bytes a cycle that a core moves from and to where a map is that its second cache does not hold,
 # and that it reads from there in order while it computes.
@@ -119,5 +119,6 @@ def _tile(width: int, channels: int, lanes: int, device: Device) -> Tile:
     """
     vectors = largest_divisor(channels // lanes, max(1, device.vector_registers // 5))
     most = min(width, device.vector_registers // 2 // vectors)
-    pixels = min(range(1, most + 1), key=lambda p: (-(-width // p) * (p + 1), -p))
+    fitting = [p for p in range(1, most + 1) if on_stack(Tile(p, vectors, lanes))]
+    pixels = min(fitting, key=lambda p: (-(-width // p) * (p + 1), -p))
     return Tile(pixels, vectors, lanes)

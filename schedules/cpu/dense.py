@@ -77,13 +77,15 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | Non
     pieces = reduced[: len(reduced) - len(inner)]
     sch.reorder(*pieces, near_tiles, *inner, near_pixels, near_vectors, near_lanes)
     serves = near_tiles if deep else several
-    few = int(sch.get(serves).extent) * tile.pixels <= _FEW * device.lanes
+    count = int(sch.get(serves).extent)
+    # A single tile reads its weights as they come.
+    few = count > 1 and count * tile.pixels <= _FEW * device.lanes
     fetches = decisions.choose("prefetch", (few, not few))
     short = _short(sch, inner, _SHORT[0] if loops == 1 else decisions.choose("unroll", _SHORT))
     chunk, fetching = 1, inner
     if fetches and not short:
         # Where the sums are in memory, a fetch ends what LLVM keeps of them in registers.
-        most = _CHUNK if deep else LINE * int(sch.get(serves).extent) // tile.channels
+        most = _CHUNK if deep else LINE * count // tile.channels
         chunk = largest_divisor(int(sch.get(inner[-1]).extent), max(1, most))
         far_step, near_step = sch.split(inner[-1], [None, chunk])
         inner[-1:], fetching = [far_step, near_step], [*inner[:-1], far_step]

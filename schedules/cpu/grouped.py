@@ -27,6 +27,7 @@ from .tiles import (
     SCALES,
     filled,
     largest_divisor,
+    on_stack,
     ranked,
     scaled,
 )
@@ -80,8 +81,10 @@ def _tiles(taps: int, channels: int, groups: int, device: Device) -> Iterator[Ti
                 # Inputs stay in registers where the next tap of the kernel uses them again.
                 inputs = 1 if taps == 1 else pixels
                 registers = pixels * vectors + vectors + inputs
-                if period % vectors == 0 and registers <= device.vector_registers:
-                    yield Tile(pixels, vectors, lanes)
+                tile = Tile(pixels, vectors, lanes)
+                fits = registers <= device.vector_registers and on_stack(tile)
+                if period % vectors == 0 and fits:
+                    yield tile
 
 
 def _efficiency(tile: Tile, outer: int, device: Device) -> float:
@@ -115,7 +118,12 @@ def diagonal_tiles(width: int, size: int, channels: int, device: Device) -> list
         if lanes >= 4 and 1 < size < lanes and lanes % size == 0 == channels % lanes and most > 0:
             return ranked(
                 (Tile(n, 1, lanes) for n in range(1, most + 1)),
-                lambda tile: filled(width, tile.pixels) * min(1, tile.pixels * size / CHAINS),
+                lambda tile: (
+                    filled(width, tile.pixels)
+                    * min(1, tile.pixels * size / CHAINS)
+                    # Two pixels share the weights.
+                    * min(1, 0.8 * tile.pixels)
+                ),
                 lambda tile: -tile.pixels,
             )
     return []

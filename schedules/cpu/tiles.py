@@ -20,7 +20,7 @@ _PIECE_BYTES = 256
 _LINE_BYTES = 64  # of a cache
 # Floats of a vector a cycle that the second cache delivers while the core computes.
 _L2_SHARE = 7 / 16
-# TVM takes larger buffers from the heap, where LLVM must not keep them in registers.
+# TVM takes larger buffers from the heap, where LLVM may have to leave them.
 _STACK_BYTES = 1 << 10
 # What a tile costs besides its sums.
 _TILE_CYCLES = 16
@@ -120,9 +120,15 @@ def candidates(channels: int, device: Device) -> Iterator[Tile]:
             for rows in range(1, 17):
                 # LLVM loads the values of all rows first where each is used only once.
                 values = rows if vectors == 1 else 1
-                fits = rows * vectors * lanes * 4 < _STACK_BYTES
-                if fits and rows * vectors + vectors + values <= device.vector_registers:
-                    yield Tile(rows, vectors, lanes)
+                tile = Tile(rows, vectors, lanes)
+                registers = rows * vectors + vectors + values
+                if registers <= device.vector_registers and on_stack(tile):
+                    yield tile
+
+
+def on_stack(tile: Tile) -> bool:
+    """Tell whether TVM has the sums of a tile on the stack, from where LLVM takes them."""
+    return tile.pixels * tile.channels * 4 < _STACK_BYTES
 
 
 def efficiency(tile: Tile, depth: int, device: Device, once: int = 0) -> float:
@@ -161,7 +167,7 @@ def depthwise_tiles(
                 for n in range(1, min(width, most) + 1)
             )
             return ranked(
-                (tile for tile in tiles if tile.pixels * tile.vectors <= most),
+                (t for t in tiles if t.pixels * t.vectors <= most and on_stack(t)),
                 lambda tile: width / (-(-width // tile.pixels) * (tile.pixels + 1)),
                 lambda tile: tile.pixels,
             )
