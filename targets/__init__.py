@@ -12,7 +12,7 @@ from tvmlcnn.errors import UserError, did_you_mean
 from .arm import RPI2, RPI3, RPI4, RPI5
 from .device import Device
 from .nvidia import CUDA, JETSON_ORIN_NANO
-from .x86 import X86, native
+from .x86 import X86, native, with_wide_vectors
 
 __all__ = ["ALIASES", "DEVICES", "Device", "records_name", "resolve"]
 
@@ -101,6 +101,9 @@ def _from_tvm(description: dict[str, Any]) -> Device:
             "use Linux on x86_64, aarch64 or armv7l"
         )
     near = _MACHINES[parts[0]] if kind == "llvm" else CUDA
+    features = tvm.get_global_func("target.llvm_get_cpu_features")(tvm.target.Target(host))
+    if near is X86 and "avx512f" in features:
+        near = with_wide_vectors(near)
     return replace(
         near,
         name="custom",

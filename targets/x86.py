@@ -26,6 +26,11 @@ X86 = Device(
 )
 
 
+def with_wide_vectors(device: Device) -> Device:
+    """Return a device with the vector registers of AVX-512."""
+    return replace(device, vector_bits=512, vector_registers=32)
+
+
 def native() -> Device:
     """Return the machine at hand, as its kernel and LLVM describe it."""
     import tvm
@@ -33,8 +38,9 @@ def native() -> Device:
     cpu = str(tvm.get_global_func("target.llvm_get_system_cpu")())
     here = machine()
     features = cpu_features()
-    wide = here == "x86_64" and "avx512f" in features
     base = X86 if here == "x86_64" else RPI4
+    if here == "x86_64" and "avx512f" in features:
+        base = with_wide_vectors(base)
     cores = physical_cores()
     triple = {"x86_64": "x86_64", "aarch64": "aarch64"}[here] + "-unknown-linux-gnu"
     return replace(
@@ -44,8 +50,6 @@ def native() -> Device:
         tvm={"kind": "llvm", "mtriple": triple, "mcpu": cpu, "num-cores": cores},
         machine=here,
         cores=cores,
-        vector_bits=512 if wide else base.vector_bits,
-        vector_registers=32 if wide else base.vector_registers,
         caches=cache_bytes() or base.caches,
         peak_gflops=None,
         bandwidth_gbs=None,

@@ -84,9 +84,11 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | Non
     short = _short(sch, inner, _SHORT[0] if loops == 1 else decisions.choose("unroll", _SHORT))
     chunk, fetching = 1, inner
     if fetches and not short:
-        # Where the sums are in memory, a fetch ends what LLVM keeps of them in registers.
         most = _CHUNK if deep else LINE * count // tile.channels
         chunk = largest_divisor(int(sch.get(inner[-1]).extent), max(1, most))
+        # Where the sums are in memory, a fetch ends what LLVM keeps of them in registers.
+        fetches = not deep or chunk >= _CHUNK // 4
+    if fetches and chunk > 1:
         far_step, near_step = sch.split(inner[-1], [None, chunk])
         inner[-1:], fetching = [far_step, near_step], [*inner[:-1], far_step]
     steps = 1 if short else decisions.choose("steps", _steps(sch, inner[-1]))

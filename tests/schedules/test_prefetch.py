@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -14,14 +13,11 @@ from networks import assembly, compiled, relative_error
 from torch import nn
 
 from tvmlcnn.schedules.decisions import Chosen, Decisions
-from tvmlcnn.targets import DEVICES, Device
+from tvmlcnn.targets import DEVICES, Device, resolve
 
 X86 = DEVICES["x86"].with_cores(1)
-AVX512 = replace(
-    X86,
-    tvm={**X86.tvm, "mcpu": "skylake-avx512"},
-    vector_bits=512,
-    vector_registers=32,
+AVX512 = resolve(
+    {"kind": "llvm", "mtriple": "x86_64-linux-gnu", "mcpu": "skylake-avx512", "num-cores": 1}
 )
 _LINE = 16  # float32
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 VERSIONS: dict[str, int] = {
-    "dense": 1,
+    "dense": 2,
     "depthwise": 1,
     "grouped": 1,
     "default": 1,
