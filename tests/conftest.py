@@ -32,6 +32,7 @@ class Result:
 
     @property
     def json(self) -> Any:
+        assert self.code == 0, self
         return json.loads(self.out)
 
     @property

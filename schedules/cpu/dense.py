@@ -29,7 +29,7 @@ from .tiles import SCALES, largest_divisor, scaled, second_cache, tiles_in_a_row
 _SHORT = (4, 1, 2, 8)
 # Steps of a reduction between two fetches of weights where the sums are in memory.
 _CHUNK = 64
-# Pixels, for each lane of a vector, that are so few that weights are worth fetching ahead for them.
+# Pixels for each lane of a vector that are so few that their weights are fetched ahead.
 _FEW = 20
 
 
@@ -42,8 +42,8 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | Non
     A tile's weights are read as vectors that every one of its pixels uses, a pixel's value as a
     broadcast that every one of its vectors uses. Many tiles of pixels in a row use the same
     weights while they are in the first cache, and then the next weights the same pixels while
-    those are in the second. The epilogue works on the registers. What a prologue makes of the
-    pixels is kept in a panel.
+    those are in the second; where they are few they fetch the weights that come next. The epilogue
+    works on the registers. What a prologue makes of the pixels is kept in a panel.
     """
     sch = Schedule(function)
     found = find_tiled(sch, ("dense",))

@@ -18,7 +18,7 @@ SCALES = (0, -1, 1, -2, 2, 4)
 # Bytes that one has to read in a row for the memory's prefetchers to help.
 _PIECE_BYTES = 256
 _LINE_BYTES = 64  # of a cache
-# Floats of a vector a cycle that the second cache delivers while the core computes.
+# Vectors a cycle that the second cache delivers while the core computes.
 _L2_SHARE = 7 / 16
 # TVM takes larger buffers from the heap, where LLVM may have to leave them.
 _STACK_BYTES = 1 << 10

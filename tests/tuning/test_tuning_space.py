@@ -58,7 +58,7 @@ class Unit(nn.Module):
 
 NETS: dict[str, tuple[nn.Module, tuple[int, ...], str]] = {
     "pointwise": (nn.Sequential(conv(24, 48), nn.ReLU6()), (1, 24, 9, 7), "1x1x24x48"),
-    "3x3": (conv(12, 40, 3, 2), (1, 12, 15, 15), "3x3x12x40"),
+    "3x3": (conv(12, 48, 3, 2), (1, 12, 15, 15), "3x3x12x48"),
     "first": (conv(3, 16, 3, 2), (1, 3, 16, 16), "nchw"),
     "matmul": (nn.Linear(64, 96), (1, 64), "matmul"),
     "prologue": (
