@@ -68,16 +68,16 @@ def test_compile_json(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_model_forms(cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "nets").mkdir()
-    (tmp_path / "nets" / "__init__.py").write_text("")
-    (tmp_path / "nets" / "small.py").write_text(NET + "\ndef factory():\n    return Net()\n")
+    (tmp_path / "forms").mkdir()
+    (tmp_path / "forms" / "__init__.py").write_text("")
+    (tmp_path / "forms" / "small.py").write_text(NET + "\ndef factory():\n    return Net()\n")
     module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.ReLU()).eval()
     program = torch.export.export(module, (torch.randn(1, 3, 8, 8),))
     torch.export.save(program, tmp_path / "saved.pt2")
     shape = ["--input-shape", "1x3x16x16"]
     for model, name, more in (
-        ("nets/small.py:Net", "Net", shape),
-        ("nets.small:factory", "factory", shape),
+        ("forms/small.py:Net", "Net", shape),
+        ("forms.small:factory", "factory", shape),
         ("saved.pt2", "saved", []),
         ("mobilenet_v2?width=0.25&resolution=32", "mobilenet_v2-width-0.25-resolution-32", []),
     ):
