@@ -101,9 +101,9 @@ def _from_tvm(description: dict[str, Any]) -> Device:
             "use Linux on x86_64, aarch64 or armv7l"
         )
     near = _MACHINES[parts[0]] if kind == "llvm" else CUDA
-    features = tvm.get_global_func("target.llvm_get_cpu_features")(tvm.target.Target(host))
-    if near is X86 and "avx512f" in features:
-        near = with_wide_vectors(near)
+    if near is X86:
+        features = tvm.get_global_func("target.llvm_get_cpu_features")(tvm.target.Target(host))
+        near = with_wide_vectors(near) if "avx512f" in features else near
     return replace(
         near,
         name="custom",

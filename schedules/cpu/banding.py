@@ -9,7 +9,15 @@ from tvmlcnn.ops import Banding, Tile, Window
 from tvmlcnn.ops.pointwise_depthwise import band_rows
 from tvmlcnn.targets import Device
 
-from .tiles import candidates, efficiency, filled, largest_divisor, on_stack, second_cache
+from .tiles import (
+    LINE_BYTES,
+    candidates,
+    efficiency,
+    filled,
+    largest_divisor,
+    on_stack,
+    second_cache,
+)
 
 # Bytes a cycle that a core moves from and to where a map is that its second cache does not hold,
 # and that it reads from there in order while it computes.
@@ -19,8 +27,6 @@ _STREAM_BYTES = 50
 _KEPT = 0.75
 # The least gain: the estimate is rough.
 _MARGIN = 1.14
-# Bytes of a line of a cache: what is written in parts is read and written for each of them.
-_LINE_BYTES = 64
 
 
 def banding(
@@ -108,7 +114,8 @@ def _shared(wide: int, channels: int) -> float:
     """Return the bytes of lines that a block of channels shares with its neighbours, on average."""
     if wide >= channels:
         return 0.0
-    return _LINE_BYTES - math.gcd(wide * 4, channels * 4, _LINE_BYTES)
+    # What is written in parts is read and written for each of them.
+    return LINE_BYTES - math.gcd(wide * 4, channels * 4, LINE_BYTES)
 
 
 def _tile(width: int, channels: int, lanes: int, device: Device) -> Tile:

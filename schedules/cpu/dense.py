@@ -82,15 +82,14 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | Non
     few = count > 1 and count * tile.pixels <= _FEW * device.lanes
     fetches = decisions.choose("prefetch", (few, not few))
     short = _short(sch, inner, _SHORT[0] if loops == 1 else decisions.choose("unroll", _SHORT))
-    chunk, fetching = 1, inner
+    chunk, depth = 1, len(inner)
     if fetches and not short:
         most = _CHUNK if deep else LINE * count // tile.channels
         chunk = largest_divisor(int(sch.get(inner[-1]).extent), max(1, most))
         # Where the sums are in memory, a fetch ends what LLVM keeps of them in registers.
         fetches = not deep or chunk >= _CHUNK // 4
     if fetches and chunk > 1:
-        far_step, near_step = sch.split(inner[-1], [None, chunk])
-        inner[-1:], fetching = [far_step, near_step], [*inner[:-1], far_step]
+        inner[-1:] = sch.split(inner[-1], [None, chunk])
     steps = 1 if short else decisions.choose("steps", _steps(sch, inner[-1]))
     if steps > 1:
         inner[-1:] = sch.split(inner[-1], [None, steps])
@@ -112,6 +111,7 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | Non
     sch.parallel(parallel)
     sch.decompose_reduction(main, reduced[0])
     if fetches:
+        fetching = inner[:depth] if chunk > 1 else inner
         prefetch_weights(sch, main, serves, fetching, tile.channels * chunk)
     return sch
 

@@ -10,7 +10,9 @@ from tvm.s_tir.schedule import LoopRV, SBlockRV
 from tvm.sym import Analyzer
 from tvm.tirx import BufferLoad, Evaluate, For, IntImm, SeqStmt, address_of
 
-LINE = 16  # float32 of a line of a cache
+from .tiles import LINE_BYTES
+
+LINE = LINE_BYTES // 4  # float32
 # Arguments of llvm.prefetch: to read, into the second cache, data.
 _READ, _SECOND_CACHE, _DATA = 0, 2, 1
 

@@ -17,9 +17,9 @@ CHAINS = 8
 SCALES = (0, -1, 1, -2, 2, 4)
 # Bytes that one has to read in a row for the memory's prefetchers to help.
 _PIECE_BYTES = 256
-_LINE_BYTES = 64  # of a cache
+LINE_BYTES = 64  # of a cache
 # Vectors a cycle that the second cache delivers while the core computes.
-_L2_SHARE = 7 / 16
+_L2_VECTORS = 7 / 16
 # TVM takes larger buffers from the heap, where LLVM may have to leave them.
 _STACK_BYTES = 1 << 10
 # What a tile costs besides its sums.
@@ -142,7 +142,7 @@ def efficiency(tile: Tile, depth: int, device: Device, once: int = 0) -> float:
     sums = tile.pixels * tile.vectors
     cycles = max(sums, tile.pixels + tile.vectors, CHAINS) / 2
     if depth * tile.channels * 4 > device.caches[0] * 3 / 4:
-        cycles = max(cycles, tile.channels / (device.lanes * _L2_SHARE))
+        cycles = max(cycles, tile.channels / (device.lanes * _L2_VECTORS))
     cycles += (sums + _TILE_CYCLES + once) / depth
     return sums / 2 / cycles * tile.lanes / device.lanes
 
@@ -159,7 +159,7 @@ def depthwise_tiles(
     for lanes in (device.lanes, device.lanes // 2, device.lanes // 4):
         if lanes >= 4 and channels % lanes == 0:
             whole = stride == 1 and size > second_cache(device)
-            line = max(1, _LINE_BYTES // (lanes * 4)) if whole else 1
+            line = max(1, LINE_BYTES // (lanes * 4)) if whole else 1
             most = device.vector_registers // 2
             # Rows of few pixels have too few chains of additions: several vectors have enough.
             tiles = (

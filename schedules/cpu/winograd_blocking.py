@@ -99,7 +99,7 @@ def _balance(device: Device) -> float:
     """Return how many multiply-adds the device does while a byte of the weights is read.
 
     The weights of a network come from memory, of which half the nominal bandwidth can be had;
-    without figures, a PC's: 16 bytes in the time of 6 multiply-adds of each lane of a core.
+    without figures, a PC's: 16 bytes in the time of 4 multiply-adds of each lane of a core.
     """
     if device.peak_gflops and device.bandwidth_gbs:
         return (device.peak_gflops / 2) / (device.bandwidth_gbs / 2)

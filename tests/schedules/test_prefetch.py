@@ -12,24 +12,14 @@ from conftest import randomized
 from networks import assembly, compiled, relative_error
 from torch import nn
 
-from tvmlcnn.schedules.decisions import Chosen, Decisions
 from tvmlcnn.targets import DEVICES, Device, resolve
+from tvmlcnn.tuning.kernels import Fixed
 
 X86 = DEVICES["x86"].with_cores(1)
 AVX512 = resolve(
     {"kind": "llvm", "mtriple": "x86_64-linux-gnu", "mcpu": "skylake-avx512", "num-cores": 1}
 )
 _LINE = 16  # float32
-
-
-class Fixed:
-    """Decides the same for every kernel."""
-
-    def __init__(self, **values: bool) -> None:
-        self.chosen = Chosen(values)
-
-    def of(self, rule: str, workload: str) -> Decisions:
-        return self.chosen
 
 
 def fetched_lines(text: str) -> tuple[set[int], int]:
@@ -89,7 +79,7 @@ def test_large_maps_fetch_nothing() -> None:
 
 def test_it_is_a_decision() -> None:
     net, shape = randomized(nn.Conv2d(64, 64, 1)), (1, 64, 7, 7)
-    text = str(compiled(net, shape, X86, Fixed(prefetch=False)).script(show_meta=False))
+    text = str(compiled(net, shape, X86, Fixed({"prefetch": False})).script(show_meta=False))
     assert "prefetch" not in text
 
 
