@@ -140,6 +140,16 @@ def test_inspect_arm_file(cli: Cli, small_arm_file: Path) -> None:
     assert data["check"]["skipped"]
 
 
+def test_interrupt_while_importing(tmp_path: Path) -> None:
+    """In code that is a text, as in the imports that make dataclasses."""
+    text = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nfor i in range(9): pass"
+    (tmp_path / "net.py").write_text(f"exec({text!r})")
+    command = [sys.executable, "-m", "tvmlcnn", "analyze", "net.py:net"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stderr.splitlines()[-1] == "interrupted"
+
+
 def test_lists(cli: Cli) -> None:
     models = {model["name"]: model for model in cli("models", "--json").json["models"]}
     assert models["mobilenet_v2"]["input_shape"] == [1, 3, 224, 224]

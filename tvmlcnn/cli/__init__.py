@@ -50,6 +50,14 @@ def _tvmlcnn() -> None:
     """Light convolutional networks, compiled into one fast file for ARM, x86 and CUDA."""
 
 
+class _Interrupt(KeyboardInterrupt):
+    """An interrupt that lets the exit code stand.
+
+    Where KeyboardInterrupt itself passes through `exec` of a text, as dataclasses have it in every
+    import, CPython ends by the signal in the end, even if it was caught.
+    """
+
+
 def main() -> NoReturn:
     """Run the command line; exit with 0, 2 for a user's mistake, or 130 when interrupted."""
     interrupted = False
@@ -57,7 +65,7 @@ def main() -> NoReturn:
     def interrupt(signum: int, frame: FrameType | None) -> None:
         nonlocal interrupted
         interrupted = True
-        raise KeyboardInterrupt
+        raise _Interrupt
 
     # Unwinding removes unfinished files, for `kill` as for Ctrl-C.
     signal.signal(signal.SIGTERM, interrupt)
