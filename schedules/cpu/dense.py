@@ -22,6 +22,7 @@ from .blocks import (
     vectorize,
     vectorize_copy,
 )
+from .padding import skip_padding, without_borders
 from .prefetch import LINE, prefetch_weights
 from .tiles import SCALES, largest_divisor, scaled, second_cache, tiles_in_a_row
 
@@ -44,12 +45,20 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | Non
     weights while they are in the first cache, and then the next weights the same pixels while
     those are in the second; where they are few they fetch the weights that come next. The epilogue
     works on the registers. What a prologue makes of the pixels is kept in a panel.
+
+    Where the first cache holds all weights, as it does those of a network's first layer, there is
+    little work for a pixel that is read: no padded copy is made then, and taps in the padding are
+    left out.
     """
     sch = Schedule(function)
     found = find_tiled(sch, ("dense",))
     if found is None:
         return None
     main, tile = found
+    row_tiles = _row_tiles(sch, main, tile, device)
+    if row_tiles:
+        sch = Schedule(skip_padding(sch.mod["main"], "dense"))
+        main = sch.get_sblock("dense")
     decisions = policy.of("dense", tile.workload)
     output = inline_epilogue(sch, main)
     spread(sch, output, device)
@@ -59,15 +68,19 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | Non
     rows, pixels = sch.split(row, [None, tile.pixels])
     panels = [b for b in sch.get_producers(main) if sch.get(b).name_hint == "panel"]
     blocks = 1 if panels else int(sch.get(block).extent)
-    near = tiles_in_a_row(int(sch.get(rows).extent), blocks, _tile_bytes(sch, main, tile), device)
-    near = scaled(near, int(sch.get(rows).extent), decisions.choose("near", SCALES))
+    count = int(sch.get(rows).extent)
+    near = row_tiles or scaled(
+        tiles_in_a_row(count, blocks, _tile_bytes(sch, main, tile), device),
+        count,
+        decisions.choose("near", SCALES),
+    )
     rows, several = sch.split(rows, [None, near])
     inside = bool(panels) or decisions.choose("outer", ("rows", "channels")) == "rows"
     far = [rows, block] if inside else [block, rows]
     sch.reorder(*far, several, pixels, vectors, lanes)
     large = _depth(sch, main) * tile.channels * 4 > second_cache(device) // 2
     loops = len(sch.get(main).iter_vars) - 2
-    deep = large if loops == 1 else decisions.choose("deep", (large, not large))
+    deep = large if loops == 1 or row_tiles else decisions.choose("deep", (large, not large))
     sch.compute_at(main, far[-1] if deep else several, preserve_unit_loops=True)
     (near_pixels, near_channel), reduced = inner_loops(sch, main)
     near_tiles, near_pixels = sch.split(near_pixels, [None, tile.pixels])
@@ -80,7 +93,7 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | Non
     count = int(sch.get(serves).extent)
     # A single tile reads its weights as they come.
     few = count > 1 and count * tile.pixels <= _FEW * device.lanes
-    fetches = decisions.choose("prefetch", (few, not few))
+    fetches = not row_tiles and decisions.choose("prefetch", (few, not few))
     short = _short(sch, inner, _SHORT[0] if loops == 1 else decisions.choose("unroll", _SHORT))
     chunk, depth = 1, len(inner)
     if fetches and not short:
@@ -97,6 +110,8 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | Non
     reduced = [*pieces, *inner]
     for loop in (*short, near_pixels, near_vectors, pixels, vectors):
         sch.unroll(loop)
+    if row_tiles:
+        without_borders(sch, several)
     sch.vectorize(near_lanes)
     sch.vectorize(lanes)
     for source in sch.get_producers(main):
@@ -114,6 +129,16 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | Non
         fetching = inner[:depth] if chunk > 1 else inner
         prefetch_weights(sch, main, serves, fetching, tile.channels * chunk)
     return sch
+
+
+def _row_tiles(sch: Schedule, main: SBlockRV, tile: Tile, device: Device) -> int:
+    """Return how many tiles make a row of a map whose padding can be left out; else 0."""
+    if not any(sch.get(block).name_hint == "pad" for block in sch.get_producers(main)):
+        return 0
+    (store,) = sch.get_consumers(main)
+    _, _, width, channels = (int(v.dom.extent) for v in sch.get(store).iter_vars)
+    light = _depth(sch, main) * channels * 4 <= device.caches[0]
+    return width // tile.pixels if light and width % tile.pixels == 0 else 0
 
 
 def _short(sch: Schedule, reduced: list[LoopRV], most: int) -> list[LoopRV]:

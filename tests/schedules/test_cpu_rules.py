@@ -9,11 +9,11 @@ import torch
 from conftest import randomized
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import assembly, relative_error
+from networks import assembly, compiled, relative_error
 from torch import nn
 
 from tvmlcnn.schedules.cpu import tiles
-from tvmlcnn.targets import DEVICES, resolve
+from tvmlcnn.targets import DEVICES, Device, resolve
 
 X86 = DEVICES["x86"].with_cores(2)
 few = settings(max_examples=12, deadline=None, derandomize=True)
@@ -75,6 +75,32 @@ def test_dense(
 
 
 @few
+@given(
+    inner=st.integers(1, 3),
+    kernel=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    stride=st.integers(1, 2),
+    padding=st.tuples(st.integers(0, 2), st.integers(0, 2)),
+    rows=st.integers(5, 9),
+    columns=st.sampled_from([24, 48, 47, 31]),
+    batch=st.integers(1, 2),
+    machine=st.sampled_from([X86, resolve("native").with_cores(1)]),
+)
+def test_first_layer(
+    inner: int,
+    kernel: tuple[int, int],
+    stride: int,
+    padding: tuple[int, int],
+    rows: int,
+    columns: int,
+    batch: int,
+    machine: Device,
+) -> None:
+    """Of few channels, whose padding is left out where tiles make whole rows."""
+    conv = nn.Conv2d(inner, 24, kernel, stride, padding)
+    check(nn.Sequential(conv, nn.Hardswish()), (batch, inner, rows, columns), "dense", machine)
+
+
+@few
 @given(rows=st.integers(1, 5), inner=st.integers(1, 70), outer=channels)
 def test_fully_connected(rows: int, inner: int, outer: int) -> None:
     check(nn.Sequential(nn.Linear(inner, outer), nn.ReLU()), (rows, inner), "dense")
@@ -115,6 +141,20 @@ def test_accumulators_stay_in_registers() -> None:
     hot = max(loops, key=lambda loop: len(re.findall("vfmadd", loop[1])))[1]
     assert len(re.findall(r"vfmadd\w+ps", hot)) >= 8
     assert not re.findall(r"vmov[au]ps.*\(%rsp\)|vmov[au]ps\s+%ymm\d+, ", hot)
+
+
+@pytest.mark.parametrize(
+    ("net", "shape"),
+    [
+        (nn.Conv2d(3, 16, 3, 2, 1), (1, 3, 224, 224)),
+        (nn.Conv2d(8, 32, 3, 1, 1), (1, 8, 32, 24)),
+    ],
+)
+def test_little_work_for_a_pixel_needs_no_padded_copy(
+    net: nn.Module, shape: tuple[int, ...]
+) -> None:
+    assert 'sblock("pad")' not in str(compiled(net, shape, X86).script(show_meta=False))
+    assert "AllocWorkspace" not in assembly(net, shape, X86)
 
 
 @pytest.mark.parametrize("name", sorted(set(DEVICES) - {"cuda", "jetson-orin-nano"}))
