@@ -77,6 +77,7 @@ def _program_phases() -> list[Phase]:
     return [
         Phase("lift weights", passes.lift_weights),
         Phase("views", transform.RewriteDataflowReshape()),
+        Phase("unaligned inputs", passes.unaligned_inputs),
         Phase("list kernels", passes.list_kernel_calls),
         Phase("plan", _plan),
     ]

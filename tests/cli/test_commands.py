@@ -13,6 +13,8 @@ import pytest
 import torch
 from conftest import Cli
 
+from tvmlcnn.runtime.manifest import FORMAT
+
 NET = """
 import torch
 class Net(torch.nn.Module):
@@ -163,7 +165,7 @@ def test_lists(cli: Cli) -> None:
 def test_installed_command(small_file: Path) -> None:
     command = [Path(sys.executable).with_name("tvmlcnn"), "inspect", small_file]
     done = subprocess.run([*command, "--json"], capture_output=True, check=True)
-    assert json.loads(done.stdout)["format"] == 1
+    assert json.loads(done.stdout)["format"] == FORMAT
     narrow = os.environ | {"COLUMNS": "40"}
     piped = subprocess.run(command, capture_output=True, env=narrow, text=True, check=True)
     assert any(len(line) > 60 for line in piped.stdout.splitlines())  # not wrapped in a pipe

@@ -51,9 +51,55 @@ def test_any_memory_layout(small_file: Path) -> None:
     (x,) = inputs(1)
     expected = model(x)
     channels_last = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
-    unaligned = np.frombuffer(b"\0" * 4 + x.tobytes(), np.float32, offset=4).reshape(SHAPE)
-    for other in (channels_last, unaligned, x.tolist() and np.asarray(x.tolist(), np.float32)):
+    read_only = np.frombuffer(x.tobytes(), np.float32).reshape(SHAPE)
+    for other in (
+        channels_last,
+        read_only,
+        moved(x, 1),
+        x.tolist() and np.asarray(x.tolist(), "f4"),
+    ):
         assert (model(other) == expected).all()
+    assert (model(x) == expected).all()
+
+
+def moved(array: np.ndarray, offset: int, line: int = 64) -> np.ndarray:
+    """Return a copy that begins so many bytes after the start of a cache line."""
+    room = np.empty(array.nbytes + 2 * line, np.uint8)
+    start = -room.ctypes.data % line + offset
+    result = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    result[...] = array
+    return result
+
+
+class Reading(torch.nn.Module):
+    """Reads its inputs in many ways: as they are, in a new order or shape, in one kernel or two."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(32, 32, 3, padding=1, groups=32)
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return self.conv(x), x * y, y.reshape(4, 512), torch.relu(y.reshape(2, 1024)), x
+
+
+def test_inputs_at_any_address(tmp_path: Path) -> None:
+    net, shape = Reading().eval(), (1, 32, 8, 8)
+    path = tmp_path / "net.so"
+    tvmlcnn.compile(net, "native", [shape, shape], output=path)
+    model = tvmlcnn.load(path)
+    x, y = np.random.default_rng(0).standard_normal((2, *shape), dtype=np.float32)
+    expected = model(moved(x, 0), moved(y, 0))
+    for offset in (4, 16, 20, 32, 60):
+        results = model(moved(x, offset), moved(y, 64 - offset))
+        assert all((a == b).all() for a, b in zip(results, expected, strict=True))
+
+
+def test_inputs_are_not_copied(small_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tvmlcnn.load(small_file)
+    x = moved(inputs(1)[0], 16)
+    expected = model(x)
+    monkeypatch.setattr(placement.np, "copyto", None)
+    assert (model(x) == expected).all()
 
 
 @pytest.mark.parametrize("threads", [1, logical_cpus()])

@@ -11,6 +11,7 @@ from .kernel_calls import group, is_kernel_call, kernel_calls, list_kernel_calls
 from .legalize import legalize
 from .lift_weights import lift_weights, weights_of, without_weights
 from .prologues import take_prologues
+from .unaligned_inputs import unaligned_inputs
 
 __all__ = [
     "PlaceJoins",
@@ -26,6 +27,7 @@ __all__ = [
     "lift_weights",
     "list_kernel_calls",
     "take_prologues",
+    "unaligned_inputs",
     "value_of",
     "weights_of",
     "without_weights",

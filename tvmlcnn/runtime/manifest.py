@@ -15,7 +15,7 @@ from tvmlcnn.errors import UserError
 from .elf import ElfFile, read_elf
 from .preprocessing import Preprocessing
 
-FORMAT = 1
+FORMAT = 2  # kernels take inputs at any address
 MANIFEST_SECTION = ".tvmlcnn.manifest"
 WEIGHTS_SECTION = ".tvmlcnn.weights"
 

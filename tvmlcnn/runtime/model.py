@@ -6,7 +6,7 @@ import mmap
 import tempfile
 import threading
 import types
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,10 +91,10 @@ class Model:
         self._library = _loaded(self._ffi, elf.path)
         self._main = self._new_machine()["main"]
         self._rooms = [self._placement.allocate(spec) for spec in self.inputs]
-        self._arguments = [self._placement.tensor(room) for room in self._rooms]
+        self._weights: list[Any] = []
         if manifest.weights:
             weights = [self._placement.constant(a) for a in _mapped_weights(elf, manifest)]
-            self._arguments.append(self._ffi.convert(weights))
+            self._weights.append(self._ffi.convert(weights))
 
     def __call__(self, *inputs: np.ndarray) -> Any:
         """Run the network.
@@ -114,6 +114,19 @@ class Model:
         UserError
             If the number of arrays, a shape or a dtype does not fit.
         """
+        with self.exclusively():
+            results = self.program(*self.arguments(*inputs))
+            outputs = tuple(self._placement.array(result) for result in results)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def arguments(self, *inputs: np.ndarray) -> list[Any]:
+        """Return the arguments of `program` for a call, good until the next one.
+
+        Raises
+        ------
+        UserError
+            As a call does.
+        """
         if len(inputs) != len(self.inputs):
             raise UserError(f"the model takes {len(self.inputs)} inputs, {len(inputs)} were given")
         arrays = [np.asarray(array) for array in inputs]
@@ -121,17 +134,12 @@ class Model:
             if array.shape != spec.shape or array.dtype != spec.dtype:
                 given = "x".join(map(str, array.shape)) or "scalar"
                 raise UserError(f"the model takes {spec}; given was {array.dtype} {given}")
-        with self._lock:
-            self._use_threads()
-            for array, room in zip(arrays, self._rooms, strict=True):
-                self._placement.store(array, room)
-            results = self.program()
-            outputs = tuple(self._placement.array(result) for result in results)
-        return outputs[0] if len(outputs) == 1 else outputs
+        rooms = zip(arrays, self._rooms, strict=True)
+        return [*(self._placement.argument(*pair) for pair in rooms), *self._weights]
 
-    def program(self) -> Any:
-        """Run the program on the inputs of the last call, whoever else is calling."""
-        return self._main(*self._arguments)
+    def program(self, *arguments: Any) -> Any:
+        """Run the program, whoever else is calling."""
+        return self._main(*arguments)
 
     def _new_machine(self) -> Any:
         """Return a new instance of TVM's virtual machine with the model's program."""
@@ -139,8 +147,8 @@ class Model:
         machine["vm_initialization"](*self._placement.devices)
         return machine
 
-    def record(self, functions: Collection[str]) -> list[Recorded]:
-        """Run the network once, and return the calls of the functions that it made.
+    def record(self, functions: Collection[str], arguments: Sequence[Any]) -> list[Recorded]:
+        """Run the program once, and return the calls of the functions that it made.
 
         The tensors of the calls stay as they were; making them again, in order, does the work of
         the network without the machine between them.
@@ -151,11 +159,10 @@ class Model:
             if before and name in functions:
                 recorded.append(Recorded(name, function, arguments))
 
-        with self._lock:
-            self._use_threads()
+        with self.exclusively():
             machine = self._new_machine()  # one of its own: an instrument cannot be removed
             machine["set_instrument"](self._ffi.convert(note))
-            machine["main"](*self._arguments)
+            machine["main"](*arguments)
         return recorded
 
     @contextmanager

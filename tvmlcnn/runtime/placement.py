@@ -16,7 +16,6 @@ from .native import library_folder
 
 CPU, CUDA = 1, 2  # DLDeviceType
 _POOLED = 2  # TVM's allocator that keeps freed memory
-_ALIGNMENT = 64
 
 
 class Placement(Protocol):
@@ -26,13 +25,10 @@ class Placement(Protocol):
     """Arguments of TVM's ``vm_initialization``: type, number and allocator of each device."""
 
     def allocate(self, spec: TensorSpec) -> Any:
-        """Return room for an input, which `store` fills."""
+        """Return room for an input, for `argument`."""
 
-    def store(self, array: np.ndarray, room: Any) -> None:
-        """Copy an array into its room."""
-
-    def tensor(self, room: Any) -> Any:
-        """Return the room as a tensor for a call."""
+    def argument(self, array: np.ndarray, room: Any) -> Any:
+        """Return an array as a tensor for a call, in its room if it has to be copied."""
 
     def constant(self, array: np.ndarray) -> Any:
         """Return a tensor with the content of an array that stays as it is."""
@@ -50,19 +46,18 @@ class HostPlacement:
         self._ffi = ffi
 
     def allocate(self, spec: TensorSpec) -> np.ndarray:
-        """Return an array that starts at a cache line, as vector loads need it."""
-        size = int(np.prod(spec.shape)) * np.dtype(spec.dtype).itemsize
-        raw = np.zeros(size + _ALIGNMENT, np.uint8)
-        start = -raw.ctypes.data % _ALIGNMENT
-        return raw[start : start + size].view(spec.dtype).reshape(spec.shape)
+        """Return an array, whose memory is taken when it is first used."""
+        return np.empty(spec.shape, spec.dtype)
 
-    def store(self, array: np.ndarray, room: np.ndarray) -> None:
-        """Copy an array into its room."""
-        np.copyto(room, array)
+    def argument(self, array: np.ndarray, room: np.ndarray) -> Any:
+        """Return a tensor that shares the memory of the array, or else of the room.
 
-    def tensor(self, room: np.ndarray) -> Any:
-        """Return a tensor that shares the memory of the room."""
-        return self._ffi.from_dlpack(room)
+        Kernels take the network's inputs at any address; DLPack has no tensors that are only read.
+        """
+        if not array.flags.carray:
+            np.copyto(room, array)
+            array = room
+        return self._ffi.from_dlpack(array)
 
     def constant(self, array: np.ndarray) -> Any:
         """Return a tensor that shares the memory of the array."""
@@ -89,20 +84,15 @@ class DevicePlacement:
         """Return a tensor on the device."""
         return self._allocate(self._shape(spec.shape), self._dtype(spec.dtype), self._device, None)
 
-    def store(self, array: np.ndarray, room: Any) -> None:
-        """Copy an array to the device."""
+    def argument(self, array: np.ndarray, room: Any) -> Any:
+        """Copy an array to the device, into its room."""
         packed = np.ascontiguousarray(array)
         self._to_device(room, ctypes.c_void_p(packed.ctypes.data), packed.nbytes)
-
-    def tensor(self, room: Any) -> Any:
-        """Return the tensor itself."""
         return room
 
     def constant(self, array: np.ndarray) -> Any:
         """Return a tensor on the device with the content of the array."""
-        room = self.allocate(TensorSpec("", array.shape, str(array.dtype)))
-        self.store(array, room)
-        return room
+        return self.argument(array, self.allocate(TensorSpec("", array.shape, str(array.dtype))))
 
     def array(self, tensor: Any) -> np.ndarray:
         """Return a copy of a tensor, when the work that fills it is done."""

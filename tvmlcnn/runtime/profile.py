@@ -59,8 +59,8 @@ class Profile:
         What TVM's virtual machine does between the kernels: the least time of a run of the
         program, less that of making the calls of its kernels alone.
     copies_us : float
-        Copying the inputs and the outputs: the least time of a call from Python, less that of a
-        run of the program.
+        Checking and sharing the inputs, and copying the outputs: the least time of a call from
+        Python, less that of a run of the program.
     call_us : float
         The least time of a call from Python.
     timer_us : float
@@ -105,7 +105,8 @@ def profile(model: Model, seconds: float) -> Profile:
     machine = limits.measure(model.threads)
     inputs = random_arrays(model.inputs)
     model(*inputs)
-    recorded = model.record({call.function for call in model.calls})
+    arguments = model.arguments(*inputs)
+    recorded = model.record({call.function for call in model.calls}, arguments)
     assert [call.name for call in recorded] == [call.function for call in model.calls]
 
     whole: list[float] = []
@@ -116,7 +117,7 @@ def profile(model: Model, seconds: float) -> Profile:
     while not rounds or time.perf_counter() < end:
         whole += _block(lambda: _timed(model, inputs))
         with model.exclusively():
-            program += _block(lambda: _timed(model.program, ()))
+            program += _block(lambda: _timed(model.program, arguments))
             rounds += _block(lambda: [_timed(call.function, call.arguments) for call in recorded])
             overheads += _block(lambda: [_overhead(call) for call in recorded])
     # Other programs, and a clock that they slow down, last for many rounds: those are left out.
