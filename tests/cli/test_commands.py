@@ -142,14 +142,33 @@ def test_inspect_arm_file(cli: Cli, small_arm_file: Path) -> None:
     assert data["check"]["skipped"]
 
 
-def test_interrupt_while_importing(tmp_path: Path) -> None:
-    """In code that is a text, as in the imports that make dataclasses."""
-    text = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nfor i in range(9): pass"
-    (tmp_path / "net.py").write_text(f"exec({text!r})")
+INTERRUPTED = {
+    # As in imports that make dataclasses.
+    "text": """exec("os.kill(os.getpid(), signal.SIGINT)\\nfor i in range(9): pass")""",
+    "callback": """
+class Passing:
+    pass
+def callback(reference):
+    os.kill(os.getpid(), signal.SIGINT)
+    for i in range(9):
+        pass
+passing = Passing()
+reference = weakref.ref(passing, callback)
+del passing
+time.sleep(60)
+""",
+}
+
+
+@pytest.mark.parametrize("where", sorted(INTERRUPTED))
+def test_interrupt(where: str, tmp_path: Path) -> None:
+    """In places where Python would forget it, or that it was handled."""
+    (tmp_path / "net.py").write_text(f"import os, signal, time, weakref\n{INTERRUPTED[where]}")
     command = [sys.executable, "-m", "tvmlcnn", "analyze", "net.py:net"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=50)
     assert done.returncode == 130
     assert done.stderr.splitlines()[-1] == "interrupted"
+    assert "ignored" not in done.stderr
 
 
 def test_lists(cli: Cli) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import signal
 import sys
-from types import FrameType
 from typing import NoReturn
 
 import click
 
 from tvmlcnn.errors import UserError
+
+from . import interrupts
 
 # Name of the verb and its file: the line that the help shows.
 _VERBS = {
@@ -50,26 +50,9 @@ def _tvmlcnn() -> None:
     """Light convolutional networks, compiled into one fast file for ARM, x86 and CUDA."""
 
 
-class _Interrupt(KeyboardInterrupt):
-    """An interrupt that lets the exit code stand.
-
-    Where KeyboardInterrupt itself passes through `exec` of a text, as dataclasses have it in every
-    import, CPython ends by the signal in the end, even if it was caught.
-    """
-
-
 def main() -> NoReturn:
     """Run the command line; exit with 0, 2 for a user's mistake, or 130 when interrupted."""
-    interrupted = False
-
-    def interrupt(signum: int, frame: FrameType | None) -> None:
-        nonlocal interrupted
-        interrupted = True
-        raise _Interrupt
-
-    # Unwinding removes unfinished files, for `kill` as for Ctrl-C.
-    signal.signal(signal.SIGTERM, interrupt)
-    signal.signal(signal.SIGINT, interrupt)
+    interrupts.install()
     try:
         _tvmlcnn(standalone_mode=False)
     except UserError as error:
@@ -81,8 +64,7 @@ def main() -> NoReturn:
     except BrokenPipeError:
         sys.exit(141)
     except BaseException:
-        # TVM turns an interrupt that arrives during its own work into an error of another type.
-        if not interrupted:
+        if not interrupts.came():
             raise
         click.echo("interrupted", err=True)
         sys.exit(130)

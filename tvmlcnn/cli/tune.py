@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from . import interrupts
 from .boards import board_options, parallel_option
 from .output import json_option, print_json
 from .progress import phases
@@ -91,7 +92,12 @@ def command(
                 )
             )
         with tuning_view(run.state) as refresh:
-            run(refresh)
+
+            def between() -> None:
+                refresh()
+                interrupts.check()
+
+            run(between)
     if as_json:
         print_json(run.state.to_json() | {"records": str(run.store.folder)})
     else:
