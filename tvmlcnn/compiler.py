@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 import tvm
-from tvm import relax
 
 from tvmlcnn import frontend, passes, pipeline
 from tvmlcnn.errors import UserError
 from tvmlcnn.files import check_writable
-from tvmlcnn.package import cuda, evaluate, features, library, manifest
+from tvmlcnn.package import cuda, evaluate, features, library, manifest, program
 from tvmlcnn.records import Library
 from tvmlcnn.schedules import kernels_by_rule, workloads
 from tvmlcnn.schedules.recorded import Recorded
@@ -168,9 +167,7 @@ def compile(
     arrays = passes.weights_of(mod)
     clock.start("generate code")
     with cuda.kernels_as_source():
-        executable = relax.build(
-            passes.without_weights(mod), tvm.target.Target(device.tvm), relax_pipeline=None
-        )
+        executable = program.build(passes.without_weights(mod), device)
     with tempfile.TemporaryDirectory(prefix="tvmlcnn-") as name:
         clock.start("emit code" if gpu_compiler is None else f"compile with {gpu_compiler}")
         parts = library.write_parts(executable, arrays, device, gpu_compiler, Path(name))

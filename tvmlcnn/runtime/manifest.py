@@ -18,6 +18,8 @@ from .preprocessing import Preprocessing
 FORMAT = 2  # kernels take inputs at any address
 MANIFEST_SECTION = ".tvmlcnn.manifest"
 WEIGHTS_SECTION = ".tvmlcnn.weights"
+PROGRAM, STEPWISE = "main", "main_stepwise"
+"""Names of the program as machine code and as bytecode."""
 
 
 @dataclass(frozen=True)

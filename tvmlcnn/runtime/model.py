@@ -18,7 +18,14 @@ from tvmlcnn.errors import UserError
 from .checks import check_fits
 from .elf import ElfFile
 from .machine import logical_cpus, physical_cores
-from .manifest import WEIGHTS_SECTION, Manifest, TensorSpec, read_manifest
+from .manifest import (
+    PROGRAM,
+    STEPWISE,
+    WEIGHTS_SECTION,
+    Manifest,
+    TensorSpec,
+    read_manifest,
+)
 from .native import load_runtime
 from .placement import placement
 
@@ -89,7 +96,7 @@ class Model:
         self._lock = threading.Lock()
         self._placement = placement(self._ffi, manifest.json["target"]["tvm"]["kind"])
         self._library = _loaded(self._ffi, elf.path)
-        self._main = self._new_machine()["main"]
+        self._main = self._new_machine()[PROGRAM]
         self._rooms = [self._placement.allocate(spec) for spec in self.inputs]
         self._weights: list[Any] = []
         if manifest.weights:
@@ -162,7 +169,7 @@ class Model:
         with self.exclusively():
             machine = self._new_machine()  # one of its own: an instrument cannot be removed
             machine["set_instrument"](self._ffi.convert(note))
-            machine["main"](*arguments)
+            machine[STEPWISE](*arguments)
         return recorded
 
     @contextmanager
