@@ -121,10 +121,10 @@ def _shared(wide: int, channels: int) -> float:
 def _tile(width: int, channels: int, lanes: int, device: Device) -> Tile:
     """Return the tile of the depthwise convolution.
 
-    Half the registers hold it. It takes the vectors of a pixel as they lie side by side in the
-    piece, and costs its pixels and one more for the weights.
+    Half the registers hold it. It takes whole lines of the piece, and costs its pixels and one
+    more for the weights.
     """
-    vectors = largest_divisor(channels // lanes, max(1, device.vector_registers // 5))
+    vectors = largest_divisor(channels // lanes, max(1, LINE_BYTES // (lanes * 4)))
     most = min(width, device.vector_registers // 2 // vectors)
     fitting = [p for p in range(1, most + 1) if on_stack(Tile(p, vectors, lanes))]
     pixels = min(fitting, key=lambda p: (-(-width // p) * (p + 1), -p))

@@ -24,6 +24,8 @@ _L2_VECTORS = 7 / 16
 _STACK_BYTES = 1 << 10
 # What a tile costs besides its sums.
 _TILE_CYCLES = 16
+# Of rows at irregular distances, which general registers hold beside the weights' and a counter.
+_ADDRESSES = 13
 # What it costs to find a pixel's row and column.
 _PLACE_CYCLES = 8
 
@@ -47,8 +49,13 @@ def dense_tiles(
     def places(tile: Tile) -> int:
         return 0 if width is None or width % tile.pixels == 0 else tile.pixels * _PLACE_CYCLES
 
+    def addresses(tile: Tile) -> int:
+        # Rows past the end are the last one again: not as far from it as the others.
+        regular = rows % tile.pixels == 0 and not places(tile)
+        return 1 if regular else tile.pixels
+
     return ranked(
-        candidates(channels, device),
+        (tile for tile in candidates(channels, device) if addresses(tile) <= _ADDRESSES),
         lambda tile: (
             efficiency(tile, depth, device, places(tile))
             * filled(rows, tile.pixels)

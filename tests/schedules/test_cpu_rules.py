@@ -16,6 +16,9 @@ from tvmlcnn.schedules.cpu import tiles
 from tvmlcnn.targets import DEVICES, Device, resolve
 
 X86 = DEVICES["x86"].with_cores(2)
+AVX512 = resolve(
+    {"kind": "llvm", "mtriple": "x86_64-linux-gnu", "mcpu": "skylake-avx512"}
+).with_cores(1)
 few = settings(max_examples=12, deadline=None, derandomize=True)
 channels = st.sampled_from([4, 8, 12, 16, 24, 40, 64, 72])
 size = st.integers(1, 15)
@@ -133,14 +136,27 @@ def test_multiply_adds_are_vectors(net: nn.Module, shape: tuple[int, ...]) -> No
     assert not re.findall(r"vfmadd\w+ss\s|vmulss\s|vaddss\s", text)
 
 
-def test_accumulators_stay_in_registers() -> None:
-    """No vector is stored or reloaded on the stack in the kernel's inner loop."""
-    text = assembly(nn.Conv2d(64, 96, 1, bias=False), (1, 64, 14, 14), X86)
+@pytest.mark.parametrize(
+    ("device", "inner", "outer", "size"),
+    [
+        (X86, 64, 96, 14),
+        (X86, 64, 8, 55),
+        (AVX512, 64, 96, 14),
+        # No tile of many rows divides these pixels, so that each row has an address of its own.
+        (AVX512, 128, 16, 55),
+    ],
+)
+def test_the_inner_loop_keeps_off_the_stack(
+    device: Device, inner: int, outer: int, size: int
+) -> None:
+    """Neither sums nor the addresses of a tile's rows are stored or reloaded."""
+    net = nn.Conv2d(inner, outer, 1, bias=False)
+    text = assembly(net, (1, inner, size, size), device)
     # An innermost loop runs from a label to the jump back, with no other label between.
-    loops = re.findall(r"(?m)^(\.LBB\w+):\n((?:(?!\.L).*\n)*?\s+j\w+\s+\1)$", text)
+    loops = re.findall(r"(?m)^(\.LBB\w+):.*\n((?:(?!\.L).*\n)*?\s+j\w+\s+\1)$", text)
     hot = max(loops, key=lambda loop: len(re.findall("vfmadd", loop[1])))[1]
     assert len(re.findall(r"vfmadd\w+ps", hot)) >= 8
-    assert not re.findall(r"vmov[au]ps.*\(%rsp\)|vmov[au]ps\s+%ymm\d+, ", hot)
+    assert not re.findall(r"\(%rsp\)|vmov[au]ps\s+%[yz]mm\d+, ", hot)
 
 
 @pytest.mark.parametrize(
