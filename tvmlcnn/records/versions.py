@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 VERSIONS: dict[str, int] = {
-    "dense": 2,
+    "dense": 3,
     "depthwise": 1,
     "grouped": 1,
     "default": 1,
