@@ -27,11 +27,14 @@ def build(mod: tvm.IRModule, device: Device) -> Executable:
     """
     main = mod[PROGRAM]
     stepwise = tvm.IRModule({STEPWISE: main.with_attr("global_symbol", STEPWISE)})
-    kernels = {v: f for v, f in mod.functions.items() if isinstance(f, PrimFunc)}
-    stepwise.update(tvm.IRModule(kernels))
+    stepwise.update(_kernels(mod))
     builder = relax.ExecBuilder()
     _vmcodegen(builder, stepwise, "bytecode")
     code = _vmcodegen(builder, mod, "compiled")
-    functions = {v: f for v, f in code.functions.items() if isinstance(f, PrimFunc)}
-    target = tvm.target.Target(device.tvm)
-    return _vmlink(builder, target, tvm.IRModule(functions, attrs=mod.attrs))
+    return _vmlink(builder, tvm.target.Target(device.tvm), _kernels(code))
+
+
+def _kernels(mod: tvm.IRModule) -> tvm.IRModule:
+    """Return the functions in TensorIR."""
+    functions = {v: f for v, f in mod.functions.items() if isinstance(f, PrimFunc)}
+    return tvm.IRModule(functions, attrs=mod.attrs)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from tvm import relax
 
 from .constants import is_call_of
 from .flops import flops_of
-from .layers import layer_named, renamed, unique
+from .layers import bindings, layer_named, renamed, unique
 
 _MEMBERS, _CALLS, _ABSORBED = "tvmlcnn.members", "tvmlcnn.calls", "tvmlcnn.absorbed"
 
@@ -36,7 +35,7 @@ def group(mod: tvm.IRModule) -> tvm.IRModule:
     main = mod["main"]
     environment = {param: numbers.of_input(i) for i, param in enumerate(main.params)}
     values: dict[int, list[relax.Var]] = {}
-    for binding in _bindings(main):
+    for binding in bindings(main):
         number = numbers.of(binding.value, environment)
         environment[binding.var] = number
         values.setdefault(number, []).append(binding.var)
@@ -48,7 +47,7 @@ def group(mod: tvm.IRModule) -> tvm.IRModule:
     main = grouped["main"]
     environment = {param: numbers.of_input(i) for i, param in enumerate(main.params)}
     numbers.mod = grouped
-    for binding in _bindings(main):
+    for binding in bindings(main):
         numbers.seen.clear()
         environment[binding.var] = numbers.of(binding.value, environment)
         found = [
@@ -114,7 +113,7 @@ class _Numbers:
 
     def _of_function(self, function: relax.Function, arguments: list[int]) -> int:
         environment = dict(zip(function.params, arguments, strict=True))
-        for binding in _bindings(function):
+        for binding in bindings(function):
             environment[binding.var] = self.of(binding.value, environment)
         return self.of(function.body.body, environment)
 
@@ -132,7 +131,7 @@ def list_kernel_calls(mod: tvm.IRModule) -> tvm.IRModule:
             **members.get(str(binding.var.name), unknown),
             "bytes": _bytes(binding.value),
         }
-        for binding in _bindings(mod["main"])
+        for binding in bindings(mod["main"])
         if is_kernel_call(binding.value)
     ]
     return mod.with_attr(_CALLS, json.dumps(calls))
@@ -150,10 +149,6 @@ def kernel_calls(mod: tvm.IRModule) -> list[dict[str, Any]]:
         operations (`flops.count_flops`); ``bytes``, the size of its arguments and results.
     """
     return list(json.loads(str(mod.attrs[_CALLS])))
-
-
-def _bindings(function: relax.Function) -> Iterator[relax.Binding]:
-    return (binding for block in function.body.blocks for binding in block.bindings)
 
 
 def is_kernel_call(expr: relax.Expr) -> bool:

@@ -64,7 +64,7 @@ def named(function: relax.Function, pairs: Iterable[tuple[relax.Var, str]]) -> r
     readers: dict[relax.Var, str] = {}
     taken: set[str] = set()
     chosen: dict[relax.Var, str] = {}
-    for binding in reversed(list(_bindings(function))):
+    for binding in reversed(list(bindings(function))):
         found = names.get(binding.var)
         if found is None and layer_of(binding.var) is not None:
             found = str(binding.var.name)
@@ -93,7 +93,8 @@ def unique(name: str, taken: set[str]) -> str:
     return result
 
 
-def _bindings(function: relax.Function) -> Iterator[relax.Binding]:
+def bindings(function: relax.Function) -> Iterator[relax.Binding]:
+    """Yield the bindings of a function's variables, in order."""
     return (binding for block in function.body.blocks for binding in block.bindings)
 
 

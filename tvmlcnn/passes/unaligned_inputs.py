@@ -11,6 +11,7 @@ from tvm.tirx import PrimFunc
 
 from .constants import is_call_of
 from .kernel_calls import is_kernel_call
+from .layers import bindings
 
 _VIEWS = ("relax.reshape", "relax.memory.view")
 
@@ -24,16 +25,15 @@ def unaligned_inputs(mod: tvm.IRModule) -> tvm.IRModule:
     main = mod["main"]
     inputs = {param for param in main.params if isinstance(param.ty, relax.TensorType)}
     reading: dict[tvm.ir.GlobalVar, set[int]] = {}
-    for block in main.body.blocks:
-        for binding in block.bindings:
-            value = binding.value
-            if is_kernel_call(value):
-                given = value.args[1]
-                given = given.fields if isinstance(given, relax.Tuple) else [given]
-                places = {place for place, argument in enumerate(given) if argument in inputs}
-                reading.setdefault(value.args[0], set()).update(places)
-            elif _seen(value) in inputs:
-                inputs.add(binding.var)
+    for binding in bindings(main):
+        value = binding.value
+        if is_kernel_call(value):
+            given = value.args[1]
+            given = given.fields if isinstance(given, relax.Tuple) else [given]
+            places = {place for place, argument in enumerate(given) if argument in inputs}
+            reading.setdefault(value.args[0], set()).update(places)
+        elif _seen(value) in inputs:
+            inputs.add(binding.var)
     functions = dict(mod.functions)
     for variable, places in reading.items():
         functions[variable] = _unaligned(functions[variable], places)
