@@ -28,10 +28,9 @@ def test_a_wheel_carries_records(tmp_path: Path) -> None:
     # From a copy: setuptools leaves its build folder in the source, and packs what lies there.
     source = tmp_path / "source"
     source.mkdir()
-    ignored = shutil.ignore_patterns("__pycache__", "schedules", "targets")
-    shutil.copytree(ROOT / "tvmlcnn", source / "tvmlcnn", ignore=ignored)
-    for name in ("schedules", "targets"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in ("tvmlcnn", "schedules", "targets"):
+        shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=ignored)
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, source)
     Store(source / "schedules" / "records").add(record(target="x86"))
