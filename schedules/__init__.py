@@ -1,7 +1,7 @@
-"""How kernels are laid out on a device: one rule a file, one folder a kind of target.
+"""How kernels are made for a device: one rule a file, one folder a family of targets.
 
-The first rule of a list that takes a kernel schedules it; the last one of each list takes
-everything, so that no kernel is left to TVM's bare loops.
+A rule owns its kernel; see `rule` for the protocol. The last rule of each list takes everything,
+so that no kernel is left to TVM's bare loops.
 """
 
 from __future__ import annotations
@@ -10,42 +10,92 @@ import tvm
 from tvm.s_tir import Schedule
 from tvm.tirx import PrimFunc
 
-from tvmlcnn.ops.tile import WORKLOAD
-from tvmlcnn.targets import Device
+from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, Device
 
 from . import cpu, cuda
 from .decisions import DEFAULTS, Policy
 from .generated import kernel_name
-from .rule import Rule
+from .layer import Concatenation, Convolution, Layer, PointwiseDepthwise, Pool, Product
+from .plan_text import ATTRIBUTE, from_text, to_text
+from .rule import Definition, Plan, Rule
 
-__all__ = ["RULES", "Rule", "kernels_by_rule", "schedule", "workloads"]
+__all__ = [
+    "ATTRIBUTE",
+    "RULES",
+    "Concatenation",
+    "Convolution",
+    "Definition",
+    "Layer",
+    "Plan",
+    "PointwiseDepthwise",
+    "Pool",
+    "Product",
+    "Rule",
+    "alternatives",
+    "kernels_by_rule",
+    "planned",
+    "rules_for",
+    "schedule",
+    "to_text",
+    "workloads",
+]
 
-RULES: dict[str, tuple[Rule, ...]] = {"llvm": cpu.RULES, "cuda": cuda.RULES}
-_RULE = "tvmlcnn.rule"
+RULES: dict[str, tuple[Rule, ...]] = {"cpu": cpu.RULES, "cuda": cuda.RULES}
+"""By the family of the device; asked in this order."""
+_RULE, _WORKLOAD = "tvmlcnn.rule", "tvmlcnn.workload"
+
+
+def rules_for(device: Device) -> tuple[Rule, ...]:
+    """Return the rules for a device, in the order in which they are asked."""
+    return RULES[device.family]
+
+
+def planned(layer: Layer, device: Device, policy: Policy = DEFAULTS) -> Plan:
+    """Return the plan for a layer: that of the rule which the policy names, or the first that pays.
+
+    The last rule's plan always pays.
+    """
+    wanted = policy.rule(layer)
+    plans = (
+        rule.plan(layer, device, policy.of(rule.name, layer.workload, layer.element))
+        for rule in sorted(rules_for(device), key=lambda rule: rule.name != wanted)
+    )
+    return next(plan for plan in plans if plan and (plan.pays or plan.rule == wanted))
+
+
+def alternatives(layer: Layer, device: Device) -> list[str]:
+    """Return the rules that can make a layer's kernel, but the one that takes everything."""
+    *rules, _ = rules_for(device)
+    return [rule.name for rule in rules if rule.plan(layer, device, DEFAULTS) is not None]
 
 
 def schedule(mod: tvm.IRModule, device: Device, policy: Policy = DEFAULTS) -> tvm.IRModule:
-    """Schedule each TensorIR function of the module by the first rule that takes it."""
-    target = tvm.target.Target(device.tvm)
+    """Schedule each TensorIR function of the module by the rule that planned it."""
     functions = dict(mod.functions.items())
-    with target:
+    with tvm.target.Target(device.tvm):
         for variable, function in functions.items():
             if isinstance(function, PrimFunc):
-                functions[variable] = _scheduled(variable.name_hint, function, device, policy)
+                functions[variable] = _scheduled(function, device, policy)
     return tvm.IRModule(functions, attrs=mod.attrs)
 
 
-def _scheduled(name: str, function: PrimFunc, device: Device, policy: Policy) -> PrimFunc:
-    workload = _workload(function)
-    for rule in RULES[device.kind]:
-        result = rule.apply(function, device, policy)
-        if result is not None:
-            attrs = {**function.attrs, _RULE: rule.name, WORKLOAD: workload}
-            new = result.mod[result.mod.get_global_vars()[0]]
-            for key, value in attrs.items():
-                new = new.with_attr(key, value)
-            return new
-    raise RuntimeError(f"no rule of {device.kind} takes the kernel {name}")
+def _scheduled(function: PrimFunc, device: Device, policy: Policy) -> PrimFunc:
+    rules = {rule.name: rule for rule in rules_for(device)}
+    attrs = dict(function.attrs.items()) if function.attrs else {}
+    if ATTRIBUTE in attrs:
+        plan = from_text(str(attrs.pop(ATTRIBUTE)), rules)
+        function = function.without_attr(ATTRIBUTE)
+    else:
+        # Functions that only move other types are laid out as those of float32.
+        element = ELEMENT_TYPES.get(str(function.params[-1].ty.dtype), FLOAT32)
+        plan = Plan(rules_for(device)[-1].name, element, "", None)
+    workload = plan.workload or kernel_name(function)
+    decisions = policy.of(plan.rule, workload, plan.element)
+    sch = rules[plan.rule].schedule(Schedule(function), plan, device, decisions)
+    result = sch.mod[sch.mod.get_global_vars()[0]]
+    for key, value in {**attrs, _RULE: plan.rule, _WORKLOAD: workload}.items():
+        result = result.with_attr(key, value)
+    return result
 
 
 def kernels_by_rule(mod: tvm.IRModule) -> dict[str, list[str]]:
@@ -60,16 +110,7 @@ def kernels_by_rule(mod: tvm.IRModule) -> dict[str, list[str]]:
 def workloads(mod: tvm.IRModule) -> dict[str, str]:
     """Return the workload of each kernel, as records of tuning know it, by the kernel's name."""
     return {
-        variable.name_hint: str(function.attrs[WORKLOAD])
+        variable.name_hint: str(function.attrs[_WORKLOAD])
         for variable, function in mod.functions.items()
         if isinstance(function, PrimFunc)
     }
-
-
-def _workload(function: PrimFunc) -> str:
-    """Return what a function computes: what its workload says, else its own structure."""
-    sch = Schedule(function)
-    for block in sch.get_child_blocks(sch.get_sblock("root")):
-        if name := str(sch.get(block).annotations.get(WORKLOAD, "")):
-            return name
-    return kernel_name(function)

@@ -11,7 +11,7 @@ from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import Trace
 from tvm.tirx import PrimFunc
 
-from .decisions import Chosen, Policy
+from .decisions import Decisions
 
 
 def kernel_name(function: PrimFunc) -> str:
@@ -20,21 +20,19 @@ def kernel_name(function: PrimFunc) -> str:
     return f"kernel {digest:016x}"
 
 
-def scheduled(function: PrimFunc, policy: Policy) -> Schedule | None:
-    """Return the tuned schedule of a function, or None where there is none.
+def tuned(sch: Schedule, decisions: Decisions) -> Schedule | None:
+    """Return the tuned schedule of a function where nothing was done yet, or None without one.
 
     MetaSchedule's generated space (what Ansor was) is searched by `tvmlcnn.tuning`; applying a
     trace that it found needs no more than TensorIR.
     """
-    decisions = policy.of("default", kernel_name(function))
     trace = decisions.trace()
     if trace is None:
         return None
     try:
-        return applied(trace, Schedule(function))
+        return applied(trace, sch.copy())
     except Exception:  # TVM raises many types
-        assert isinstance(decisions, Chosen), "only what is written down has a trace"
-        decisions.misfits.add("trace")
+        decisions.reject("trace")
         return None
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from tvmlcnn.records import VERSIONS, Library
+from tvmlcnn.targets import ElementType
 
-from .decisions import DEFAULTS, Chosen, Decisions
+from .decisions import Asking, Chosen, Decisions
+from .layer import Layer
 
 
 class Recorded:
@@ -19,34 +21,17 @@ class Recorded:
     def __init__(self, library: Library, target: str) -> None:
         self._library = library
         self._target = target
-        self._chosen: dict[str, Chosen] = {}
+        self._chosen: dict[tuple[str, str], Chosen] = {}
         self.asked: set[str] = set()
         self._old: set[str] = set()
 
-    def of(self, rule: str, workload: str) -> Decisions:
+    def rule(self, layer: Layer) -> str | None:
+        """Return the rule of the record, if that decides something."""
+        return None
+
+    def of(self, rule: str, workload: str, element: ElementType) -> Decisions:
         """Return what decides for a workload of a rule."""
-        if workload not in self.asked:
-            self.asked.add(workload)
-            record = self._library.find(workload, self._target, rule, VERSIONS[rule])
-            if record is not None:
-                self._chosen[workload] = Chosen(record.decisions)
-            elif self._library.stale(workload, self._target, VERSIONS):
-                self._old.add(workload)
-        return self._chosen.get(workload, DEFAULTS)
-
-    @property
-    def found(self) -> set[str]:
-        """Workloads that were made as their records say."""
-        return {workload for workload, chosen in self._chosen.items() if not chosen.misfits}
-
-    @property
-    def warnings(self) -> list[str]:
-        """What a user should know of the records that were read."""
-        stale = len(self._old) + len(self._chosen) - len(self.found)
-        said = [f"{line}; the line was left out" for line in self._library.broken]
-        if stale:
-            said.append(
-                f"stale records of {stale} kernels were left out; tune them again "
-                "(`tvmlcnn records prune` drops the old ones)"
-            )
-        return said
+        if (rule, workload) not in self._chosen:
+            record = self._library.find(workload, self._target, rule, VERSIONS.get(rule, 0))
+            self._chosen[rule, workload] = Chosen(record.decisions if record else {})
+        return Asking(self._chosen[rule, workload], lambda: self.asked.add(workload))

@@ -1,19 +1,21 @@
-"""What the compiler knows of a device."""
+"""What the compiler knows of a device: a CPU, or a GPU and its host."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
+
+from .core import Arithmetic, Core
+from .costs import Costs
+from .element import ElementType
 
 KIB = 1024
 MIB = 1024 * KIB
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Device:
     """One device that networks are compiled for.
-
-    Schedules take their analytic defaults and the analyser its roofline from these figures.
 
     Attributes
     ----------
@@ -24,14 +26,6 @@ class Device:
         Machine of the library that is linked: ``"x86_64"``, ``"aarch64"`` or ``"armv7l"``.
     cores : int
         Physical cores that one inference may use (of the host, for a GPU).
-    vector_bits : int
-        Width of a SIMD register.
-    vector_registers : int
-        SIMD registers that code can name.
-    caches : tuple of int
-        Bytes of the first level (data), second, ... as one core sees them.
-    peak_gflops : float or None
-        float32 of all cores, a multiply-add counted as two; from the data sheet.
     bandwidth_gbs : float or None
         Nominal bandwidth of the memory, 1e9 bytes a second; from the data sheet.
     gpu_code : tuple of str
@@ -41,32 +35,122 @@ class Device:
         QEMU's name of the core, where the result can be checked in emulation.
     """
 
+    family: ClassVar[str]
+    """Which rules and phases are for it: ``"cpu"`` or ``"cuda"``."""
+    can_be_tuned: ClassVar[bool]
+    """Whether its rules have decisions that tuning can measure."""
+
     name: str
     summary: str
     tvm: dict[str, Any] = field(hash=False)
     machine: str
     cores: int
-    vector_bits: int
-    vector_registers: int
-    caches: tuple[int, ...]
-    peak_gflops: float | None = None
     bandwidth_gbs: float | None = None
     gpu_code: tuple[str, ...] = ()
     emulated_cpu: str | None = None
 
     @property
-    def kind(self) -> str:
-        """TVM's kind of target: ``"llvm"`` or ``"cuda"``."""
-        return str(self.tvm["kind"])
+    def peak_gflops(self) -> float | None:
+        """1e9 float32 operations a second of all cores, as data sheets say; None if not known."""
+        raise NotImplementedError
 
     @property
-    def lanes(self) -> int:
-        """Number of float32 in a SIMD register."""
-        return self.vector_bits // 32
+    def processor(self) -> str | None:
+        """What TVM calls the processor, as in ``"znver3"`` or ``"sm_87"``."""
+        raise NotImplementedError
 
     def with_cores(self, cores: int) -> Device:
+        """Return the device as if it, or its host, had ``cores`` cores."""
+        return replace(self, cores=cores)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cpu(Device):
+    """A CPU of alike cores.
+
+    Attributes
+    ----------
+    arithmetic : tuple of Arithmetic
+        The element types it computes in, float32 first.
+    vector_registers : int
+        SIMD registers that code can name.
+    caches : tuple of int
+        Bytes of the first level (data), second, ... as one core sees them.
+    costs : Costs
+    line_bytes : int
+        Of the caches.
+    clock_ghz : float or None
+        At which all cores compute; from the data sheet.
+    """
+
+    family = "cpu"
+    can_be_tuned = True
+
+    arithmetic: tuple[Arithmetic, ...]
+    vector_registers: int
+    caches: tuple[int, ...]
+    costs: Costs
+    line_bytes: int = 64
+    clock_ghz: float | None = None
+
+    @property
+    def peak_gflops(self) -> float | None:
+        """1e9 float32 operations a second of all cores, a multiply-add counted as two."""
+        if self.clock_ghz is None:
+            return None
+        return self.cores * self.clock_ghz * self.arithmetic[0].flops
+
+    @property
+    def processor(self) -> str | None:
+        """LLVM's name of the processor."""
+        return self.tvm.get("mcpu")
+
+    def core(self, element: ElementType) -> Core:
+        """Return a core as it computes in an element type.
+
+        Raises
+        ------
+        ValueError
+            If it has no arithmetic of that type.
+        """
+        for arithmetic in self.arithmetic:
+            if arithmetic.element == element:
+                return Core(
+                    arithmetic,
+                    self.vector_registers,
+                    self.caches,
+                    self.line_bytes,
+                    self.cores,
+                    self.costs,
+                )
+        raise ValueError(f"{self.name} has no arithmetic of {element.name}")
+
+    def with_cores(self, cores: int) -> Cpu:
         """Return the device as if it had ``cores`` cores."""
-        tvm = dict(self.tvm)
-        if self.kind == "llvm":
-            tvm["num-cores"] = cores
-        return replace(self, tvm=tvm, cores=cores)
+        return replace(self, tvm=self.tvm | {"num-cores": cores}, cores=cores)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gpu(Device):
+    """A GPU.
+
+    Attributes
+    ----------
+    nominal_gflops : float or None
+        float32 of all its units, a multiply-add counted as two; from the data sheet.
+    """
+
+    family = "cuda"
+    can_be_tuned = False
+
+    nominal_gflops: float | None = None
+
+    @property
+    def peak_gflops(self) -> float | None:
+        """1e9 float32 operations a second, as the data sheet says."""
+        return self.nominal_gflops
+
+    @property
+    def processor(self) -> str | None:
+        """The architecture, as in ``"sm_87"``."""
+        return self.tvm.get("arch")

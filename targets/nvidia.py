@@ -6,7 +6,7 @@ Source of the Orin figures: NVIDIA Jetson Orin Nano 8 GB data sheet (1024 CUDA c
 
 from __future__ import annotations
 
-from .device import KIB, MIB, Device
+from .device import KIB, Gpu
 
 
 def _cuda(arch: str, host: dict[str, object], shared: int) -> dict[str, object]:
@@ -22,7 +22,7 @@ def _cuda(arch: str, host: dict[str, object], shared: int) -> dict[str, object]:
     }
 
 
-CUDA = Device(
+CUDA = Gpu(
     name="cuda",
     summary="any NVIDIA GPU from compute capability 7.5, in a PC",
     tvm=_cuda(
@@ -32,12 +32,9 @@ CUDA = Device(
     ),
     machine="x86_64",
     cores=4,
-    vector_bits=128,
-    vector_registers=255,
-    caches=(64 * KIB, 4 * MIB),
     gpu_code=("sm_75", "compute_75"),
 )
-JETSON_ORIN_NANO = Device(
+JETSON_ORIN_NANO = Gpu(
     name="jetson-orin-nano",
     summary="NVIDIA Jetson Orin Nano, compute capability 8.7",
     tvm=_cuda(
@@ -47,10 +44,7 @@ JETSON_ORIN_NANO = Device(
     ),
     machine="aarch64",
     cores=6,
-    vector_bits=128,
-    vector_registers=255,
-    caches=(128 * KIB, 2 * MIB),
-    peak_gflops=1280.0,
+    nominal_gflops=1280.0,
     bandwidth_gbs=68.0,
     gpu_code=("sm_87",),
 )

@@ -7,9 +7,21 @@ from dataclasses import replace
 from tvmlcnn.runtime.machine import cache_bytes, cpu_features, machine, physical_cores
 
 from .arm import RPI4
-from .device import KIB, MIB, Device
+from .core import Arithmetic, MultiplyAdd
+from .costs import AVX2
+from .device import KIB, MIB, Cpu
+from .element import FLOAT32
 
-X86 = Device(
+
+def _fma(lanes: int) -> tuple[Arithmetic, ...]:
+    """Return the arithmetic of vectors of so many float32.
+
+    Two multiply-adds and two loads a cycle: Intel from Haswell, AMD from Zen 2 (uops.info).
+    """
+    return (Arithmetic(FLOAT32, MultiplyAdd("vfmadd231ps", lanes), 2, 2),)
+
+
+X86 = Cpu(
     name="x86",
     summary="any PC with AVX2 and FMA (Intel from Haswell, AMD from Zen)",
     tvm={
@@ -20,18 +32,19 @@ X86 = Device(
     },
     machine="x86_64",
     cores=4,
-    vector_bits=256,
+    arithmetic=_fma(8),
     vector_registers=16,
     caches=(32 * KIB, 256 * KIB, 8 * MIB),
+    costs=AVX2,
 )
 
 
-def with_wide_vectors(device: Device) -> Device:
+def with_wide_vectors(device: Cpu) -> Cpu:
     """Return a device with the vector registers of AVX-512."""
-    return replace(device, vector_bits=512, vector_registers=32)
+    return replace(device, arithmetic=_fma(16), vector_registers=32)
 
 
-def native() -> Device:
+def native() -> Cpu:
     """Return the machine at hand, as its kernel and LLVM describe it."""
     import tvm
 
@@ -51,7 +64,7 @@ def native() -> Device:
         machine=here,
         cores=cores,
         caches=cache_bytes() or base.caches,
-        peak_gflops=None,
+        clock_ghz=None,
         bandwidth_gbs=None,
         emulated_cpu=None,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tvmlcnn.targets import resolve
+from tvmlcnn.targets import FLOAT32, Cpu, resolve
 
 
 @pytest.mark.parametrize(
@@ -13,9 +13,11 @@ from tvmlcnn.targets import resolve
 )
 def test_vectors_of_an_x86_processor(mcpu: str, lanes: int, registers: int) -> None:
     device = resolve({"kind": "llvm", "mtriple": "x86_64-linux-gnu", "mcpu": mcpu})
-    assert (device.lanes, device.vector_registers) == (lanes, registers)
+    assert isinstance(device, Cpu)
+    assert (device.core(FLOAT32).lanes, device.vector_registers) == (lanes, registers)
 
 
 def test_vectors_of_an_arm_processor() -> None:
     device = resolve({"kind": "llvm", "mtriple": "aarch64-linux-gnu", "mcpu": "cortex-a76"})
-    assert (device.lanes, device.vector_registers) == (4, 32)
+    assert isinstance(device, Cpu)
+    assert (device.core(FLOAT32).lanes, device.vector_registers) == (4, 32)

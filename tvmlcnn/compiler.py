@@ -18,9 +18,9 @@ from tvmlcnn.errors import UserError
 from tvmlcnn.files import check_writable
 from tvmlcnn.package import cuda, evaluate, features, library, manifest, program
 from tvmlcnn.records import Library
-from tvmlcnn.schedules import kernels_by_rule, workloads
+from tvmlcnn.schedules import kernels_by_rule, rules_for, workloads
 from tvmlcnn.schedules.recorded import Recorded
-from tvmlcnn.targets import Device, records_name, resolve
+from tvmlcnn.targets import FLOAT32, Device, records_name, resolve
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,10 @@ class Report:
         Names of the kernels under the name of the rule that made each.
     records : dict
         Of tuning: ``kernels`` that were made by one, ``of`` how many that can be tuned.
+    default_rule : str
+        The rule among them that takes what no other one does.
+    turned_back : list of str
+        Operators of Relax that the rewriting to channels-last activations does not know.
     check : dict
         The numeric check against torch: ``max_error`` over the output's range, ``cases``, and
         ``where`` it ran; or only ``skipped``, the reason.
@@ -54,6 +58,8 @@ class Report:
     target: str
     kernels: dict[str, list[str]]
     records: dict[str, int]
+    default_rule: str
+    turned_back: list[str]
     check: dict[str, Any]
     seconds: dict[str, float]
     warnings: list[str]
@@ -202,6 +208,8 @@ def compile(
         device.name,
         kernels,
         hits,
+        rules_for(device)[-1].name,
+        passes.turned_back(mod),
         text["check"],
         clock.seconds,
         tuned.warnings,
@@ -218,7 +226,7 @@ def _checked(
     python = evaluate.evaluator(device, needed)
     if isinstance(python, str):
         return {"skipped": python}
-    return evaluate.evaluate(linked, expected, python)
+    return evaluate.evaluate(linked, expected, python, FLOAT32)
 
 
 def _hits(mod: tvm.IRModule, tuned: Recorded) -> dict[str, int]:

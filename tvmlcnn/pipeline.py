@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tvm
 from tvm import relax
@@ -12,7 +13,7 @@ from tvm import relax
 from tvmlcnn import passes
 from tvmlcnn.schedules import schedule
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
-from tvmlcnn.targets import Device
+from tvmlcnn.targets import Cpu, Device
 
 transform = relax.transform
 
@@ -43,17 +44,28 @@ def phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
 
 def graph_phases(device: Device) -> list[Phase]:
     """Return the rewrites of the graph: what a light CNN computes."""
-    on_cpus = [
-        Phase("channels last", passes.channels_last(device)),
-        Phase("take prologues", passes.take_prologues),
-        Phase("depthwise after pointwise", passes.depthwise_after_pointwise(device)),
-    ]
     return [
         Phase("fold constants", passes.fold_constants),
         Phase("fold batch norm", passes.fold_batch_norm),
         Phase("count", passes.count_flops),
-        *(on_cpus if device.kind == "llvm" else ()),
+        *_LAYOUT_PHASES[device.family](device),
     ]
+
+
+def _channels_last_phases(device: Cpu) -> list[Phase]:
+    """Return the rewrites to channels-last activations, and those that build on them."""
+    return [
+        Phase("channels last", passes.channels_last(device)),
+        Phase("take prologues", passes.take_prologues),
+        Phase("depthwise after pointwise", passes.depthwise_after_pointwise(device)),
+    ]
+
+
+_LAYOUT_PHASES: dict[str, Callable[[Any], list[Phase]]] = {
+    "cpu": _channels_last_phases,
+    "cuda": lambda device: [],
+}
+"""By the family of the device."""
 
 
 def fusion_phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
@@ -62,7 +74,7 @@ def fusion_phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
         Phase("legalize", passes.legalize(device, policy)),
         Phase("annotate", transform.AnnotateTIROpPattern()),
         Phase("group", passes.group),
-        Phase("fuse", transform.FuseTIR()),
+        Phase("fuse", passes.fuse),
     ]
 
 

@@ -1,131 +1,97 @@
-"""When a pointwise and a depthwise convolution are faster as one: an estimate from a device."""
+"""When a pointwise and a depthwise convolution are faster as one: an estimate from a core."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from tvmlcnn.ops import Banding, Tile, Window
+from tvmlcnn.ops import Banding, Tile
 from tvmlcnn.ops.pointwise_depthwise import band_rows
-from tvmlcnn.targets import Device
+from tvmlcnn.targets import Core
 
-from .tiles import (
-    LINE_BYTES,
-    candidates,
-    efficiency,
-    filled,
-    largest_divisor,
-    on_stack,
-    second_cache,
-)
-
-# Bytes a cycle that a core moves from and to where a map is that its second cache does not hold,
-# and that it reads from there in order while it computes.
-_FAR_BYTES = 10
-_STREAM_BYTES = 50
-# Share of the second cache that what is used again can have.
-_KEPT = 0.75
-# The least gain: the estimate is rough.
-_MARGIN = 1.14
+from ..layer import PointwiseDepthwise
+from .tiles import candidates, efficiency, filled, largest_divisor, on_stack
 
 
-def banding(
-    data: Sequence[int],
-    shape: Sequence[int],
-    taps: Sequence[int],
-    window: Window,
-    device: Device,
-) -> Banding | None:
-    """Return how to compute both convolutions in pieces, or None where they stay on their own.
-
-    Parameters
-    ----------
-    data, shape : sequence of int
-        (N, H, W, C) of the input of the pointwise, and of the output of the depthwise one.
-    taps : sequence of int
-        Rows and columns of the depthwise kernel.
-    window : Window
-        Of the depthwise convolution.
-    device : Device
-    """
-    *pixels, inner = data
-    channels = shape[3]
-    rows, cache = math.prod(pixels), second_cache(device)
+def banding(layer: PointwiseDepthwise, core: Core) -> Banding | None:
+    """Return how to compute both convolutions in pieces, or None where they stay on their own."""
+    inner, channels = layer.weight.shape
+    rows, cache, costs = math.prod(layer.data[:3]), core.second_cache, core.costs
     # What the cache cannot keep of the map between the two goes from it and comes back.
-    far = 2 * (rows * channels * 4 - cache * _KEPT)
+    far = 2 * (core.bytes(rows * channels) - cache * costs.kept)
     if far <= 0:
         return None
-    multiply_adds = 2 * device.lanes  # in a cycle
 
     def apart(tile: Tile) -> float:
         """Return what a pointwise convolution costs that leaves its result in memory."""
-        worth = efficiency(tile, inner, device)
+        worth = efficiency(tile, inner, core)
         worth *= filled(rows, tile.pixels) * filled(channels, tile.channels)
-        return rows * channels * inner / worth + far / _FAR_BYTES * multiply_adds
+        return rows * channels * inner / worth + far / costs.far_bytes * core.lanes
 
     def together(pieces: Banding) -> float:
         """Return what it costs in pieces, with what they compute and write more than once."""
-        tile, bands = pieces.pointwise, -(-shape[1] // pieces.rows)
+        tile, shape = pieces.pointwise, layer.shape
+        bands = -(-shape[1] // pieces.rows)
         blocks = -(-channels // pieces.channels)
-        piece = _piece(data, pieces.rows, taps, window)
+        piece = _piece(layer, pieces.rows)
         count = shape[0] * bands * blocks
-        imbalance = -(-count // device.cores) * device.cores / count
+        imbalance = -(-count // core.count) * core.count / count
         computed = -(-piece // tile.pixels) * tile.pixels * pieces.channels
-        work = count * computed * inner / efficiency(tile, inner, device) * imbalance
+        work = count * computed * inner / efficiency(tile, inner, core) * imbalance
         # Each block of channels reads the input of the band.
-        if piece * (inner + pieces.channels) * 4 > cache:
-            work += count * piece * inner * 4 / _STREAM_BYTES * multiply_adds
+        if core.bytes(piece * (inner + pieces.channels)) > cache:
+            work += core.bytes(count * piece * inner) / costs.stream_bytes * core.lanes
         # The output of a band that the cache holds is there until its lines are whole.
-        if (piece * pieces.channels + pieces.rows * shape[2] * channels) * 4 > cache:
-            parts = math.prod(shape[:3]) * blocks * _shared(pieces.channels, channels)
-            work += 2 * parts / _FAR_BYTES * multiply_adds
+        if core.bytes(piece * pieces.channels + pieces.rows * shape[2] * channels) > cache:
+            parts = math.prod(shape[:3]) * blocks * _shared(pieces.channels, channels, core)
+            work += 2 * parts / costs.far_bytes * core.lanes
         return work
 
-    best = min(_candidates(data, shape, taps, window, device), key=together, default=None)
-    alone = min(map(apart, candidates(channels, device)), default=0.0)
-    return best if best is not None and together(best) * _MARGIN < alone else None
+    best = min(_candidates(layer, core), key=together, default=None)
+    alone = min(map(apart, candidates(channels, core)), default=0.0)
+    return best if best is not None and together(best) * costs.fusion_margin < alone else None
 
 
-def _candidates(
-    data: Sequence[int], shape: Sequence[int], taps: Sequence[int], window: Window, device: Device
-) -> Iterator[Banding]:
-    channels, height = shape[3], shape[1]
-    for tile in candidates(channels, device):
+def _candidates(layer: PointwiseDepthwise, core: Core) -> Iterator[Banding]:
+    _, height, width, channels = layer.shape
+    for tile in candidates(channels, core):
         # Weights of one tile stay in the first cache; a remainder of channels would be no piece.
         blocks = -(-channels // tile.channels) if channels % tile.channels else 1
         wide = blocks * tile.channels
-        registers = _tile(shape[2], min(wide, channels), tile.lanes, device)
+        registers = _tile(width, min(wide, channels), tile.lanes, core)
         fitting = 0
         for bands in range(1, height + 1):
             size = -(-height // bands)
-            if _piece(data, size, taps, window) * wide * 4 <= second_cache(device) * _KEPT:
+            if core.bytes(_piece(layer, size) * wide) <= core.second_cache * core.costs.kept:
                 fitting += 1
                 yield Banding(size, wide, tile, registers)
-            if fitting == 8 * device.cores:
+            if fitting == 8 * core.count:
                 break
 
 
-def _piece(data: Sequence[int], rows: int, taps: Sequence[int], window: Window) -> int:
-    """Return the pixels of a piece."""
-    return min(data[1], band_rows(rows, taps[0], window)) * data[2]
+def _piece(layer: PointwiseDepthwise, rows: int) -> int:
+    """Return the pixels of a piece that serves so many rows of output."""
+    _, height, width, _ = layer.data
+    return min(height, band_rows(rows, layer.kernel.shape[0], layer.window)) * width
 
 
-def _shared(wide: int, channels: int) -> float:
+def _shared(wide: int, channels: int, core: Core) -> float:
     """Return the bytes of lines that a block of channels shares with its neighbours, on average."""
     if wide >= channels:
         return 0.0
     # What is written in parts is read and written for each of them.
-    return LINE_BYTES - math.gcd(wide * 4, channels * 4, LINE_BYTES)
+    line = core.line_bytes
+    return line - math.gcd(core.bytes(wide), core.bytes(channels), line)
 
 
-def _tile(width: int, channels: int, lanes: int, device: Device) -> Tile:
+def _tile(width: int, channels: int, lanes: int, core: Core) -> Tile:
     """Return the tile of the depthwise convolution.
 
     Half the registers hold it. It takes whole lines of the piece, and costs its pixels and one
     more for the weights.
     """
-    vectors = largest_divisor(channels // lanes, max(1, LINE_BYTES // (lanes * 4)))
-    most = min(width, device.vector_registers // 2 // vectors)
-    fitting = [p for p in range(1, most + 1) if on_stack(Tile(p, vectors, lanes))]
+    vectors = largest_divisor(channels // lanes, max(1, core.line // lanes))
+    most = min(width, core.vector_registers // 2 // vectors)
+    fitting = [p for p in range(1, most + 1) if on_stack(Tile(p, vectors, lanes), core)]
     pixels = min(fitting, key=lambda p: (-(-width // p) * (p + 1), -p))
     return Tile(pixels, vectors, lanes)

@@ -1,4 +1,4 @@
-"""What rules for CPUs find and do alike: the main block, its epilogue, its inner loops."""
+"""What rules for CPUs do alike: the epilogue of the main block, its inner loops, vectors."""
 
 from __future__ import annotations
 
@@ -8,25 +8,10 @@ from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 from tvm.tirx import IterVar
 
-from tvmlcnn.ops import Tile
-from tvmlcnn.ops.tile import ATTRIBUTE, WORKLOAD
-from tvmlcnn.targets import Device
+from tvmlcnn.targets import Core
 
 from .padding import without_borders
 from .tiles import power_of_two_divisor
-
-
-def find_tiled(sch: Schedule, names: tuple[str, ...]) -> tuple[SBlockRV, Tile] | None:
-    """Return the block of one of our workloads and its tile, if it is one of the names."""
-    for block in sch.get_child_blocks(sch.get_sblock("root")):
-        annotations = sch.get(block).annotations
-        if ATTRIBUTE in annotations and sch.get(block).name_hint in names:
-            pixels, vectors, lanes = (int(size) for size in annotations[ATTRIBUTE])
-            tile = Tile(pixels, vectors, lanes, str(annotations[WORKLOAD]))
-            sch.unannotate(block, ATTRIBUTE)
-            sch.unannotate(block, WORKLOAD)
-            return block, tile
-    return None
 
 
 def inline_epilogue(sch: Schedule, main: SBlockRV) -> SBlockRV:
@@ -48,14 +33,14 @@ def inline_epilogue(sch: Schedule, main: SBlockRV) -> SBlockRV:
         sch.compute_inline(consumers[0])
 
 
-def spread(sch: Schedule, output: SBlockRV, device: Device) -> None:
+def spread(sch: Schedule, output: SBlockRV, core: Core) -> None:
     """Schedule what follows the output of the main block over a larger shape, if anything."""
     consumers = sch.get_consumers(output)
     while consumers and (following := sch.get_consumers(consumers[0])):
         sch.compute_inline(consumers[0])
         consumers = following
     if consumers:
-        split_over_cores_and_lanes(sch, consumers[0], device)
+        split_over_cores_and_lanes(sch, consumers[0], core)
 
 
 def _elements(sch: Schedule, block: SBlockRV) -> int:
@@ -82,11 +67,11 @@ def inner_loops(sch: Schedule, block: SBlockRV) -> tuple[list[LoopRV], list[Loop
     return spatial, reduced
 
 
-def vectorize(sch: Schedule, block: SBlockRV, device: Device) -> None:
+def vectorize(sch: Schedule, block: SBlockRV, core: Core) -> None:
     """Vectorize the innermost loop of a block that moves data."""
     last = sch.get_loops(block)[-1]
-    lanes = power_of_two_divisor(int(sch.get(last).extent), device.lanes)
-    if lanes < 4:
+    lanes = power_of_two_divisor(int(sch.get(last).extent), core.lanes)
+    if lanes not in core.vectors():
         # Borders apart, LLVM finds the vectors itself.
         without_borders(sch, last)
         return
@@ -94,20 +79,20 @@ def vectorize(sch: Schedule, block: SBlockRV, device: Device) -> None:
     sch.vectorize(vector)
 
 
-def vectorize_copy(sch: Schedule, block: SBlockRV, device: Device) -> None:
+def vectorize_copy(sch: Schedule, block: SBlockRV, core: Core) -> None:
     """Run a block that only moves data with vectors, split over the cores."""
     outer = sch.get_loops(block)[:-1]
-    vectorize(sch, block, device)
+    vectorize(sch, block, core)
     sch.parallel(sch.fuse(*outer))
 
 
-def split_over_cores_and_lanes(sch: Schedule, block: SBlockRV, device: Device) -> LoopRV | None:
+def split_over_cores_and_lanes(sch: Schedule, block: SBlockRV, core: Core) -> LoopRV | None:
     """Parallelize the outer loops, vectorize the innermost; return the loop around the vector."""
     loops = sch.get_loops(block)
     if not loops:
         return None
     *outer, last = loops
-    lanes = power_of_two_divisor(int(sch.get(last).extent), 2 * device.lanes)
+    lanes = power_of_two_divisor(int(sch.get(last).extent), 2 * core.lanes)
     rest, vector = sch.split(last, [None, lanes])
     sch.vectorize(vector)
     if outer:

@@ -2,19 +2,55 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from tvm import te, topi
 from tvm.s_tir import Schedule, ScheduleError
 from tvm.s_tir.schedule import SBlockRV
-from tvm.tirx import IterVar, PrimFunc
+from tvm.tirx import IterVar
 
-from tvmlcnn.targets import Device
+from tvmlcnn import ops
+from tvmlcnn.targets import Core, Cpu
 
-from ..decisions import Policy
-from ..generated import scheduled
-from ..rule import Rule
+from ..decisions import Decisions
+from ..generated import tuned
+from ..layer import Concatenation, Convolution, Layer
+from ..rule import Definition, Plan, Rule
 from .blocks import inner_loops, split_over_cores_and_lanes
 
 
-def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule:
+def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan:
+    """Take every layer, and define those that TVM has no definition of."""
+    definition = None
+    if isinstance(layer, Convolution):
+        definition = Definition(_convolution(layer), [layer.weight])
+    elif isinstance(layer, Concatenation):
+        definition = Definition(_concatenate, name="concatenate", takes_epilogue=False)
+    return Plan(
+        DEFAULT.name,
+        layer.element,
+        "",
+        None,
+        definition=None if definition is None else lambda: definition,
+    )
+
+
+def _convolution(layer: Convolution) -> partial[te.Tensor]:
+    window = layer.window
+    return partial(
+        topi.nn.group_conv2d_nhwc,
+        stride=window.strides,
+        padding=window.padding,
+        dilation=window.dilation,
+        groups=layer.groups,
+    )
+
+
+def _concatenate(*tensors: te.Tensor) -> te.Tensor:
+    return ops.concatenate(list(tensors))
+
+
+def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> Schedule:
     """Schedule any function of spatial and reduction blocks.
 
     Element-wise blocks are inlined into their consumers; what feeds a reduction is stored, since
@@ -25,10 +61,10 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule:
 
     Where tuning found a better schedule that one is taken.
     """
-    tuned = scheduled(function, policy)
-    if tuned is not None:
-        return tuned
-    sch = Schedule(function)
+    found = tuned(sch, decisions)
+    if found is not None:
+        return found
+    core = device.core(plan.element)
     _inline(sch)
     blocks = sch.get_child_blocks(sch.get_sblock("root"))
     reductions = [block for block in blocks if _is_reduction(sch, block)]
@@ -43,9 +79,9 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule:
     anchored = {_name(sch, anchor) for anchor in anchors.values()}
     for block in blocks:
         if _name(sch, block) not in {*anchors, *anchored}:
-            split_over_cores_and_lanes(sch, block, device)
+            split_over_cores_and_lanes(sch, block, core)
     for block in reductions:
-        _reduce_in_registers(sch, block, anchors[_name(sch, block)], device)
+        _reduce_in_registers(sch, block, anchors[_name(sch, block)], core)
     return sch
 
 
@@ -75,11 +111,9 @@ def _anchor(sch: Schedule, reduction: SBlockRV) -> SBlockRV:
     return sch.cache_write(reduction, 0, "global")
 
 
-def _reduce_in_registers(
-    sch: Schedule, reduction: SBlockRV, anchor: SBlockRV, device: Device
-) -> None:
+def _reduce_in_registers(sch: Schedule, reduction: SBlockRV, anchor: SBlockRV, core: Core) -> None:
     """Compute the reduction a vector of outputs at a time, inside the loops of its anchor."""
-    at = split_over_cores_and_lanes(sch, anchor, device)
+    at = split_over_cores_and_lanes(sch, anchor, core)
     if at is None:
         return
     sch.compute_at(reduction, at, preserve_unit_loops=True)
@@ -105,4 +139,4 @@ def _name(sch: Schedule, block: SBlockRV) -> str:
     return str(sch.get(block).name_hint)
 
 
-DEFAULT = Rule("default", _apply)
+DEFAULT = Rule("default", 1, type(None), _plan, _schedule)

@@ -3,172 +3,181 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
+import numpy as np
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
-from tvm.tirx import IterVar, PrimFunc
 
-from tvmlcnn.ops import Tile
-from tvmlcnn.targets import Device
+from tvmlcnn import ops
+from tvmlcnn.targets import Core, Cpu
 
-from ..decisions import Policy
-from ..rule import Rule
-from .blocks import (
-    find_tiled,
-    flatten_pixels,
-    inline_epilogue,
-    inner_loops,
-    spread,
-    vectorize,
-    vectorize_copy,
-)
+from ..decisions import Decisions
+from ..layer import Convolution, Layer, Product
+from ..rule import Definition, Plan, Rule
+from .accumulate import accumulate, unroll
+from .blocks import flatten_pixels, inline_epilogue, spread, vectorize, vectorize_copy
+from .dense_loops import Layout, loops
+from .dense_tiles import dense_tiles
 from .padding import skip_padding, without_borders
-from .prefetch import LINE, prefetch_weights
-from .tiles import SCALES, largest_divisor, scaled, second_cache, tiles_in_a_row
-
-# Steps of a reduction that are unrolled at most: with more LLVM takes the loads too far ahead.
-_SHORT = (4, 1, 2, 8)
-# Steps of a reduction between two fetches of weights where the sums are in memory.
-_CHUNK = 64
-# Pixels for each lane of a vector that are so few that their weights are fetched ahead.
-_FEW = 20
+from .prefetch import prefetch_weights
 
 
-def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | None:
+def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
+    """Take ungrouped convolutions, and products whose channels fill vectors."""
+    if isinstance(layer, Product):
+        return _product(layer, device.core(layer.element), decisions)
+    if isinstance(layer, Convolution) and layer.groups == 1:
+        return _convolution(layer, device.core(layer.element), decisions)
+    return None
+
+
+def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
+    depth, channels = layer.weight.shape
+    rows = layer.data[0]
+    tiles = dense_tiles(rows, depth, channels, core)
+    if not tiles:
+        return None
+    tile = decisions.choose("tile", tiles)
+    define = partial(ops.dense, shape=layer.shape, window=ops.Window(), tile=tile)
+    return Plan(
+        DENSE.name,
+        layer.element,
+        layer.workload,
+        Layout(tile, rows, channels, 0, (depth,), rows * depth, False, False),
+        definition=lambda: Definition(define, [ops.pack(layer.weight, tile)]),
+    )
+
+
+def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan | None:
+    window, weight, data = layer.window, layer.weight, layer.data
+    *kernel, inner, outer = weight.shape
+    rows = math.prod(layer.shape[:-1])
+    linear = kernel == [1, 1] and window == ops.Window()
+    depth, width = weight.size // outer, layer.shape[2]
+    tiles = dense_tiles(rows, depth, outer, core, None if linear else width)
+    if not tiles:
+        return None
+    tile = decisions.choose("tile", tiles)
+    kernel = [] if kernel == [1, 1] else kernel
+    reads, planes = layer.reads, 1
+    if len(reads) and inner % data[3] == 0 and np.array_equal(reads, np.arange(inner)):
+        planes, inner, reads = inner // data[3], data[3], reads[:0]
+        kernel = kernel + [planes] * (planes > 1)
+    padded, table = any(window.padding), len(reads) > 0
+    simple = not (padded or len(kernel) > (planes > 1) or layer.channels_first or table)
+    read = math.prod(data)
+    if padded:
+        top, left, bottom, right = window.padding
+        first = 2 if layer.channels_first else 1
+        height, columns = data[first : first + 2]
+        maps = read // (height * columns)
+        read = maps * (top + height + bottom) * (left + columns + right)
+    panel = simple and bool(layer.prologue)
+    if panel:
+        read = -(-rows // tile.pixels) * tile.pixels * planes * inner
+
+    def definition() -> Definition:
+        places = [_table(reads, data, layer.shape[0], window)] if table else []
+        define = partial(
+            ops.dense,
+            shape=layer.shape,
+            window=window,
+            tile=tile,
+            planes=planes,
+            table=table,
+            channels_first=layer.channels_first,
+            prologue=ops.chain(layer.prologue) if layer.prologue else None,
+        )
+        packed = ops.pack(weight.reshape(*kernel, inner, outer), tile)
+        return Definition(define, [packed, *places])
+
+    layout = Layout(tile, rows, outer, width, (*kernel, inner), read, padded, panel)
+    return Plan(DENSE.name, layer.element, layer.workload, layout, definition=definition)
+
+
+def _table(reads: np.ndarray, data: tuple[int, ...], batch: int, window: ops.Window) -> np.ndarray:
+    """Return how many elements after a pixel's first channel each channel that is read lies."""
+    _, height, width, wide = data
+    top, left, bottom, right = window.padding
+    plane, position = np.divmod(reads, wide)
+    return plane * (batch * (top + height + bottom) * (left + width + right) * wide) + position
+
+
+def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> Schedule:
     """Accumulate a tile of pixels and channels in registers over the whole reduction.
-
-    Pattern: a block ``dense`` over packed weights, what pads its input, and element-wise blocks
-    after it.
 
     A tile's weights are read as vectors that every one of its pixels uses, a pixel's value as a
     broadcast that every one of its vectors uses. Many tiles of pixels in a row use the same
     weights while they are in the first cache, and then the next weights the same pixels while
     those are in the second; where they are few they fetch the weights that come next. The epilogue
     works on the registers. What a prologue makes of the pixels is kept in a panel.
-
-    Where the first cache holds all weights, as it does those of a network's first layer, there is
-    little work for a pixel that is read: no padded copy is made then, and taps in the padding are
-    left out.
     """
-    sch = Schedule(function)
-    found = find_tiled(sch, ("dense",))
-    if found is None:
-        return None
-    main, tile = found
-    row_tiles = _row_tiles(sch, main, tile, device)
-    if row_tiles:
+    layout, core = plan.layout, device.core(plan.element)
+    tile, cut = layout.tile, loops(layout, core, decisions)
+
+    if cut.skips_padding:
         sch = Schedule(skip_padding(sch.mod["main"], "dense"))
-        main = sch.get_sblock("dense")
-    decisions = policy.of("dense", tile.workload)
+    main = sch.get_sblock("dense")
     output = inline_epilogue(sch, main)
-    spread(sch, output, device)
-    flatten_pixels(sch, output)
-    row, channel = sch.get_loops(output)
-    block, vectors, lanes = sch.split(channel, [None, tile.vectors, tile.lanes])
-    rows, pixels = sch.split(row, [None, tile.pixels])
-    panels = [b for b in sch.get_producers(main) if sch.get(b).name_hint == "panel"]
-    blocks = 1 if panels else int(sch.get(block).extent)
-    count = int(sch.get(rows).extent)
-    near = row_tiles or scaled(
-        tiles_in_a_row(count, blocks, _tile_bytes(sch, main, tile), device),
-        count,
-        decisions.choose("near", SCALES),
+    spread(sch, output, core)
+    rows, block, several = _store(sch, output, layout, cut.near)
+    far = [rows, block] if cut.rows_outside else [block, rows]
+    sch.reorder(*far, several)
+    at = far[-1] if cut.deep else several
+    pieces = len(layout.kernel) - 1 if cut.deep else 0
+    (tiles, pixels), reduced = accumulate(
+        sch, main, at, tile.lanes, rows=tile.pixels, around=1, pieces=pieces
     )
-    rows, several = sch.split(rows, [None, near])
-    inside = bool(panels) or decisions.choose("outer", ("rows", "channels")) == "rows"
-    far = [rows, block] if inside else [block, rows]
-    sch.reorder(*far, several, pixels, vectors, lanes)
-    large = _depth(sch, main) * tile.channels * 4 > second_cache(device) // 2
-    loops = len(sch.get(main).iter_vars) - 2
-    deep = large if loops == 1 or row_tiles else decisions.choose("deep", (large, not large))
-    sch.compute_at(main, far[-1] if deep else several, preserve_unit_loops=True)
-    (near_pixels, near_channel), reduced = inner_loops(sch, main)
-    near_tiles, near_pixels = sch.split(near_pixels, [None, tile.pixels])
-    near_vectors, near_lanes = sch.split(near_channel, [None, tile.lanes])
-    # Weights that not even the second cache holds serve all tiles a piece at a time.
-    inner = list(reduced[-1:] if deep else reduced)
-    pieces = reduced[: len(reduced) - len(inner)]
-    sch.reorder(*pieces, near_tiles, *inner, near_pixels, near_vectors, near_lanes)
-    serves = near_tiles if deep else several
-    count = int(sch.get(serves).extent)
-    # A single tile reads its weights as they come.
-    few = count > 1 and count * tile.pixels <= _FEW * device.lanes
-    fetches = not row_tiles and decisions.choose("prefetch", (few, not few))
-    short = _short(sch, inner, _SHORT[0] if loops == 1 else decisions.choose("unroll", _SHORT))
-    chunk, depth = 1, len(inner)
-    if fetches and not short:
-        most = _CHUNK if deep else LINE * count // tile.channels
-        chunk = largest_divisor(int(sch.get(inner[-1]).extent), max(1, most))
-        # Where the sums are in memory, a fetch ends what LLVM keeps of them in registers.
-        fetches = not deep or chunk >= _CHUNK // 4
-    if fetches and chunk > 1:
-        inner[-1:] = sch.split(inner[-1], [None, chunk])
-    steps = 1 if short else decisions.choose("steps", _steps(sch, inner[-1]))
-    if steps > 1:
-        inner[-1:] = sch.split(inner[-1], [None, steps])
-        short = inner[-1:]
-    reduced = [*pieces, *inner]
-    for loop in (*short, near_pixels, near_vectors, pixels, vectors):
-        sch.unroll(loop)
-    if row_tiles:
+    inner = reduced[pieces:]
+    fetching = inner
+    if cut.chunk > 1:
+        inner = [*inner[:-1], *sch.split(inner[-1], [None, cut.chunk])]
+        fetching = inner[:-1]
+    whole = inner[len(inner) - cut.unrolled :]
+    if cut.steps > 1:
+        inner = [*inner[:-1], *sch.split(inner[-1], [None, cut.steps])]
+        whole = inner[-1:]
+        fetching = fetching if cut.chunk > 1 else inner
+    unroll(sch, *whole, pixels)
+    if cut.skips_padding:
         without_borders(sch, several)
-    sch.vectorize(near_lanes)
-    sch.vectorize(lanes)
-    for source in sch.get_producers(main):
-        if source not in panels:
-            for prologue in sch.get_producers(source):
-                sch.compute_inline(prologue)
-            vectorize_copy(sch, source, device)
-    parallel = rows if panels else sch.fuse(*far)
-    for panel in panels:
+    _inputs(sch, main, layout, core)
+    if layout.panel:
+        panel = sch.get_sblock("panel")
         sch.compute_at(panel, rows)
-        vectorize(sch, panel, device)
-    sch.parallel(parallel)
-    sch.decompose_reduction(main, reduced[0])
-    if fetches:
-        fetching = inner[:depth] if chunk > 1 else inner
-        prefetch_weights(sch, main, serves, fetching, tile.channels * chunk)
+        vectorize(sch, panel, core)
+    sch.parallel(rows if layout.panel else sch.fuse(*far))
+    sch.decompose_reduction(main, (reduced[:pieces] + inner)[0])
+    if cut.fetches:
+        serves = tiles if cut.deep else several
+        prefetch_weights(sch, main, serves, fetching, tile.channels * cut.chunk, core)
     return sch
 
 
-def _row_tiles(sch: Schedule, main: SBlockRV, tile: Tile, device: Device) -> int:
-    """Return how many tiles make a row of a map whose padding can be left out; else 0."""
-    if not any(sch.get(block).name_hint == "pad" for block in sch.get_producers(main)):
-        return 0
-    (store,) = sch.get_consumers(main)
-    _, _, width, channels = (int(v.dom.extent) for v in sch.get(store).iter_vars)
-    light = _depth(sch, main) * channels * 4 <= device.caches[0]
-    return width // tile.pixels if light and width % tile.pixels == 0 else 0
+def _store(
+    sch: Schedule, output: SBlockRV, layout: Layout, near: int
+) -> tuple[LoopRV, LoopRV, LoopRV]:
+    """Cut the output; return the loops over rows of tiles, blocks of channels, tiles of a row."""
+    flatten_pixels(sch, output)
+    row, channel = sch.get_loops(output)
+    block, vectors, lanes = sch.split(channel, [None, layout.tile.vectors, layout.tile.lanes])
+    rows, pixels = sch.split(row, [None, layout.tile.pixels])
+    rows, several = sch.split(rows, [None, near])
+    sch.reorder(rows, block, several, pixels, vectors, lanes)
+    unroll(sch, pixels, vectors)
+    sch.vectorize(lanes)
+    return rows, block, several
 
 
-def _short(sch: Schedule, reduced: list[LoopRV], most: int) -> list[LoopRV]:
-    """Return the inner loops of a reduction of at most so many steps; one loop stays."""
-    steps = 1
-    for number, loop in reversed(list(enumerate(reduced))):
-        steps *= int(sch.get(loop).extent)
-        if steps > most or number == 0:
-            return reduced[number + 1 :]
-    return []
+def _inputs(sch: Schedule, main: SBlockRV, layout: Layout, core: Core) -> None:
+    """Copy what is read, where a copy is made, with its prologue in it."""
+    for source in sch.get_producers(main):
+        if layout.panel and sch.get(source).name_hint == "panel":
+            continue
+        for prologue in sch.get_producers(source):
+            sch.compute_inline(prologue)
+        vectorize_copy(sch, source, core)
 
 
-def _steps(sch: Schedule, loop: LoopRV) -> list[int]:
-    """Return how many steps of a loop may be unrolled, which is left to LLVM by default."""
-    return [steps for steps in (1, 2, 4) if int(sch.get(loop).extent) % steps == 0]
-
-
-def _tile_bytes(sch: Schedule, main: SBlockRV, tile: Tile) -> int:
-    """Return the bytes of input that a tile reads and no other tile."""
-    block = sch.get(main)
-    rows = int(block.iter_vars[0].dom.extent)
-    data = math.prod(int(n) for n in block.reads[0].source.shape)
-    return max(1, min(_depth(sch, main), data // rows)) * tile.pixels * 4
-
-
-def _depth(sch: Schedule, main: SBlockRV) -> int:
-    """Return the steps of the reduction."""
-    return math.prod(
-        int(v.dom.extent) for v in sch.get(main).iter_vars if v.iter_type == IterVar.CommReduce
-    )
-
-
-DENSE = Rule("dense", _apply)
+DENSE = Rule("dense", 4, Layout, _plan, _schedule)

@@ -2,25 +2,111 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+from functools import partial
+
 from tvm.s_tir import Schedule
-from tvm.tirx import PrimFunc
+from tvm.s_tir.schedule import LoopRV, SBlockRV
 
-from tvmlcnn.targets import Device
+from tvmlcnn import ops
+from tvmlcnn.ops import Tile
+from tvmlcnn.targets import Core, Cpu
 
-from ..decisions import Policy
-from ..rule import Rule
-from .blocks import find_tiled, inline_epilogue, inner_loops, spread
+from ..decisions import Decisions
+from ..layer import Convolution, Layer
+from ..rule import Definition, Plan, Rule
+from .accumulate import accumulate, unroll
+from .blocks import inline_epilogue, spread
 from .padding import skip_padding, without_borders
-from .tiles import depthwise_strips
-
-# Taps of a kernel whose loops are unrolled; of a larger one, only those of a row.
-UNROLLED_TAPS = 25
+from .tiles import largest_divisor, on_stack, ranked
 
 
-def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | None:
+@dataclass(frozen=True)
+class Layout:
+    """What the schedule has to know.
+
+    Attributes
+    ----------
+    tile : Tile
+    columns, channels : int
+        Of the map that is computed.
+    taps : tuple of int
+        Rows and columns of the kernel.
+    """
+
+    tile: Tile
+    columns: int
+    channels: int
+    taps: tuple[int, ...]
+
+
+def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
+    """Take depthwise convolutions whose channels fill vectors."""
+    if not isinstance(layer, Convolution) or not layer.is_depthwise:
+        return None
+    core = device.core(layer.element)
+    *_, columns, channels = layer.shape
+    size = core.bytes(math.prod(layer.data))
+    tiles = depthwise_tiles(columns, channels, core, size, layer.window.strides[1])
+    if not tiles:
+        return None
+    layout = Layout(decisions.choose("tile", tiles), columns, channels, layer.weight.shape[:2])
+    define = partial(ops.depthwise, window=layer.window)
+    return Plan(
+        DEPTHWISE.name,
+        layer.element,
+        layer.workload,
+        layout,
+        definition=lambda: Definition(define, [layer.weight[:, :, 0]]),
+    )
+
+
+def depthwise_tiles(
+    width: int, channels: int, core: Core, size: int = 0, stride: int = 1
+) -> list[Tile]:
+    """Return tiles for rows of ``width`` pixels, best first; none where no vector divides.
+
+    Half the registers hold the tile. It costs its pixels, and one more for loading the weights.
+    A map of ``size`` bytes that the second cache does not hold is read in whole lines; with larger
+    steps than one, where a tile reads twice as many pixels, that gains nothing.
+    """
+    for lanes in core.vectors():
+        if channels % lanes == 0:
+            whole = stride == 1 and size > core.second_cache
+            line = max(1, core.line // lanes) if whole else 1
+            most, chains = core.vector_registers // 2, core.costs.chains
+            # Rows of few pixels have too few chains of additions: several vectors have enough.
+            tiles = (
+                Tile(n, largest_divisor(channels // lanes, max(line, chains // n)), lanes)
+                for n in range(1, min(width, most) + 1)
+            )
+            return ranked(
+                (t for t in tiles if t.pixels * t.vectors <= most and on_stack(t, core)),
+                lambda tile: width / (-(-width // tile.pixels) * (tile.pixels + 1)),
+                lambda tile: tile.pixels,
+            )
+    return []
+
+
+def depthwise_strips(layout: Layout, core: Core) -> list[int]:
+    """Return how many vectors of channels go over the map together, best first.
+
+    As many as leave the rows of a kernel in half the first cache from one row of output to the
+    next; all of them where that would take too few bytes of a pixel for memory to be read in long
+    pieces.
+    """
+    tile, vectors = layout.tile, layout.channels // layout.tile.lanes
+    most = core.first_cache // 2 // core.bytes(layout.taps[0] * layout.columns * tile.lanes)
+    groups = vectors // tile.vectors
+    strip = tile.vectors * largest_divisor(groups, max(1, most // tile.vectors))
+    best = strip if core.bytes(strip * tile.lanes) >= core.costs.long_read_bytes else vectors
+    strips = (tile.vectors * n for n in range(1, groups + 1) if groups % n == 0)
+    return [best, *(other for other in strips if other != best)]
+
+
+def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> Schedule:
     """Accumulate a few pixels of a row, a vector of channels each, over the unrolled kernel.
-
-    Pattern: a block ``depthwise``, what pads its input, and element-wise blocks after it.
 
     A pixel that is loaded serves all the taps of the row that it lies under, and its row the rows
     of output around it, while it is in the first cache: on large maps all channels of a few
@@ -28,41 +114,40 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | Non
     the whole map. Taps in the padding are left out; only the first and the last tile of a row and
     the first and the last rows have any.
     """
-    found = find_tiled(Schedule(function), ("depthwise",))
-    if found is None:
-        return None
-    sch = Schedule(skip_padding(function, "depthwise"))
-    found = find_tiled(sch, ("depthwise",))
-    assert found is not None
-    main, tile = found
+    layout, core = plan.layout, device.core(plan.element)
+    tile = layout.tile
+    strip_vectors = decisions.choose("strip", depthwise_strips(layout, core))
+    few = math.prod(layout.taps) <= core.costs.unrolled_taps
+    whole = decisions.choose("unroll", (few, not few))
+
+    sch = Schedule(skip_padding(sch.mod["main"], "depthwise"))
+    main = sch.get_sblock("depthwise")
     output = inline_epilogue(sch, main)
-    spread(sch, output, device)
+    spread(sch, output, core)
     batch, height, width, channel = sch.get_loops(output)
-    # Channels that fill up a vector are computed, but need not be stored.
-    _, _, columns, channels, *taps = (int(v.dom.extent) for v in sch.get(main).iter_vars)
-    decisions = policy.of("depthwise", tile.workload)
-    strips = depthwise_strips(columns, channels, taps[0], tile, device)
-    strip_vectors = decisions.choose("strip", strips)
     width, pixels = sch.split(width, [None, tile.pixels])
     strip, several, vectors, lanes = sch.split(
         channel, [None, strip_vectors // tile.vectors, tile.vectors, tile.lanes]
     )
     sch.reorder(batch, strip, height, width, several, pixels, vectors, lanes)
-    sch.compute_at(main, several, preserve_unit_loops=True)
-    (one, row, near_pixels, near_channel), (ry, rx) = inner_loops(sch, main)
-    near_vectors, near_lanes = sch.split(near_channel, [None, tile.lanes])
-    sch.reorder(one, ry, row, near_pixels, rx, near_vectors, near_lanes)
-    for loop in (row, near_pixels, rx, near_vectors, pixels, vectors):
-        sch.unroll(loop)
-    few = taps[0] * taps[1] <= UNROLLED_TAPS
-    if decisions.choose("unroll", (few, not few)):
-        sch.unroll(ry)
-    sch.vectorize(near_lanes)
+    taps = accumulate_taps(sch, main, several, tile, whole)
+    unroll(sch, pixels, vectors)
     sch.vectorize(lanes)
     without_borders(sch, width)
     sch.parallel(sch.fuse(batch, strip, height))
-    sch.decompose_reduction(main, ry)
+    sch.decompose_reduction(main, taps)
     return sch
 
 
-DEPTHWISE = Rule("depthwise", _apply)
+def accumulate_taps(sch: Schedule, main: SBlockRV, at: LoopRV, tile: Tile, whole: bool) -> LoopRV:
+    """Accumulate a tile over a depthwise kernel; return the outer loop of the sum.
+
+    The taps of a row of the kernel are unrolled inside a tile's pixels, which share their loads;
+    the rows are too where the ``whole`` kernel is to be.
+    """
+    (_, row, pixels), (ry, rx) = accumulate(sch, main, at, tile.lanes, around=1, taps=1)
+    unroll(sch, row, pixels, rx, *([ry] if whole else []))
+    return ry
+
+
+DEPTHWISE = Rule("depthwise", 1, Layout, _plan, _schedule)

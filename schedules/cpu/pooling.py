@@ -2,63 +2,87 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+from functools import partial
+
 from tvm.s_tir import Schedule
-from tvm.s_tir.schedule import SBlockRV
-from tvm.tirx import PrimFunc
 
-from tvmlcnn.targets import Device
+from tvmlcnn import ops
+from tvmlcnn.targets import Cpu
 
-from ..decisions import Policy
-from ..rule import Rule
-from .blocks import inline_epilogue, inner_loops, spread
-from .tiles import CHAINS, largest_divisor, power_of_two_divisor
-
-# Taps of a window whose code is unrolled at most.
-_MOST_UNROLLED = 25
+from ..decisions import Decisions
+from ..layer import Layer, Pool
+from ..rule import Definition, Plan, Rule
+from .accumulate import accumulate, unroll
+from .blocks import inline_epilogue, spread
+from .tiles import largest_divisor, power_of_two_divisor
 
 
-def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | None:
+@dataclass(frozen=True)
+class Layout:
+    """What the schedule has to know.
+
+    Attributes
+    ----------
+    whole : bool
+        Whether whole maps are reduced, not windows.
+    """
+
+    whole: bool
+
+
+def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
+    """Take all pooling of channels-last data."""
+    if not isinstance(layer, Pool):
+        return None
+    whole = layer.kind == "global average"
+    if whole:
+        define = partial(ops.global_average, keep=len(layer.shape) == 4)
+    else:
+        define = partial(
+            ops.max_pool if layer.kind == "max" else ops.average_pool,
+            size=layer.shape[1:3],
+            window=layer.size,
+            strides=layer.strides,
+            padding=layer.padding,
+        )
+        if layer.kind == "average":
+            define = partial(define, count_include_pad=layer.count_include_pad)
+    return Plan(
+        POOLING.name,
+        layer.element,
+        layer.workload,
+        Layout(whole),
+        definition=lambda: Definition(define, name="pool"),
+    )
+
+
+def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> Schedule:
     """Reduce vectors of channels.
-
-    Pattern: a block ``pool`` or ``global_average``, and element-wise blocks after it.
 
     For a window the loop over a pixel's channels is the inner one, around the unrolled taps:
     where each tap reads is the same for all channels. Over a whole map the loop over the pixels
     is, with as many vectors of channels side by side as make the additions overlap.
     """
-    sch = Schedule(function)
-    main = _find(sch)
-    if main is None:
-        return None
-    whole = sch.get(main).name_hint == "global_average"
+    whole, core = plan.layout.whole, device.core(plan.element)
+    main = sch.get_sblock("global_average" if whole else "pool")
     output = inline_epilogue(sch, main)
-    spread(sch, output, device)
+    spread(sch, output, core)
     *far, channel = sch.get_loops(output)
     count = int(sch.get(channel).extent)
-    wide = power_of_two_divisor(count, device.lanes)
-    several = largest_divisor(count // wide, CHAINS + CHAINS // 2) if whole else 1
+    wide = power_of_two_divisor(count, core.lanes)
+    # Half as many chains again hide what loads take besides.
+    several = largest_divisor(count // wide, core.costs.chains * 3 // 2) if whole else 1
     block, vectors, lanes = sch.split(channel, [None, several, wide])
-    sch.compute_at(main, block, preserve_unit_loops=True)
-    (*pixels, near), reduced = inner_loops(sch, main)
-    near_vectors, near_lanes = sch.split(near, [None, wide])
-    sch.reorder(*reduced, *pixels, near_vectors, near_lanes)
-    taps = 1
-    for loop in reduced:
-        taps *= int(sch.get(loop).extent)
-    for loop in (*(reduced if taps <= _MOST_UNROLLED else ()), near_vectors, vectors):
-        sch.unroll(loop)
-    sch.vectorize(near_lanes)
+    _, reduced = accumulate(sch, main, block, wide)
+    if math.prod(int(sch.get(loop).extent) for loop in reduced) <= core.costs.unrolled_taps:
+        unroll(sch, *reduced)
+    unroll(sch, vectors)
     sch.vectorize(lanes)
     sch.parallel(sch.fuse(*far, block) if whole else sch.fuse(*far[:-1]))
     sch.decompose_reduction(main, reduced[0])
     return sch
 
 
-def _find(sch: Schedule) -> SBlockRV | None:
-    for block in sch.get_child_blocks(sch.get_sblock("root")):
-        if sch.get(block).name_hint in ("pool", "global_average"):
-            return block
-    return None
-
-
-POOLING = Rule("pooling", _apply)
+POOLING = Rule("pooling", 1, Layout, _plan, _schedule)

@@ -10,15 +10,14 @@ from tvm.s_tir.schedule import LoopRV, SBlockRV
 from tvm.sym import Analyzer
 from tvm.tirx import BufferLoad, Evaluate, For, IntImm, SeqStmt, address_of
 
-from .tiles import LINE_BYTES
+from tvmlcnn.targets import Core
 
-LINE = LINE_BYTES // 4  # float32
 # Arguments of llvm.prefetch: to read, into the second cache, data.
 _READ, _SECOND_CACHE, _DATA = 0, 2, 1
 
 
 def prefetch_weights(
-    sch: Schedule, main: SBlockRV, tiles: LoopRV, steps: list[LoopRV], size: int
+    sch: Schedule, main: SBlockRV, tiles: LoopRV, steps: list[LoopRV], size: int, core: Core
 ) -> None:
     """Have each tile of pixels fetch its share of the piece of weights that comes next.
 
@@ -37,6 +36,7 @@ def prefetch_weights(
         The loops over the steps of a piece, the outermost first.
     size : int
         Weights of a step.
+    core : Core
     """
     several = int(sch.get(tiles).extent)
     if several > size:
@@ -59,7 +59,7 @@ def prefetch_weights(
     ahead = last + count * size + (sch.get(tiles).loop_var * count + step) * share
     fetches = [
         Evaluate(_prefetch(BufferLoad(weight.source, [*before, ahead + line])))
-        for line in range(0, share, LINE)
+        for line in range(0, share, core.line)
     ]
     old = sch.get(steps[-1])
     new = For(

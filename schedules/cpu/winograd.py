@@ -2,23 +2,55 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
-from tvm.tirx import PrimFunc
 
-from tvmlcnn.ops import Tile
-from tvmlcnn.targets import Device
+from tvmlcnn import ops
+from tvmlcnn.ops import Blocking, Tile
+from tvmlcnn.targets import Core, Cpu
 
-from ..decisions import Policy
-from ..rule import Rule
-from .blocks import find_tiled, inline_epilogue, inner_loops, vectorize
+from ..decisions import Decisions
+from ..layer import Convolution, Layer
+from ..rule import Definition, Plan, Rule
+from .accumulate import accumulate, unroll
+from .blocks import inline_epilogue, vectorize
 from .tiles import power_of_two_divisor
+from .winograd_blocking import winograd_choice
 
 
-def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | None:
+def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
+    """Take 3x3 convolutions of whole channels-last maps with steps of one."""
+    if not isinstance(layer, Convolution) or layer.groups > 1 or layer.channels_first:
+        return None
+    weight, window = layer.weight, layer.window
+    rows, columns, inner, outer = weight.shape
+    plain = window == ops.Window(padding=window.padding) and not len(layer.reads)
+    if (rows, columns) != (3, 3) or not plain or layer.data[3] != inner:
+        return None
+    batch, height, width, channels = layer.shape
+    choice = winograd_choice((batch, height, width), inner, outer, device, layer.element)
+    if choice is None:
+        return None
+    blocking = decisions.choose("blocking", choice.blockings)
+
+    def definition() -> Definition:
+        transformed = ops.transform_weights(weight, blocking.outputs)
+        define = partial(
+            ops.winograd,
+            channels=channels,
+            padding=window.padding,
+            blocking=blocking,
+            prologue=ops.chain(layer.prologue) if layer.prologue else None,
+        )
+        return Definition(define, [ops.pack(transformed, blocking.registers)])
+
+    return Plan(WINOGRAD.name, layer.element, layer.workload, blocking, choice.pays, definition)
+
+
+def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> Schedule:
     """Take a block of tiles of the map through all steps while it is in the caches.
-
-    Pattern: the blocks of `tvmlcnn.ops.winograd`, and element-wise blocks after them.
 
     For each block of tiles the transformed input is stored; for each block of channels come the
     products and then, from the cache, the transform of the output with the epilogue. So the
@@ -29,43 +61,38 @@ def _apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | Non
     With one block of tiles, the cores share the blocks of channels, each reading its own weights
     once; the input is then transformed before, by all of them.
     """
-    sch = Schedule(function)
-    found = find_tiled(sch, ("winograd",))
-    if found is None:
-        return None
-    main, tile = found
-    block = int(sch.get(main).annotations["tvmlcnn.block"])
-    sch.unannotate(main, "tvmlcnn.block")
+    blocking, core = plan.layout, device.core(plan.element)
+    main = sch.get_sblock("winograd")
     (spectrum,) = sch.get_producers(main)
-    blocks, channel_blocks = _output(sch, main, tile, block)
-    products, reduction = _products(sch, main, tile, channel_blocks)
+    blocks, channel_blocks = _output(sch, main, blocking)
+    products, reduction = _products(sch, main, blocking.registers, channel_blocks)
     if int(sch.get(blocks).extent) > 1:
         sch.compute_at(spectrum, blocks, preserve_unit_loops=True)
-        _input(sch, spectrum, device)
+        _input(sch, spectrum, core)
         sch.parallel(blocks)
     else:
-        sch.parallel(_input(sch, spectrum, device))
+        sch.parallel(_input(sch, spectrum, core))
         sch.parallel(sch.fuse(blocks, channel_blocks))
     for stage in (spectrum, products):
         # The points of the transform lie an odd number of lines apart: a transform touches all of
         # them, and at a power of two they would share a few sets of the first cache.
-        sch.storage_align(stage, 0, 1, 32, 16)
+        sch.storage_align(stage, 0, 1, 2 * core.line, core.line)
     sch.decompose_reduction(main, reduction)
     return sch
 
 
-def _output(sch: Schedule, main: SBlockRV, tile: Tile, block: int) -> tuple[LoopRV, LoopRV]:
+def _output(sch: Schedule, main: SBlockRV, blocking: Blocking) -> tuple[LoopRV, LoopRV]:
     """Schedule what follows the products; return the loops over blocks of tiles, of channels."""
+    tile, outputs = blocking.registers, blocking.outputs
     (rows,) = sch.get_consumers(main)
     (transformed,) = sch.get_consumers(rows)
-    outputs = int(sch.get(transformed).iter_vars[1].dom.extent)
     output = inline_epilogue(sch, transformed)
     batch, height, width, channel = sch.get_loops(output)
     height, y = sch.split(height, [None, outputs])
     width, x = sch.split(width, [None, outputs])
     channels, vectors, lanes = sch.split(channel, [None, tile.vectors, tile.lanes])
     sch.reorder(batch, height, width, channels, vectors, y, x, lanes)
-    blocks, near = sch.split(sch.fuse(batch, height, width), [None, block])
+    blocks, near = sch.split(sch.fuse(batch, height, width), [None, blocking.block])
     sch.reorder(blocks, channels, near, vectors, y, x, lanes)
     _unroll(sch, y, x, lanes)
     for stage in (transformed, rows):
@@ -82,21 +109,18 @@ def _products(sch: Schedule, main: SBlockRV, tile: Tile, at: LoopRV) -> tuple[SB
     tiles, near = sch.split(tiles, [None, tile.pixels])
     vectors, lanes = sch.split(channel, [None, tile.lanes])
     _unroll(sch, near, vectors, lanes)
-    sch.compute_at(main, tiles, preserve_unit_loops=True)
-    spatial, reduced = inner_loops(sch, main)
-    *_, near, channel = spatial
-    vectors, lanes = sch.split(channel, [None, tile.lanes])
-    sch.reorder(*reduced, near, vectors, lanes)
-    _unroll(sch, near, vectors, lanes)
+    # A point of the transform after the other.
+    (_, _, near), reduced = accumulate(sch, main, tiles, tile.lanes, around=2)
+    unroll(sch, near)
     return products, reduced[0]
 
 
-def _input(sch: Schedule, spectrum: SBlockRV, device: Device) -> LoopRV:
+def _input(sch: Schedule, spectrum: SBlockRV, core: Core) -> LoopRV:
     """Transform a tile of the input after the other; return the loop over the tiles."""
     (rows,) = sch.get_producers(spectrum)
     (patch,) = sch.get_producers(rows)
     i, j, tiles, channel = sch.get_loops(spectrum)[-4:]
-    wide = power_of_two_divisor(int(sch.get(channel).extent), device.lanes)
+    wide = power_of_two_divisor(int(sch.get(channel).extent), core.lanes)
     vectors, lanes = sch.split(channel, [None, wide])
     # Two rows at a time: the intermediates of all are more than TVM keeps on the stack.
     pairs, i = sch.split(i, [None, 2])
@@ -107,14 +131,13 @@ def _input(sch: Schedule, spectrum: SBlockRV, device: Device) -> LoopRV:
     _unroll(sch, *sch.get_loops(rows)[-3:])
     # Copying first what a tile reads keeps the tests for the map's border out of the transform.
     sch.compute_at(patch, tiles, preserve_unit_loops=True)
-    vectorize(sch, patch, device)
+    vectorize(sch, patch, core)
     return tiles
 
 
 def _unroll(sch: Schedule, first: LoopRV, second: LoopRV, lanes: LoopRV) -> None:
-    sch.unroll(first)
-    sch.unroll(second)
+    unroll(sch, first, second)
     sch.vectorize(lanes)
 
 
-WINOGRAD = Rule("winograd", _apply)
+WINOGRAD = Rule("winograd", 1, Blocking, _plan, _schedule)

@@ -6,19 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tvmlcnn.ops import Blocking, Tile
-from tvmlcnn.targets import Device
+from tvmlcnn.targets import Core, Cpu, ElementType
 
-from .tiles import candidates, efficiency, filled, power_of_two_divisor, ranked, second_cache
+from .tiles import candidates, efficiency, filled, power_of_two_divisor, ranked
 
-# A transform costs as much as so many multiply-adds for each value it makes: its additions, the
-# copy of the overlapping input, loads and stores.
-_TRANSFORM = 8
 # Outputs of a tile along each side; the weights grow to 16/9 and to 36/9 of the direct ones.
 _OUTPUTS = (2, 4)
-# The least gain of each step to larger weights: they take room, and the estimate is rough.
-_MARGIN = 1.15
-# A block has at least so many tiles, for each weight that is read to be used often enough.
-_FEWEST = 24
 
 
 @dataclass(frozen=True)
@@ -30,7 +23,7 @@ class Choice:
 
 
 def winograd_choice(
-    shape: tuple[int, int, int], inner: int, outer: int, device: Device
+    shape: tuple[int, int, int], inner: int, outer: int, device: Cpu, element: ElementType
 ) -> Choice | None:
     """Return the ways to cut a 3x3 convolution, or None where there is none.
 
@@ -40,10 +33,12 @@ def winograd_choice(
         Batch, height and width of the output.
     inner, outer : int
         Channels of the input and of the output.
-    device : Device
+    device : Cpu
+    element : ElementType
     """
-    lanes = power_of_two_divisor(inner, device.lanes)
-    if lanes < 4:
+    core = device.core(element)
+    lanes = power_of_two_divisor(inner, core.lanes)
+    if lanes not in core.vectors():
         return None
     batch, height, width = shape
     direct = 9 * batch * height * width * inner * outer
@@ -55,15 +50,16 @@ def winograd_choice(
         blocks = -(-_tiles(shape, blocking.outputs) // blocking.block)
         tiles = blocks * blocking.block
         products = tiles * inner * outer / filled(outer, tile.channels)
-        transforms = tiles * (inner / lanes + outer / tile.lanes) * device.lanes * _TRANSFORM
+        values = tiles * (inner / lanes + outer / tile.lanes) * core.lanes
         pieces = blocks if blocks > 1 else -(-outer // tile.channels)
-        imbalance = -(-pieces // device.cores) * device.cores / pieces
-        work = (products / efficiency(tile, inner, device) + transforms) * imbalance
-        weights = inner * outer * 4 * _balance(device)
-        return points * (work + weights) * _MARGIN**steps, blocks
+        imbalance = -(-pieces // core.count) * core.count / pieces
+        transforms = values * core.costs.transform
+        work = (products / efficiency(tile, inner, core) + transforms) * imbalance
+        weights = core.bytes(inner * outer) * _balance(device, core)
+        return points * (work + weights) * core.costs.winograd_margin**steps, blocks
 
     blockings = ranked(
-        _blockings(shape, inner, outer, device),
+        _blockings(shape, inner, outer, core),
         lambda blocking: direct / cost(blocking)[0],
         lambda blocking: -cost(blocking)[1],
     )
@@ -76,18 +72,18 @@ def _tiles(shape: tuple[int, int, int], outputs: int) -> int:
 
 
 def _blockings(
-    shape: tuple[int, int, int], inner: int, outer: int, device: Device
+    shape: tuple[int, int, int], inner: int, outer: int, core: Core
 ) -> Iterator[Blocking]:
     for outputs in _OUTPUTS:
         count = _tiles(shape, outputs)
         # What is larger, the weights or the transformed input, passes through the cache once.
         most = count
         if outer < count:
-            cache = second_cache(device) // 2
-            most = max(_FEWEST, cache // ((outputs + 2) ** 2 * inner * 4))
+            tile_bytes = core.bytes((outputs + 2) ** 2 * inner)
+            most = max(core.costs.winograd_tiles, core.second_cache // 2 // tile_bytes)
         fewest = -(-count // most)
-        for tile in candidates(outer, device):
-            for blocks in range(fewest, fewest + (1 if most == count else 2 * device.cores)):
+        for tile in candidates(outer, core):
+            for blocks in range(fewest, fewest + (1 if most == count else 2 * core.count)):
                 yield Blocking(outputs, tile, _whole(-(-count // blocks), tile))
 
 
@@ -95,12 +91,11 @@ def _whole(tiles: int, tile: Tile) -> int:
     return -(-tiles // tile.pixels) * tile.pixels
 
 
-def _balance(device: Device) -> float:
+def _balance(device: Cpu, core: Core) -> float:
     """Return how many multiply-adds the device does while a byte of the weights is read.
 
-    The weights of a network come from memory, of which half the nominal bandwidth can be had;
-    without figures, a PC's: 16 bytes in the time of 4 multiply-adds of each lane of a core.
+    The weights of a network come from memory, of which half the nominal bandwidth can be had.
     """
     if device.peak_gflops and device.bandwidth_gbs:
         return (device.peak_gflops / 2) / (device.bandwidth_gbs / 2)
-    return 4 / 16 * device.lanes * device.cores
+    return core.lanes * core.count / core.costs.memory_bytes

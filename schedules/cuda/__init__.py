@@ -1,5 +1,7 @@
-"""Rules for NVIDIA GPUs."""
+"""Rules for NVIDIA GPUs; `dlight` takes what no other rule does."""
 
-from .dlight import RULES
+from .dlight import DLIGHT
 
 __all__ = ["RULES"]
+
+RULES = (DLIGHT,)

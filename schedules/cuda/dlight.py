@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import tvm
 from tvm.s_tir import Schedule, dlight
-from tvm.tirx import PrimFunc
 
-from tvmlcnn.targets import Device
+from tvmlcnn.targets import Gpu
 
-from ..decisions import Policy
-from ..rule import Rule
+from ..decisions import Decisions
+from ..layer import Layer
+from ..rule import Plan, Rule
+
+_RULES: tuple[dlight.ScheduleRule, ...] = (
+    dlight.gpu.Matmul(),
+    dlight.gpu.GEMV(),
+    dlight.gpu.Reduction(),
+    dlight.gpu.GeneralReduction(),
+    dlight.gpu.Fallback(),
+)
 
 
-def _of(name: str, rule: dlight.ScheduleRule) -> Rule:
-    def apply(function: PrimFunc, device: Device, policy: Policy) -> Schedule | None:
-        schedules = rule.apply(function, tvm.target.Target(device.tvm), False)
-        result = schedules[0] if isinstance(schedules, list) else schedules
-        return result if result is not None and _lowers(result) else None
+def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan:
+    """Take every layer, as TVM defines it."""
+    return Plan(DLIGHT.name, layer.element, "", None)
 
-    return Rule(name, apply)
+
+def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> Schedule:
+    """Take the first of TVM's rules that has a schedule which can be lowered."""
+    target = tvm.target.Target(device.tvm)
+    for rule in _RULES:
+        schedules = rule.apply(sch.mod["main"], target, False)
+        found = schedules[0] if isinstance(schedules, list) else schedules
+        if found is not None and _lowers(found):
+            return found
+    raise RuntimeError("dlight has no schedule that can be lowered")
 
 
 def _lowers(sch: Schedule) -> bool:
@@ -34,10 +49,4 @@ def _lowers(sch: Schedule) -> bool:
     return True
 
 
-RULES = (
-    _of("matmul", dlight.gpu.Matmul()),
-    _of("gemv", dlight.gpu.GEMV()),
-    _of("reduction", dlight.gpu.Reduction()),
-    _of("general-reduction", dlight.gpu.GeneralReduction()),
-    _of("default", dlight.gpu.Fallback()),
-)
+DLIGHT = Rule("dlight", 1, type(None), _plan, _schedule)

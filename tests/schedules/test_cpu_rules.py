@@ -7,12 +7,13 @@ import re
 import pytest
 import torch
 from conftest import randomized
+from cores import CPUS, core_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import assembly, compiled, relative_error
 from torch import nn
 
-from tvmlcnn.schedules.cpu import tiles
+from tvmlcnn.schedules.cpu.dense_tiles import dense_tiles
 from tvmlcnn.targets import DEVICES, Device, resolve
 
 X86 = DEVICES["x86"].with_cores(2)
@@ -173,11 +174,11 @@ def test_little_work_for_a_pixel_needs_no_padded_copy(
     assert "AllocWorkspace" not in assembly(net, shape, X86)
 
 
-@pytest.mark.parametrize("name", sorted(set(DEVICES) - {"cuda", "jetson-orin-nano"}))
+@pytest.mark.parametrize("name", CPUS)
 @pytest.mark.parametrize(("rows", "outer"), [(1, 1000), (49, 320), (196, 24), (12544, 16)])
 def test_tiles_fit_the_registers(name: str, rows: int, outer: int) -> None:
-    device = DEVICES[name]
-    tile = tiles.dense_tiles(rows, 64, outer, device)[0]
-    assert tile.pixels * tile.vectors + tile.vectors + 1 <= device.vector_registers
+    core = core_of(name)
+    tile = dense_tiles(rows, 64, outer, core)[0]
+    assert tile.pixels * tile.vectors + tile.vectors + 1 <= core.vector_registers
     assert outer % tile.lanes == 0
-    assert tile.lanes <= device.lanes
+    assert tile.lanes <= core.lanes

@@ -7,16 +7,16 @@ import re
 import pytest
 import torch
 from conftest import randomized
+from cores import CPUS, core_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import assembly, compiled, relative_error
 from torch import nn
 
-from tvmlcnn.schedules.cpu import tiles
+from tvmlcnn.schedules.cpu.depthwise import Layout, depthwise_strips, depthwise_tiles
 from tvmlcnn.targets import DEVICES, Device, resolve
 
 X86 = DEVICES["x86"].with_cores(2)
-CPUS = sorted(name for name, device in DEVICES.items() if device.kind == "llvm")
 few = settings(max_examples=12, deadline=None, derandomize=True)
 channels = st.sampled_from([4, 8, 12, 16, 24, 40, 64, 72])
 
@@ -112,7 +112,7 @@ def test_a_loaded_pixel_serves_several_taps(
 def test_only_border_tiles_have_conditions() -> None:
     """A row is a first tile, tiles in a loop, and a last one: three times the code of a tile."""
     text = assembly(depthwise(8, 3, 1, 1), (1, 8, 8, 64), X86)
-    tile = tiles.depthwise_tiles(64, 8, X86)[0]
+    tile = depthwise_tiles(64, 8, core_of("x86"))[0]
     first_and_last = 2 * 3 * (3 * tile.pixels - 1)
     inside = 3 * 3 * tile.pixels
     assert len(re.findall(r"vfmadd\w+ps\s.*%ymm", text)) == first_and_last + inside
@@ -129,27 +129,27 @@ def test_neither_copies_nor_memory_of_its_own(padding: int) -> None:
 @pytest.mark.parametrize("name", CPUS)
 @pytest.mark.parametrize("width", [1, 2, 3, 7, 13, 14, 22, 112])
 def test_tiles_fit_the_registers(name: str, width: int) -> None:
-    device = DEVICES[name]
-    tile = tiles.depthwise_tiles(width, 96, device)[0]
-    assert tile.lanes == device.lanes
+    core = core_of(name)
+    tile = depthwise_tiles(width, 96, core)[0]
+    assert tile.lanes == core.lanes
     assert 96 % tile.channels == 0
     # The sums, and a row of weights of three taps and a pixel.
-    assert tile.pixels * tile.vectors + 4 <= device.vector_registers
+    assert tile.pixels * tile.vectors + 4 <= core.vector_registers
     assert tile.pixels <= width
-    strip = tiles.depthwise_strips(width, 96, 3, tile, device)[0]
+    strip = depthwise_strips(Layout(tile, width, 96, (3, 3)), core)[0]
     assert (96 // tile.lanes) % strip == 0
     assert strip % tile.vectors == 0
 
 
 def test_the_tiles_of_a_row_waste_little() -> None:
     for width in range(1, 129):
-        tile = tiles.depthwise_tiles(width, 32, X86)[0]
+        tile = depthwise_tiles(width, 32, core_of("x86"))[0]
         assert -(-width // tile.pixels) * tile.pixels <= 1.25 * width
 
 
 @pytest.mark.parametrize("name", CPUS)
 def test_a_map_beyond_the_second_cache_is_read_in_whole_lines(name: str) -> None:
-    device = DEVICES[name]
-    large = tiles.depthwise_tiles(56, 96, device, 8 * device.caches[1])[0]
+    core = core_of(name)
+    large = depthwise_tiles(56, 96, core, 8 * core.caches[1])[0]
     assert large.channels * 4 >= 64
-    assert large.pixels * large.vectors <= device.vector_registers // 2
+    assert large.pixels * large.vectors <= core.vector_registers // 2

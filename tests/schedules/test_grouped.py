@@ -6,12 +6,13 @@ import re
 
 import pytest
 from conftest import randomized
+from cores import CPUS, core_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import assembly, relative_error
 from torch import nn
 
-from tvmlcnn.schedules.cpu import grouped
+from tvmlcnn.schedules.cpu import grouped_tiles as tiles
 from tvmlcnn.targets import DEVICES, resolve
 
 X86 = DEVICES["x86"].with_cores(2)
@@ -106,13 +107,13 @@ def test_inputs_of_several_groups_need_no_gather() -> None:
     assert not re.findall(r"vpextrd|vgather", text)
 
 
-@pytest.mark.parametrize("name", sorted(set(DEVICES) - {"cuda", "jetson-orin-nano"}))
+@pytest.mark.parametrize("name", CPUS)
 @pytest.mark.parametrize(("taps", "channels", "groups"), [(9, 128, 32), (9, 512, 32), (1, 240, 3)])
 def test_tiles_fit_the_registers(name: str, taps: int, channels: int, groups: int) -> None:
-    device = DEVICES[name]
-    tile = grouped.grouped_tiles(28, taps, channels, groups, device)[0]
-    assert tile.pixels * tile.vectors + tile.vectors + 1 <= device.vector_registers
+    core = core_of(name)
+    tile = tiles.grouped_tiles(28, taps, channels, groups, core)[0]
+    assert tile.pixels * tile.vectors + tile.vectors + 1 <= core.vector_registers
     assert channels % tile.channels == 0
     size = channels // groups
-    for diagonal in grouped.diagonal_tiles(28, size, channels, device):
-        assert (diagonal.pixels + 1) * size + 1 <= device.vector_registers
+    for diagonal in tiles.diagonal_tiles(28, size, channels, core):
+        assert (diagonal.pixels + 1) * size + 1 <= core.vector_registers

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from conftest import randomized
+from cores import CPUS, core_of, cpu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import assembly, relative_error
 from torch import nn
 
-from tvmlcnn.ops import Banding, Window
-from tvmlcnn.schedules.cpu import banding as cut
-from tvmlcnn.targets import DEVICES, Device, resolve
+from tvmlcnn.ops import Banding, Formula, Window
+from tvmlcnn.schedules import PointwiseDepthwise
+from tvmlcnn.schedules.cpu.banding import banding
+from tvmlcnn.targets import Core, Cpu
+from tvmlcnn.targets.x86 import native
 
-X86 = DEVICES["x86"].with_cores(2)
-CPUS = sorted(name for name, device in DEVICES.items() if device.kind == "llvm")
+X86 = cpu("x86").with_cores(2)
 few = settings(max_examples=8, deadline=None, derandomize=True)
 channels = st.sampled_from([8, 16, 24, 40, 48, 88])
 
@@ -31,20 +33,16 @@ def block(inner: int, wide: int, kernel: object, *args: object) -> list[nn.Modul
     return [*first, depthwise, nn.BatchNorm2d(wide)]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def always() -> Iterator[None]:
-    """Take what is cut whether or not it pays: small maps are enough for the numbers."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cut, "_MARGIN", 0.0)
-        yield
+def small(device: Cpu, wide: int, shape: tuple[int, ...]) -> Cpu:
+    """Return the device with a second cache that holds half the map between the convolutions.
+
+    What is cut is taken whether or not it pays: small maps are enough for the numbers.
+    """
+    caches = (1 << 10, shape[0] * shape[2] * shape[3] * wide * 2)
+    return replace(device, caches=caches, costs=replace(device.costs, fusion_margin=0.0))
 
 
-def small(device: Device, wide: int, shape: tuple[int, ...]) -> Device:
-    """Return the device with a second cache that holds half the map between the convolutions."""
-    return replace(device, caches=(1 << 10, shape[0] * shape[2] * shape[3] * wide * 2))
-
-
-def check(module: nn.Module, shape: tuple[int, ...], wide: int, device: Device = X86) -> None:
+def check(module: nn.Module, shape: tuple[int, ...], wide: int, device: Cpu = X86) -> None:
     error, kernels = relative_error(randomized(module), shape, small(device, wide, shape))
     assert error < 1e-5
     assert kernels.get("pointwise_depthwise", 0) >= 1, kernels
@@ -130,7 +128,7 @@ def test_residual(size: int) -> None:
 
 def test_this_machine_s_vectors() -> None:
     net = nn.Sequential(*block(16, 48, 3, 2, 1))
-    check(net, (1, 16, 21, 19), 48, resolve("native"))
+    check(net, (1, 16, 21, 19), 48, native())
 
 
 @pytest.mark.parametrize("width", [28, 13])
@@ -147,22 +145,30 @@ SHAPES = [WIDE, (56, 24, 144, 3, 1), (56, 24, 72, 5, 2), (28, 32, 192, 3, 1), (1
 
 
 def estimated(
-    size: int, inner: int, wide: int, kernel: int, stride: int, device: Device
+    size: int, inner: int, wide: int, kernel: int, stride: int, core: Core
 ) -> Banding | None:
     window = Window((stride, stride), (kernel // 2,) * 4)
     out = (size - 1) // stride + 1
     shape = (1, out, out, wide)
-    return cut.banding((1, size, size, inner), shape, (kernel, kernel), window, device)
+    layer = PointwiseDepthwise(
+        core.element,
+        (1, size, size, inner),
+        np.zeros((inner, wide), np.float32),
+        Formula(()),
+        [],
+        np.zeros((kernel, kernel, wide), np.float32),
+        shape,
+        window,
+    )
+    return banding(layer, core)
 
 
 @pytest.mark.parametrize("name", CPUS)
-def test_the_widest_map_is_cut_and_one_that_a_cache_holds_is_not(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cut, "_MARGIN", 1.0)
-    device = DEVICES[name]
-    assert estimated(*WIDE, device) is not None
-    assert estimated(*SMALL, device) is None
+def test_the_widest_map_is_cut_and_one_that_a_cache_holds_is_not(name: str) -> None:
+    core = core_of(name)
+    eager = replace(core, costs=replace(core.costs, fusion_margin=1.0))
+    assert estimated(*WIDE, eager) is not None
+    assert estimated(*SMALL, eager) is None
 
 
 @pytest.mark.parametrize("name", CPUS)
@@ -170,14 +176,14 @@ def test_the_widest_map_is_cut_and_one_that_a_cache_holds_is_not(
 def test_pieces_fit_the_second_cache_and_tiles_the_registers(
     name: str, shape: tuple[int, int, int, int, int]
 ) -> None:
-    device = DEVICES[name]
-    pieces = estimated(*shape, device)
+    core = core_of(name)
+    pieces = estimated(*shape, core)
     if pieces is None:
         return
     size, _, wide, kernel, stride = shape
     rows = min(size, (pieces.rows - 1) * stride + kernel)
-    assert rows * size * pieces.channels * 4 < device.caches[1]
+    assert rows * size * pieces.channels * 4 < core.caches[1]
     assert pieces.channels % pieces.pointwise.channels == 0
     assert wide % pieces.depthwise.channels == 0
     for tile in (pieces.pointwise, pieces.depthwise):
-        assert tile.pixels * tile.vectors + tile.vectors + 1 <= device.vector_registers
+        assert tile.pixels * tile.vectors + tile.vectors + 1 <= core.vector_registers

@@ -88,5 +88,6 @@ def command(
         print_facts(
             (call["rule"], layers_text(call["layers"], call["function"]))
             for call in report.manifest["calls"]
-            if call["rule"] == "default"
+            if call["rule"] == report.default_rule
         )
+        print_facts(("transposed for", operator) for operator in report.turned_back)

@@ -11,7 +11,7 @@ from torch import fx
 from tvm import relax
 from tvm.relax.frontend.torch import exported_program_translator as translator
 
-from tvmlcnn.passes.layers import name_of, named
+from tvmlcnn.graph.variables import name_of, named
 
 
 def import_with_layers(program: torch.export.ExportedProgram) -> tvm.IRModule:

@@ -3,20 +3,25 @@
 from .concatenation import concatenate
 from .convolution import Window, depthwise
 from .dense import dense, pack
+from .formula import Earlier, Formula, Operand, Parameter, Step, chain
 from .grouped import diagonals, grouped, grouped_diagonals
 from .pointwise_depthwise import Banding, pointwise_depthwise
 from .pooling import average_pool, global_average, max_pool
-from .prologue import Prologue
 from .tile import Tile
 from .winograd import Blocking, transform_weights, winograd
 
 __all__ = [
     "Banding",
     "Blocking",
-    "Prologue",
+    "Earlier",
+    "Formula",
+    "Operand",
+    "Parameter",
+    "Step",
     "Tile",
     "Window",
     "average_pool",
+    "chain",
     "concatenate",
     "dense",
     "depthwise",

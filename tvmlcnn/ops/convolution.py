@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from tvm import te, topi
 from tvm.ir import Expr
 
-from .tile import Tile
-
 
 @dataclass(frozen=True)
 class Window:
@@ -58,7 +56,7 @@ class Window:
         ]
 
 
-def depthwise(data: te.Tensor, weight: te.Tensor, window: Window, tile: Tile) -> te.Tensor:
+def depthwise(data: te.Tensor, weight: te.Tensor, window: Window) -> te.Tensor:
     """Return the depthwise convolution of NHWC data with (H, W, C) weights."""
     padded = window.padded(data)
     batch, height, width, channels = (int(n) for n in padded.shape)
@@ -70,5 +68,4 @@ def depthwise(data: te.Tensor, weight: te.Tensor, window: Window, tile: Tile) ->
             padded(*window.read((n, h, w), taps), c) * weight(*taps, c), axis=taps
         ),
         name="depthwise",
-        attrs=tile.attrs,
     )

@@ -10,7 +10,8 @@ from tvm import te, tirx
 from tvm.ir import Expr
 
 from .convolution import Window
-from .prologue import Prologue, prepared
+from .formula import Formula
+from .prologue import prepared
 from .tile import Tile
 
 
@@ -46,7 +47,7 @@ def dense(
     planes: int = 1,
     table: bool = False,
     channels_first: bool = False,
-    prologue: Prologue | None = None,
+    prologue: Formula | None = None,
 ) -> te.Tensor:
     """Return a convolution, or a product with a matrix, with weights from `pack`.
 
@@ -75,7 +76,7 @@ def dense(
         Whether ``more`` begins with the places of the channels; else the first K are read.
     channels_first : bool
         Whether the data have the shape (N, C, H, W), as a network's few input channels do.
-    prologue : callable, optional
+    prologue : Formula, optional
         See `tvmlcnn.ops.prologue`.
     """
     places, parameters = (more[0], more[1:]) if table else (None, more)
@@ -132,7 +133,6 @@ def dense(
             element(m, *reduced) * weight(c // wide, *reduced, c % wide), axis=reduced
         ),
         name="dense",
-        attrs=tile.attrs,
     )
     if len(pixels) == 1:
         return te.compute((*pixels, channels), lambda m, c: product[m, c], name="store")

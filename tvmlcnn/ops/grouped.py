@@ -81,7 +81,6 @@ def grouped_diagonals(
             axis=[ry, rx],
         ),
         name="grouped_diagonals",
-        attrs=tile.attrs | {"tvmlcnn.outer": size},
     )
 
     def turned(n: tirx.Var, h: tirx.Var, w: tirx.Var, c: tirx.Var) -> Expr:
@@ -147,7 +146,6 @@ def grouped(
             axis=[ry, rc, rx],
         )
 
-    attrs = tile.attrs | {"tvmlcnn.outer": outer}
     if pointwise:
         size = height * width
         computed = -(-size // tile.pixels) * tile.pixels
@@ -160,7 +158,6 @@ def grouped(
             (computed, channels),
             lambda m, c: product(c, row(m)),
             name="grouped",
-            attrs=attrs,
         )
         return te.compute(
             (1, height, width, channels), lambda n, h, w, c: result[h * width + w, c], name="store"
@@ -173,7 +170,6 @@ def grouped(
             lambda channel: padded(*window.read((n, h, w), (ry, rx)), channel),
         ),
         name="grouped",
-        attrs=attrs,
     )
     return te.compute(
         (batch, out_height, out_width, channels),

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tvm import te, tirx
 from tvm.ir import Expr
 
 from .convolution import Window
+from .formula import Formula
 from .tile import Tile
-
-BAND = "tvmlcnn.band"
-Epilogue = Callable[..., Expr]
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ def pointwise_depthwise(
     shape: Sequence[int],
     window: Window,
     banding: Banding,
-    epilogue: Epilogue,
+    epilogue: Formula,
 ) -> te.Tensor:
     """Return the depthwise convolution of what a pointwise one makes of NHWC data.
 
@@ -66,8 +64,8 @@ def pointwise_depthwise(
     window : Window
         Of the depthwise convolution.
     banding : Banding
-    epilogue : callable
-        Takes a value of the pointwise convolution and the parameters of its channel; returns what
+    epilogue : Formula
+        Makes of a value of the pointwise convolution, and of the parameters of its channel, what
         the depthwise one reads.
     """
     batch, height, width, _ = (int(n) for n in data.shape)
@@ -97,12 +95,12 @@ def pointwise_depthwise(
         return te.sum(value * packed, axis=reduced)
 
     cut = (batch, bands, blocks, pixels, wide)
-    sums = te.compute(cut, product, name="pointwise", attrs=tile.attrs)
+    sums = te.compute(cut, product, name="pointwise")
     between = te.compute(
         cut,
         lambda n, band, block, pixel, channel: epilogue(
-            sums[n, band, block, pixel, channel],
-            *(values[block * wide + channel] for values in parameters),
+            sums(n, band, block, pixel, channel),
+            *(values(block * wide + channel) for values in parameters),
         ),
         name="between",
     )
@@ -114,13 +112,16 @@ def pointwise_depthwise(
         pixel = (y - first(band)) * width + x
         value = between[n, band, channel // wide, pixel, channel % wide]
         inside = _inside((y, x), (height, width), shape[1:3], taps, window)
-        return tirx.if_then_else(tirx.all(*inside), value, tirx.const(0.0)) if inside else value
+        return (
+            tirx.if_then_else(tirx.all(*inside), value, tirx.const(0.0, data.dtype))
+            if inside
+            else value
+        )
 
     return te.compute(
         tuple(shape),
         lambda n, h, w, c: te.sum(read(n, h, w, c) * kernel(*axes, c), axis=axes),
         name="pointwise_depthwise",
-        attrs={**banding.depthwise.attrs, BAND: tirx.IntImm("int32", size)},
     )
 
 

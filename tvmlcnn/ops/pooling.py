@@ -134,7 +134,7 @@ def average_pool(
         lambda n, h, w, c: te.sum(tap(n, h, w, c), axis=[ry, rx]),
         name="pool",
     )
-    around = padding if count_include_pad else [0] * 4
+    around = padding if count_include_pad else (0, 0, 0, 0)
 
     def mean(n: tirx.Var, h: tirx.Var, w: tirx.Var, c: tirx.Var) -> Expr:
         count = taps_inside(0, h, around[0], around[2]) * taps_inside(1, w, around[1], around[3])

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from tvm import te
 from tvm.ir import Expr
 
-Prologue = Callable[..., Expr]
+from .formula import Formula
 
 
 def prepared(
     data: te.Tensor,
-    prologue: Prologue | None,
+    prologue: Formula | None,
     parameters: Sequence[te.Tensor],
     place: Sequence[Expr],
 ) -> Expr:
@@ -21,7 +21,7 @@ def prepared(
     Parameters
     ----------
     data : te.Tensor
-    prologue : callable or None
+    prologue : Formula or None
         Takes an element of the data and the elements beside it of the parameters.
     parameters : sequence of te.Tensor
         As large as the data, or 1, along each axis.

@@ -1,14 +1,8 @@
-"""What a workload tells its schedule: the tile that is accumulated in registers."""
+"""The tile that a kernel accumulates in registers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
-
-from tvm import tirx
-
-ATTRIBUTE = "tvmlcnn.tile"
-WORKLOAD = "tvmlcnn.workload"
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -22,26 +16,14 @@ class Tile:
     vectors : int
         Vectors of channels a row.
     lanes : int
-        float32 a vector.
-    workload : str
-        What it computes, as records of tuning know it; see `tvmlcnn.schedules.decisions`.
+        Elements a vector.
     """
 
     pixels: int
     vectors: int
     lanes: int
-    workload: str = field(default="", compare=False)
 
     @property
     def channels(self) -> int:
         """Channels of the tile."""
         return self.vectors * self.lanes
-
-    @property
-    def attrs(self) -> dict[str, Any]:
-        """The attributes of a block that is computed in such tiles."""
-        sizes = (self.pixels, self.vectors, self.lanes)
-        return {
-            ATTRIBUTE: [tirx.IntImm("int32", size) for size in sizes],
-            WORKLOAD: self.workload,
-        }

@@ -14,7 +14,8 @@ import numpy as np
 import tvm
 from tvm import te, tirx
 
-from .prologue import Prologue, prepared
+from .formula import Formula
+from .prologue import prepared
 from .tile import Tile
 
 Values = list[tvm.ir.Expr]
@@ -119,7 +120,7 @@ def winograd(
     channels: int,
     padding: Sequence[int],
     blocking: Blocking,
-    prologue: Prologue | None = None,
+    prologue: Formula | None = None,
 ) -> te.Tensor:
     """Return the 3x3 convolution, with steps of one, of NHWC data.
 
@@ -136,7 +137,7 @@ def winograd(
     padding : sequence of int
         Top, left, bottom, right.
     blocking : Blocking
-    prologue : callable, optional
+    prologue : Formula, optional
         As of `dense`.
     """
     batch, height, width, inner = (int(n) for n in data.shape)
@@ -157,7 +158,7 @@ def winograd(
         n, y, x = t // (down * across), t // across % down, t % across
         y, x = y * outputs + p - top, x * outputs + q - left
         value = prepared(data, prologue, parameters, (n, y, x, c))
-        return tirx.if_then_else(inside(y, x), value, 0.0)
+        return tirx.if_then_else(inside(y, x), value, tirx.const(0.0, data.dtype))
 
     def along(
         transform: Callable[[Values], Values], read: Callable[[int], tvm.ir.Expr], at: tirx.Var
@@ -182,7 +183,6 @@ def winograd(
             spectrum[i, j, t, rc] * weight[k // wide, i, j, rc, k % wide], axis=rc
         ),
         name="winograd",
-        attrs=blocking.registers.attrs | {"tvmlcnn.block": block},
     )
     output_rows = te.compute(
         (computed, outputs, points, channels),

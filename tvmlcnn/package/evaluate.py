@@ -18,12 +18,9 @@ import numpy as np
 
 from tvmlcnn import emulator
 from tvmlcnn.runtime.machine import cpu_features, has_nvidia_gpu, machine
-from tvmlcnn.targets import Device
+from tvmlcnn.targets import Device, ElementType
 
 Cases = dict[str, tuple[list[np.ndarray], list[np.ndarray]]]
-
-# float32: maximum |error| over the range of the output.
-TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Evaluator:
 
 def evaluator(device: Device, features: Sequence[str]) -> Evaluator | str:
     """Return what can run the device's code, or, where nothing can, the reason."""
-    if device.kind == "cuda" and not (device.machine == machine() and has_nvidia_gpu()):
+    if device.gpu_code and not (device.machine == machine() and has_nvidia_gpu()):
         return f"this machine is none with an NVIDIA GPU for {device.name}"
     if device.machine == machine():
         missing = sorted(set(features) - cpu_features())
@@ -59,7 +56,7 @@ def evaluator(device: Device, features: Sequence[str]) -> Evaluator | str:
     return Evaluator(str(python), device.emulated_cpu)
 
 
-def evaluate(library: Path, cases: Cases, where: Evaluator) -> dict[str, Any]:
+def evaluate(library: Path, cases: Cases, where: Evaluator, element: ElementType) -> dict[str, Any]:
     """Return the numeric check of a library, for the manifest.
 
     Parameters
@@ -68,12 +65,14 @@ def evaluate(library: Path, cases: Cases, where: Evaluator) -> dict[str, Any]:
     cases : dict
         Inputs and expected outputs by the name of the case.
     where : Evaluator
+    element : ElementType
+        What the network computes in.
 
     Raises
     ------
     RuntimeError
         If the library does not run, or an output is further from the expected one than
-        `TOLERANCE` times the range of the expected values.
+        the type's tolerance times the range of the expected values.
     """
     with (
         tempfile.TemporaryDirectory(prefix="tvmlcnn-check-") as name,
@@ -104,10 +103,10 @@ def evaluate(library: Path, cases: Cases, where: Evaluator) -> dict[str, Any]:
                 for case, (_, arrays) in cases.items()
             }
     worst = max(errors.values())
-    if not worst <= TOLERANCE:  # not a number is a failure too
+    if not worst <= element.tolerance:  # not a number is a failure too
         raise RuntimeError(
             f"the compiled library computes something else than torch: errors {errors} of the "
-            f"output's range, {TOLERANCE} is allowed"
+            f"output's range, {element.tolerance} is allowed"
         )
     place = f"emulated {where.emulated_cpu}" if where.emulated_cpu else "this machine"
     return {"max_error": worst, "cases": errors, "where": place}

@@ -11,6 +11,7 @@ of the next convolution belong to, and a concatenation puts its parts into plane
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -19,15 +20,15 @@ import numpy as np
 import tvm
 from tvm import relax
 
-from tvmlcnn.targets import Device
+from tvmlcnn.graph import channel_moves, operators
+from tvmlcnn.graph.concatenate import aligned
+from tvmlcnn.graph.constants import constant, value_of
+from tvmlcnn.graph.permuted import NHWC, Permuted, compact
+from tvmlcnn.graph.rewriter import Rewriter, Rule, plain_order
+from tvmlcnn.graph.variables import named
+from tvmlcnn.targets import Cpu
 
-from . import channel_moves, operators
-from .concatenate import ALIGNED
-from .constants import constant, value_of
-from .layers import named
-from .permuted import NHWC, Permuted, compact
-from .rewriter import Rewriter, Rule, plain_order
-
+_TURNED_BACK = "tvmlcnn.turned_back"
 _FEWEST = 8  # channels that are worth a shorter vector
 
 
@@ -39,7 +40,7 @@ def _conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     batch, outer, height, width = (int(n) for n in call.ty.shape)
     data = rewriter.value(call.args[0])
     # A network's few input channels are read where they are, without a transpose before.
-    channels_first = data.plain and groups == 1 and weight.shape[1] < rewriter.unit
+    channels_first = data.plain and groups == 1 and weight.shape[1] < rewriter.unit(call)
     if not channels_first:
         data = rewriter.nhwc(call.args[0])
     weight, places = weight.transpose(2, 3, 1, 0), None
@@ -50,9 +51,9 @@ def _conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         if data.planes == 1 and np.array_equal(reads, np.arange(len(reads))):
             reads = reads[:0]
         # So that it can be joined with others; maps of one pixel are not worth it.
-        unit = _unit(outer, rewriter.unit)
-        odd = height * width > 1 and height * width * unit % ALIGNED
-        weight, places = _filled_up(weight, ALIGNED if odd else unit)
+        unit = _unit(outer, rewriter.unit(call))
+        odd = height * width > 1 and height * width * unit % aligned(call)
+        weight, places = _filled_up(weight, aligned(call) if odd else unit)
     elif groups == outer == weight.shape[3] and weight.shape[2] == 1 and data.planes == 1:
         places, wide = data.places, data.shape[3]
         spread = np.zeros((*weight.shape[:3], wide), weight.dtype)
@@ -150,7 +151,7 @@ def _concat(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         return None
     axis = int(call.attrs.axis) % len(order)
     if axis == 1 and all(v.order == NHWC for v in fields):
-        joined = rewriter.joins.concatenate(fields, rewriter.unit)
+        joined = rewriter.joins.concatenate(fields, rewriter.unit(call))
         if joined is not None:
             return joined
     parts = [rewriter.ordered(v, order) for v in fields]
@@ -179,15 +180,24 @@ _RULES: dict[str, Rule] = {
 }
 
 
-def channels_last(device: Device) -> Callable[[tvm.IRModule], tvm.IRModule]:
-    """Return the pass that makes convolutions, and all between them, work on NHWC tensors."""
-    return partial(_channels_last, unit=device.lanes)
+def channels_last(device: Cpu) -> Callable[[tvm.IRModule], tvm.IRModule]:
+    """Return the pass that makes convolutions, and all between them, work on NHWC tensors.
+
+    It notes operators that it does not know, which get their operands transposed back; see
+    `turned_back`.
+    """
+    return partial(_channels_last, device=device)
 
 
-def _channels_last(mod: tvm.IRModule, unit: int) -> tvm.IRModule:
+def turned_back(mod: tvm.IRModule) -> list[str]:
+    """Return the operators of Relax that had to be given channels-first operands, sorted."""
+    return list(json.loads(str(mod.attrs.get(_TURNED_BACK, "[]"))))
+
+
+def _channels_last(mod: tvm.IRModule, device: Cpu) -> tvm.IRModule:
     main = mod["main"]
     builder = relax.BlockBuilder()
-    rewriter = Rewriter(builder, _RULES, unit)
+    rewriter = Rewriter(builder, _RULES, device)
     params = [relax.Var(param.name, param.ty) for param in main.params]
     for old, new in zip(main.params, params, strict=True):
         rewriter.values[old] = Permuted(new, plain_order(new.ty))
@@ -205,4 +215,5 @@ def _channels_last(mod: tvm.IRModule, unit: int) -> tvm.IRModule:
     new_main = named(built["main"], rewriter.names())
     functions[built.get_global_var("main")] = new_main.with_attrs(main.attrs)
     mod = tvm.IRModule(functions, attrs=mod.attrs)
+    mod = mod.with_attr(_TURNED_BACK, json.dumps(sorted(rewriter.unknown)))
     return relax.transform.DeadCodeElimination()(mod)

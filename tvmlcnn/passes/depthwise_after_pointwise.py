@@ -8,24 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import tvm
-from tvm import relax, tirx
-from tvm.ir import Expr
+from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from tvmlcnn import ops
-from tvmlcnn.schedules.cpu.banding import banding
+from tvmlcnn.elementwise import BY_RELAX
+from tvmlcnn.graph import operators
+from tvmlcnn.graph.constants import is_call_of, value_of
+from tvmlcnn.graph.kernel_calls import call_of, note_absorbed
+from tvmlcnn.graph.layer_of_call import convolution, window_of
+from tvmlcnn.schedules import Plan, PointwiseDepthwise, planned
 from tvmlcnn.targets import Device
-
-from . import operators
-from .constants import constant, is_call_of, value_of
-from .kernel_calls import note_absorbed
-from .scalars import SCALARS
-from .workload import Workload, window_of
 
 
 def depthwise_after_pointwise(device: Device) -> Callable[[tvm.IRModule], tvm.IRModule]:
@@ -40,7 +37,7 @@ def _fused(mod: tvm.IRModule, device: Device) -> tvm.IRModule:
         for binding in block.bindings:
             values[binding.var] = binding.value
             uses.update(_operands(binding.value))
-    workloads: dict[relax.Expr, Workload] = {}
+    plans: dict[relax.Expr, tuple[Plan, relax.Expr]] = {}
     absorbed: dict[str, list[str]] = {}
     for var, value in values.items():
         if not _is_plain(value) or not _is_depthwise(value):
@@ -48,27 +45,26 @@ def _fused(mod: tvm.IRModule, device: Device) -> tvm.IRModule:
         between = _between(value.args[0], values, uses)
         if not between or not _is_plain(first := values[between[0]]) or not _is_pointwise(first):
             continue
-        workload = _workload(value, between, values, device)
-        if workload is not None:
-            workloads[value] = workload
+        plan = planned(_layer(value, between, values), device)
+        if plan.definition is not None:
+            plans[value] = plan, first.args[0]
             absorbed[str(var.name)] = [str(inner.name) for inner in between]
-    fuse = _Fuse(mod, workloads)
+    fuse = _Fuse(mod, plans)
     fuse.builder_.update_func(mod.get_global_var("main"), fuse.visit_expr(mod["main"]))
     return note_absorbed(relax.transform.DeadCodeElimination()(fuse.builder_.finalize()), absorbed)
 
 
 @mutator
 class _Fuse(PyExprMutator):
-    def __init__(self, mod: tvm.IRModule, workloads: dict[relax.Expr, Workload]) -> None:
+    def __init__(self, mod: tvm.IRModule, plans: dict[relax.Expr, tuple[Plan, relax.Expr]]) -> None:
         super().__init__(mod)
-        self.workloads = workloads
+        self.plans = plans
 
     def visit_call_(self, call: relax.Call) -> relax.Expr:
-        workload = self.workloads.get(call)
-        if workload is None:
+        if call not in self.plans:
             return super().visit_call_(call)
-        arguments = [self.visit_expr(argument) for argument in workload.arguments]
-        return replace(workload, arguments=arguments).call(self.builder_)
+        plan, data = self.plans[call]
+        return call_of(self.builder_, plan, [self.visit_expr(data)])
 
 
 def _operands(value: relax.Expr) -> list[relax.Var]:
@@ -119,8 +115,9 @@ def _between(
         if not isinstance(value, relax.Call) or not isinstance(value.op, tvm.ir.Op):
             return False
         operands = _operands(value)
-        known = value.op.name in SCALARS and bool(operands) and _by_channel(value)
-        if not known or not all(trace(operand) for operand in operands):
+        entry = BY_RELAX.get(value.op.name)
+        known = entry is not None and entry.te is not None and _by_channel(value)
+        if not known or not operands or not all(trace(operand) for operand in operands):
             return False
         inside.update(operands)
         found[var] = None
@@ -139,69 +136,45 @@ def _by_channel(call: relax.Call) -> bool:
     return len(whole) == 4 and all(a.size == 1 or a.size == a.shape[-1] for a in arrays)
 
 
-def _workload(
-    call: relax.Call,
-    between: Sequence[relax.Var],
-    values: dict[relax.Expr, relax.Expr],
-    device: Device,
-) -> Workload | None:
-    pointwise = values[between[0]]
-    data, shape = pointwise.args[0], [int(n) for n in call.attrs["shape"]]
-    weight, kernel = value_of(pointwise.args[1]), value_of(call.args[1])
-    assert weight is not None, "only convolutions with constant weights become this operator"
-    assert kernel is not None
-    *pixels, _ = (int(n) for n in data.ty.shape)
-    pieces = banding([*pixels, weight.shape[2]], shape, kernel.shape[:2], window_of(call), device)
-    if pieces is None:
-        return None
-    packed = ops.pack(weight[0, 0], pieces.pointwise)
-    epilogue = _Epilogue([(var, values[var]) for var in between])
-    parameters = [
-        constant(np.pad(array, (0, packed.shape[0] * packed.shape[2] - len(array))))
-        for array in epilogue.parameters
-    ]
-    define = partial(
-        ops.pointwise_depthwise,
-        shape=shape,
-        window=window_of(call),
-        banding=pieces,
-        epilogue=epilogue,
+def _layer(
+    call: relax.Call, between: Sequence[relax.Var], values: dict[relax.Expr, relax.Expr]
+) -> PointwiseDepthwise:
+    first = convolution(values[between[0]])
+    second = convolution(call)
+    formula, parameters = _formula([(var, values[var]) for var in between])
+    return PointwiseDepthwise(
+        second.element,
+        first.data,
+        first.weight[0, 0],
+        formula,
+        parameters,
+        second.weight[:, :, 0],
+        second.shape,
+        second.window,
     )
-    return Workload(define, [data, constant(packed), constant(kernel[:, :, 0]), *parameters])
 
 
-class _Epilogue:
-    """What is applied to a value between the convolutions.
+def _formula(
+    bindings: Sequence[tuple[relax.Var, relax.Expr]],
+) -> tuple[ops.Formula, list[np.ndarray]]:
+    """Return what is applied to a value between the convolutions, and its parameters by channel."""
+    (first, _), *steps = bindings
+    numbers: dict[relax.Expr, ops.Earlier] = {first: ops.Earlier(0)}
+    parameters: list[np.ndarray] = []
 
-    Attributes
-    ----------
-    parameters : list of numpy.ndarray
-        By channel; a call takes an element of each after the value.
-    """
+    def operand(argument: relax.Expr) -> ops.Operand:
+        if argument in numbers:
+            return numbers[argument]
+        array = value_of(argument)
+        if array is None:
+            return float(argument.value)  # a bound of a clip
+        if array.size == 1:
+            return float(array.reshape(-1)[0])
+        parameters.append(array.reshape(-1))
+        return ops.Parameter(len(parameters) - 1)
 
-    def __init__(self, bindings: Sequence[tuple[relax.Var, relax.Expr]]) -> None:
-        (self.first, _), *self.steps = bindings
-        self.parameters: list[np.ndarray] = []
-        self._numbers: dict[relax.Expr, int] = {}
-        for _, call in self.steps:
-            for argument in call.args:
-                array = value_of(argument)
-                if array is not None and array.size > 1:
-                    self._numbers[argument] = len(self.parameters)
-                    self.parameters.append(array.reshape(-1))
-
-    def __call__(self, value: Expr, *parameters: Expr) -> Expr:
-        values: dict[relax.Expr, Expr] = {self.first: value}
-
-        def element(argument: relax.Expr) -> Expr | None:
-            array = value_of(argument)
-            if array is None:
-                return values.get(argument)
-            if array.size == 1:
-                return tirx.const(float(array.reshape(-1)[0]), "float32")
-            return parameters[self._numbers[argument]]
-
-        for var, call in self.steps:
-            operands = [e for arg in call.args if (e := element(arg)) is not None]
-            value = values[var] = SCALARS[call.op.name](call, *operands)
-        return value
+    taken = []
+    for number, (var, call) in enumerate(steps, start=1):
+        taken.append(ops.Step(call.op.name, tuple(map(operand, call.args))))
+        numbers[var] = ops.Earlier(number)
+    return ops.Formula(tuple(taken)), parameters

@@ -16,8 +16,8 @@ import tvm
 from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
-from .constants import constant, is_call_of, value_of
-from .layers import bound
+from tvmlcnn.graph.constants import constant, is_call_of, value_of
+from tvmlcnn.graph.variables import bound
 
 
 @mutator

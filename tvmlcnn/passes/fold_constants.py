@@ -13,7 +13,7 @@ import tvm
 from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
-from .constants import constant, is_call_of, value_of
+from tvmlcnn.graph.constants import constant, is_call_of, value_of
 
 
 def _reshaped(array: np.ndarray, call: relax.Call) -> np.ndarray:

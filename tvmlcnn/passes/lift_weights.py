@@ -12,7 +12,7 @@ import tvm
 from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
-from .constants import value_of
+from tvmlcnn.graph.constants import value_of
 
 _ATTRIBUTE = "tvmlcnn.weights"
 

@@ -9,9 +9,9 @@ import tvm
 from tvm import relax
 from tvm.tirx import PrimFunc
 
-from .constants import is_call_of
-from .kernel_calls import is_kernel_call
-from .layers import bindings
+from tvmlcnn.graph.constants import is_call_of
+from tvmlcnn.graph.kernel_calls import is_kernel_call
+from tvmlcnn.graph.variables import bindings
 
 _VIEWS = ("relax.reshape", "relax.memory.view")
 

@@ -11,11 +11,17 @@ import tvm
 from tvm import relax
 from tvm.tirx import PrimFunc
 
-from tvmlcnn import passes, pipeline
+from tvmlcnn import pipeline
+from tvmlcnn.graph.constants import value_of
+from tvmlcnn.graph.kernel_calls import is_kernel_call
+from tvmlcnn.schedules import Layer
 from tvmlcnn.schedules.decisions import DEFAULTS, Chosen, Decisions, Policy
-from tvmlcnn.targets import Device
+from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, Device, ElementType
 
 from .tasks import Task
+
+RULE = "rule"
+"""The name, among decisions, of the rule that has them, where several can make a kernel."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,11 @@ class Kernel:
     inputs: list[int]
     results: list[tuple[tuple[int, ...], str]]
 
+    @property
+    def element(self) -> ElementType:
+        """The type of the first result; what is no number of ours has to be exact all the more."""
+        return ELEMENT_TYPES.get(self.results[0][1], FLOAT32)
+
 
 def scheduled(task: Task, device: Device, policy: Policy = DEFAULTS) -> Kernel:
     """Return the kernel of a task as the policy decides."""
@@ -49,9 +60,14 @@ class Fixed:
     """Decides a task as decisions say that are written down."""
 
     def __init__(self, decisions: Mapping[str, Any]) -> None:
-        self.chosen = Chosen(decisions)
+        self._rule = decisions.get(RULE)
+        self.chosen = Chosen({name: value for name, value in decisions.items() if name != RULE})
 
-    def of(self, rule: str, workload: str) -> Decisions:
+    def rule(self, layer: Layer) -> str | None:
+        """Return the rule that is written down, if several can make the kernel."""
+        return self._rule
+
+    def of(self, rule: str, workload: str, element: ElementType) -> Decisions:
         """Return what decides."""
         return self.chosen
 
@@ -77,7 +93,7 @@ def _kernel(mod: tvm.IRModule) -> Kernel:
         binding.value
         for block in mod["main"].body.blocks
         for binding in block.bindings
-        if passes.is_kernel_call(binding.value)
+        if is_kernel_call(binding.value)
     ]
     if len(calls) != 1:
         raise ValueError(f"{len(calls)} kernels where one was expected")
@@ -89,7 +105,7 @@ def _kernel(mod: tvm.IRModule) -> Kernel:
     random: dict[relax.Var, np.ndarray] = {}
     arguments, inputs = [], []
     for index, value in enumerate(fields):
-        array = passes.value_of(value)
+        array = value_of(value)
         if array is None:
             if value not in random:
                 normal = generator.standard_normal(_shape(value.ty), np.float32)

@@ -13,9 +13,6 @@ from tvmlcnn.remote import Board, Session
 
 from .kernels import Kernel
 
-# Largest difference of a kernel's result from the untuned one's, over the range of values: sums
-# in another order differ by some 1e-6.
-_TOLERANCE = 1e-4
 # Of a board that does not say what it has.
 _CACHES = (32 << 10, 1 << 20)
 _ROUNDS = 4
@@ -107,7 +104,7 @@ def measure(
         repeat = _LEAST
         for number in range(1 + _ROUNDS * thorough):
             for index, (kernel, values) in enumerate(zip(kernels, arguments, strict=True)):
-                if errors[index] <= _TOLERANCE:
+                if errors[index] <= kernel.element.tolerance:
                     times[index] += session.time(
                         *functions[index], [*values, *room], 1, repeat, 0, evict, kernel.inputs
                     )

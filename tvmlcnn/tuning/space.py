@@ -1,8 +1,8 @@
 """The decisions of a rule as MetaSchedule samples them: what AutoTVM called a template.
 
-A rule ranks the options of each decision when it is applied. Applying it once to a task lists
-them; one decision, ``algorithm``, has decisions of its own under each option, and gives a design
-space of its own for each. In a design space each decision is one `sample_categorical`, noted on
+A rule ranks the options of each decision when it makes a kernel. Making it once for a task lists
+them; each rule that can make the kernel gives a design space of its own. In a design space each
+decision is one `sample_categorical`, noted on
 the block of a small function that stands for the kernel. So MetaSchedule samples, mutates and
 replays decisions, while the kernel is made by the very code that compiles the network.
 """
@@ -18,18 +18,17 @@ import tvm
 from tvm import te
 from tvm.s_tir import Schedule
 
-from tvmlcnn.ops.tile import WORKLOAD
-from tvmlcnn.schedules.decisions import DEFAULTS, Chosen, plain
-from tvmlcnn.targets import Device
+from tvmlcnn.schedules import Layer
+from tvmlcnn.schedules.decisions import DEFAULTS, Decisions, plain
+from tvmlcnn.targets import Device, ElementType
 
-from .kernels import scheduled
+from .kernels import RULE, scheduled
 from .tasks import Task
 
 T = TypeVar("T")
 Options = dict[str, list[Any]]
 Values = dict[str, Any]
 
-_FORK = "algorithm"
 _BLOCK = "decisions"
 _MARK = "tvmlcnn.decision."
 _SPACE = "tvmlcnn.space"
@@ -40,33 +39,37 @@ _HALF = 3
 class _Listing:
     """Notes the options of each decision that a rule asks for."""
 
-    def __init__(self, fixed: Mapping[str, Any]) -> None:
-        self._chosen = Chosen(fixed)
+    def __init__(self, rule: str) -> None:
+        self._rule = rule
         self.options: Options = {}
 
-    def of(self, rule: str, workload: str) -> _Listing:
-        return self
+    def rule(self, layer: Layer) -> str:
+        return self._rule
+
+    def of(self, rule: str, workload: str, element: ElementType) -> Decisions:
+        return self if rule == self._rule else DEFAULTS
 
     def choose(self, name: str, ranked: Sequence[T]) -> T:
         self.options[name] = [plain(option) for option in ranked]
-        return self._chosen.choose(name, ranked)
+        return DEFAULTS.choose(name, ranked)
 
     def trace(self) -> None:
         return DEFAULTS.trace()
 
+    def reject(self, name: str) -> None:
+        DEFAULTS.reject(name)
+
 
 def spaces(task: Task, device: Device) -> list[Options]:
-    """Return the options of each decision, a dict a design space; the defaults come first."""
-    listing = _Listing({})
-    scheduled(task, device, listing)
-    forks = listing.options.get(_FORK, [])
-    if not forks:
-        return [listing.options]
+    """Return the options of each decision, a dict a design space; the defaults come first.
+
+    Where several rules can make the kernel, the rule is one of the decisions.
+    """
     found = []
-    for fork in forks:
-        listing = _Listing({_FORK: fork})
+    for rule in sorted(task.rules, key=lambda rule: rule != task.rule):
+        listing = _Listing(rule)
         scheduled(task, device, listing)
-        found.append({**listing.options, _FORK: [fork]})
+        found.append(listing.options | ({RULE: [rule]} if len(task.rules) > 1 else {}))
     return found
 
 
@@ -76,7 +79,7 @@ def stand_in(workload: str) -> tvm.IRModule:
         (1,),
         lambda i: tvm.tirx.const(0.0, "float32"),
         name=_BLOCK,
-        attrs={WORKLOAD: workload},
+        attrs={"tvmlcnn.workload": workload},
     )
     function = te.create_prim_func([nothing]).with_attr("global_symbol", "main")
     return tvm.IRModule({"main": function.with_attr("tirx.noalias", True)})

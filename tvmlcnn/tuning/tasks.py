@@ -10,9 +10,9 @@ from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from tvmlcnn import passes, pipeline
-from tvmlcnn.schedules import workloads
-from tvmlcnn.schedules.decisions import DEFAULTS, Decisions
-from tvmlcnn.targets import Device
+from tvmlcnn.schedules import Layer, alternatives, kernels_by_rule, workloads
+from tvmlcnn.schedules.decisions import DEFAULTS, Asking, Decisions
+from tvmlcnn.targets import Device, ElementType
 
 
 @dataclass
@@ -22,8 +22,10 @@ class Task:
     Attributes
     ----------
     rule : str
-        Whose decisions are tuned; ``"default"`` for a kernel that no rule claims, and empty for
-        one that has none, such as pooling.
+        Which makes the kernel by default; ``"default"`` for one that no rule claims, and empty
+        for one where nothing is decided, such as pooling.
+    rules : list of str
+        All that can make it, but the one that takes everything.
     workload : str
         What it computes, as records know it.
     module : tvm.IRModule
@@ -39,6 +41,7 @@ class Task:
     """
 
     rule: str
+    rules: list[str]
     workload: str
     module: tvm.IRModule
     layers: list[str]
@@ -47,16 +50,25 @@ class Task:
     footprint: int
     calls: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def is_generated(self) -> bool:
+        """Whether no rule claims it, so that MetaSchedule generates what is searched."""
+        return bool(self.rule) and not self.rules
+
 
 class _Noting:
-    """The defaults; notes which rule decides for each workload."""
+    """The defaults; notes which rules can make each workload's kernel, and what they decide."""
 
-    def __init__(self) -> None:
-        self.rules: dict[str, str] = {}
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self.rules: dict[str, list[str]] = {}
+        self.decided: set[tuple[str, str]] = set()
 
-    def of(self, rule: str, workload: str) -> Decisions:
-        self.rules[workload] = rule
-        return DEFAULTS
+    def rule(self, layer: Layer) -> None:
+        self.rules[layer.workload] = alternatives(layer, self._device)
+
+    def of(self, rule: str, workload: str, element: ElementType) -> Decisions:
+        return Asking(DEFAULTS, lambda: self.decided.add((rule, workload)))
 
 
 def extract(name: str, mod: tvm.IRModule, device: Device, tasks: dict[str, Task]) -> None:
@@ -73,20 +85,22 @@ def extract(name: str, mod: tvm.IRModule, device: Device, tasks: dict[str, Task]
         The ones of other networks; a kernel that is among them is only counted.
     """
     graph = pipeline.apply(pipeline.graph_phases(device), mod, device)
-    noting = _Noting()
+    noting = _Noting(device)
     phases = pipeline.kernel_phases(device, noting)
     kernels = passes.list_kernel_calls(pipeline.apply(phases, graph, device))
     names, all_calls = workloads(kernels), passes.kernel_calls(kernels)
+    made_by = {name: rule for rule, its in kernels_by_rule(kernels).items() for name in its}
     weights = passes.weights_of(passes.lift_weights(kernels))
     footprint = sum(array.nbytes for array in weights) + max(call["bytes"] for call in all_calls)
     for call in all_calls:
         workload = names[call["function"]]
         if workload not in tasks:
-            module = _slice(graph, call["bindings"])
+            rule = made_by[call["function"]]
             tasks[workload] = Task(
-                noting.rules.get(workload, ""),
+                rule if (rule, workload) in noting.decided else "",
+                noting.rules.get(workload, []),
                 workload,
-                module,
+                _slice(graph, call["bindings"]),
                 call["layers"],
                 call["flops"],
                 call["bytes"],

@@ -69,7 +69,7 @@ def prepare(
     wanted = resolve(target)
     if threads is not None:
         wanted = wanted.with_cores(threads)  # as `tvmlcnn.compile` does
-    if wanted.kind != "llvm":
+    if not wanted.can_be_tuned:
         raise UserError(f"{wanted.name} is a GPU; only kernels for CPUs can be tuned")
     with boards(device, tracker, key, parallel) as fleet:
         for board in fleet:

@@ -19,8 +19,13 @@ _VIEWS = frozenset(
 )
 
 
-# float32 that a tensor's address is a multiple of: TVM copies views of other addresses.
-ALIGNED = 16
+# Bytes that a tensor's address is a multiple of: TVM copies views of other addresses.
+_ALIGNMENT = 64
+
+
+def aligned(expr: relax.Expr) -> int:
+    """Return of how many elements a plane has a multiple, for the next one's address to fit."""
+    return _ALIGNMENT // tvm.DataType(str(expr.ty.dtype)).itemsize
 
 
 class Joins:
@@ -53,7 +58,7 @@ class Joins:
         wide = math.gcd(*(value.shape[3] for value in values))
         if any(value.shape[3] != wide for value in values) and (wide % unit or wide < 2 * unit):
             return None
-        if math.prod(values[0].shape[1:3]) * wide % ALIGNED:
+        if math.prod(values[0].shape[1:3]) * wide % aligned(values[0].expr):
             return None
         values = [value if value.shape[3] == wide else self._cut(value, wide) for value in values]
         parts: list[relax.Expr] = []

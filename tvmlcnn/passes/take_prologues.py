@@ -13,10 +13,9 @@ import tvm
 from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
-from . import operators
-from .constants import is_call_of, value_of
-
-_STEPS = {"relax.multiply": "multiply", "relax.add": "add", "relax.nn.relu": "relu"}
+from tvmlcnn.elementwise import BY_RELAX
+from tvmlcnn.graph import operators
+from tvmlcnn.graph.constants import is_call_of, value_of
 
 
 def take_prologues(mod: tvm.IRModule) -> tvm.IRModule:
@@ -66,4 +65,5 @@ class _Take(PyExprMutator):
             value_of(arg) is not None and [int(n) for n in arg.ty.shape][1:3] == [1, 1]
             for arg in value.args[1:]
         )
-        return _STEPS.get(value.op.name) if by_channel else None
+        known = BY_RELAX.get(value.op.name)
+        return value.op.name if known and known.prologue and by_channel else None

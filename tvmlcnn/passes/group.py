@@ -1,4 +1,4 @@
-"""What each call of a kernel does for the network: its layers, operations and bytes.
+"""Group the calls that become one kernel, and note what each group does for the network.
 
 TVM's grouping gives kernels new variables, and calls one function for all groups of the same
 form, so that neither names nor attributes come through it. Here the calls of the grouped module
@@ -9,23 +9,17 @@ calls the same function on the same values is the same value.
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
-import numpy as np
 import tvm
 from tvm import relax
 
-from .constants import is_call_of
-from .flops import flops_of
-from .layers import bindings, layer_named, renamed, unique
+from tvmlcnn.graph.kernel_calls import absorbed_in, is_kernel_call
+from tvmlcnn.graph.variables import bindings, layer_named, renamed, unique
 
-_MEMBERS, _CALLS, _ABSORBED = "tvmlcnn.members", "tvmlcnn.calls", "tvmlcnn.absorbed"
+from .count_flops import flops_of
 
-
-def note_absorbed(mod: tvm.IRModule, absorbed: dict[str, list[str]]) -> tvm.IRModule:
-    """Note the names of variables whose work a call of a kernel does along with its own."""
-    return mod.with_attr(_ABSORBED, json.dumps(absorbed))
+_MEMBERS = "tvmlcnn.members"
 
 
 def group(mod: tvm.IRModule) -> tvm.IRModule:
@@ -40,7 +34,7 @@ def group(mod: tvm.IRModule) -> tvm.IRModule:
         environment[binding.var] = number
         values.setdefault(number, []).append(binding.var)
 
-    flops, absorbed = flops_of(mod), json.loads(str(mod.attrs.get(_ABSORBED, "{}")))
+    flops, absorbed = flops_of(mod), absorbed_in(mod)
     members: dict[str, dict[str, Any]] = {}
     names: dict[relax.Var, str] = {}
     taken: set[str] = set()
@@ -67,6 +61,14 @@ def group(mod: tvm.IRModule) -> tvm.IRModule:
         }
     functions = {**grouped.functions, grouped.get_global_var("main"): renamed(main, names)}
     return tvm.IRModule(functions, attrs=grouped.attrs).with_attr(_MEMBERS, json.dumps(members))
+
+
+def members_of(mod: tvm.IRModule) -> dict[str, dict[str, Any]]:
+    """Return what `group` noted, by the name of the variable that holds a group's result.
+
+    ``layers``, ``bindings`` and ``flops``, as `tvmlcnn.graph.kernel_calls.kernel_calls` has them.
+    """
+    return dict(json.loads(str(mod.attrs[_MEMBERS])))
 
 
 class _Numbers:
@@ -119,52 +121,3 @@ class _Numbers:
 
     def _number(self, key: Any) -> int:
         return self._numbers.setdefault(key, len(self._numbers))
-
-
-def list_kernel_calls(mod: tvm.IRModule) -> tvm.IRModule:
-    """Note the calls of kernels in ``main`` for `kernel_calls`, before they lose their types."""
-    members = json.loads(str(mod.attrs[_MEMBERS]))
-    unknown = {"layers": [], "bindings": [], "flops": 0}
-    calls = [
-        {
-            "function": str(binding.value.args[0].name_hint),
-            **members.get(str(binding.var.name), unknown),
-            "bytes": _bytes(binding.value),
-        }
-        for binding in bindings(mod["main"])
-        if is_kernel_call(binding.value)
-    ]
-    return mod.with_attr(_CALLS, json.dumps(calls))
-
-
-def kernel_calls(mod: tvm.IRModule) -> list[dict[str, Any]]:
-    """Return the calls of kernels that `list_kernel_calls` noted.
-
-    Returns
-    -------
-    list of dict
-        In the order in which they run: ``function``, the name of the kernel; ``layers``, the names
-        of the torch module's layers that it computes; ``bindings``, those of the graph's bindings
-        that became it, as they are called from the import on; ``flops``, their floating point
-        operations (`flops.count_flops`); ``bytes``, the size of its arguments and results.
-    """
-    return list(json.loads(str(mod.attrs[_CALLS])))
-
-
-def is_kernel_call(expr: relax.Expr) -> bool:
-    """Tell whether an expression calls a TensorIR function."""
-    return is_call_of(expr, "relax.call_tir") or is_call_of(expr, "relax.call_tir_inplace")
-
-
-def _bytes(call: relax.Call) -> int:
-    """Return the bytes of the different tensors that a kernel reads, and of those it writes."""
-    read = call.args[1].fields if isinstance(call.args[1], relax.Tuple) else [call.args[1]]
-    return sum(_size(argument.ty) for argument in dict.fromkeys(read)) + _size(call.ty)
-
-
-def _size(ty: relax.Type) -> int:
-    if isinstance(ty, relax.TupleType):
-        return sum(map(_size, ty.fields))
-    if not isinstance(ty, relax.TensorType):
-        return 0
-    return math.prod(int(n) for n in ty.shape) * np.dtype(str(ty.dtype)).itemsize

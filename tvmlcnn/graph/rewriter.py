@@ -13,19 +13,12 @@ import numpy as np
 import tvm
 from tvm import relax
 
+from tvmlcnn.elementwise import BY_RELAX
+from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, Cpu
+
 from .concatenate import Joins
 from .constants import constant, value_of
 from .permuted import NHWC, Permuted, compact
-
-_ELEMENTWISE = frozenset(
-    f"relax.{name}"
-    for name in (
-        *("add", "subtract", "multiply", "divide", "maximum", "minimum", "power", "clip"),
-        *("abs", "exp", "log", "negative", "rsqrt", "sigmoid", "sqrt", "square", "tanh", "astype"),
-        *("nn.relu", "nn.relu6", "nn.leakyrelu", "nn.silu", "nn.gelu", "nn.gelu_tanh"),
-        *("nn.softplus", "nn.selu"),
-    )
-)
 
 
 class Rewriter:
@@ -38,17 +31,24 @@ class Rewriter:
     rules : dict
         How the operators that have axes are rewritten, by name. A rule takes the rewriter and
         the old call, and returns None where it does not fit.
-    unit : int
-        Channels that are computed come in multiples of it.
+    device : Cpu
     values : dict
         The new value of each variable of the old function; a list for a tuple.
     joins : Joins
+    unknown : set of str
+        Operators that had to be given their permuted operands as they were in the old graph.
     """
 
-    def __init__(self, builder: relax.BlockBuilder, rules: dict[str, Rule], unit: int) -> None:
-        self.builder, self.rules, self.unit = builder, rules, unit
+    def __init__(self, builder: relax.BlockBuilder, rules: dict[str, Rule], device: Cpu) -> None:
+        self.builder, self.rules, self.device = builder, rules, device
         self.values: dict[relax.Var, Permuted | list[Permuted]] = {}
         self.joins = Joins(builder)
+        self.unknown: set[str] = set()
+
+    def unit(self, expr: relax.Expr) -> int:
+        """Return what the number of computed channels is a multiple of, for a tensor's type."""
+        element = ELEMENT_TYPES.get(str(expr.ty.dtype), FLOAT32)
+        return self.device.core(element).lanes
 
     def value(self, expr: relax.Expr) -> Permuted:
         """Return the new value of an operand."""
@@ -95,9 +95,11 @@ class Rewriter:
         """Emit the new form of a call."""
         rule = self.rules.get(call.op.name) if isinstance(call.op, tvm.ir.Op) else None
         result = rule(self, call) if rule else None
-        if result is None and isinstance(call.op, tvm.ir.Op) and call.op.name in _ELEMENTWISE:
+        if result is None and isinstance(call.op, tvm.ir.Op) and call.op.name in BY_RELAX:
             result = self.elementwise(call)
         if result is None:
+            if isinstance(call.op, tvm.ir.Op) and self._is_turned_back(call):
+                self.unknown.add(call.op.name)
             args = [
                 self.ordered(self.value(arg)) if is_tensor(arg) else self.value(arg).expr
                 for arg in call.args
@@ -110,6 +112,10 @@ class Rewriter:
                 ]
             return Permuted(new, plain_order(call.ty))
         return result
+
+    def _is_turned_back(self, call: relax.Call) -> bool:
+        known = call.op.name in BY_RELAX or call.op.name in self.rules
+        return not known and any(not self.value(a).plain for a in call.args if is_tensor(a))
 
     def elementwise(self, call: relax.Call) -> Permuted | None:
         """Emit an element-wise operator in the order of its first permuted operand.

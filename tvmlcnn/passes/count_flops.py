@@ -14,12 +14,14 @@ from collections.abc import Iterable
 import tvm
 from tvm import relax
 
+from tvmlcnn.elementwise import BY_RELAX
+
 _ATTRIBUTE = "tvmlcnn.flops"
 _MOVES = frozenset(
     f"relax.{name}"
     for name in (
         *("reshape", "permute_dims", "concat", "split", "strided_slice", "expand_dims", "squeeze"),
-        *("flatten", "nn.pad", "broadcast_to", "take", "stack", "repeat", "tile", "flip", "astype"),
+        *("flatten", "nn.pad", "broadcast_to", "take", "stack", "repeat", "tile", "flip"),
         *("full", "zeros", "ones", "arange", "image.resize2d", "nn.pixel_shuffle", "nn.dropout"),
     )
 )
@@ -64,7 +66,8 @@ def _flops(expr: relax.Expr) -> int:
         return math.prod(_shape(expr.args[0].ty))
     if "_pool" in name:
         return math.prod(_shape(out)) * math.prod(_ints(attrs.pool_size))
-    return math.prod(_shape(out))
+    each = BY_RELAX[name].flops if name in BY_RELAX else 1
+    return each * math.prod(_shape(out))
 
 
 def _shape(ty: relax.TensorType) -> list[int]:

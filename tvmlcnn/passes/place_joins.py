@@ -12,8 +12,8 @@ import tvm
 from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
-from .constants import is_call_of
-from .operators import JOIN
+from tvmlcnn.graph.constants import is_call_of
+from tvmlcnn.graph.operators import JOIN
 
 
 @tvm.transform.module_pass(opt_level=0, name="PlaceJoins")

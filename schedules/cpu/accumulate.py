@@ -1,0 +1,80 @@
+"""The step that all sums of products share: a tile is accumulated in registers."""
+
+from __future__ import annotations
+
+from tvm.s_tir import Schedule
+from tvm.s_tir.schedule import LoopRV, SBlockRV
+
+from .blocks import inner_loops
+
+
+def accumulate(
+    sch: Schedule,
+    block: SBlockRV,
+    at: LoopRV,
+    lanes: int,
+    *,
+    rows: int | None = None,
+    around: int = 0,
+    pieces: int = 0,
+    taps: int = 0,
+    channel_axes: int = 1,
+) -> tuple[list[LoopRV], list[LoopRV]]:
+    """Compute a sum at a loop, for a tile at a time, whose sums stay in registers.
+
+    The reduction goes around the tile's pixels and vectors, so that each of its steps adds to all
+    of them: reducing innermost would make one chain of additions, and a horizontal sum for each
+    output. The channels are cut into vectors, which are unrolled, and their lanes.
+
+    Parameters
+    ----------
+    sch : Schedule
+    block : SBlockRV
+        The sum; its last spatial axes are the channels.
+    at : LoopRV
+        Of what reads the sums.
+    lanes : int
+        Of a vector.
+    rows : int, optional
+        Pixels of a tile, where what is computed at the loop has several tiles: the pixels'
+        innermost loop is then cut, and the loop over the tiles counts as one of the pixels'.
+    around : int
+        How many of the pixels' loops, the outer ones, go around the reduction.
+    pieces : int
+        How many loops of the reduction, the outer ones, go around even these.
+    taps : int
+        How many loops of the reduction, the inner ones, go inside the pixels' loops.
+    channel_axes : int
+        Axes of the channels: groups and those of a group may be apart.
+
+    Returns
+    -------
+    pixels, reduced : list of LoopRV
+        The loops of each, the outermost first; none of them is unrolled yet.
+    """
+    sch.compute_at(block, at, preserve_unit_loops=True)
+    spatial, reduced = inner_loops(sch, block)
+    pixels, channels = spatial[:-channel_axes], spatial[-channel_axes:]
+    channel = sch.fuse(*channels) if channel_axes > 1 else channels[0]
+    if rows is not None:
+        pixels[-1:] = sch.split(pixels[-1], [None, rows])
+    vectors, lane = sch.split(channel, [None, lanes])
+    inside = len(reduced) - taps
+    sch.reorder(
+        *reduced[:pieces],
+        *pixels[:around],
+        *reduced[pieces:inside],
+        *pixels[around:],
+        *reduced[inside:],
+        vectors,
+        lane,
+    )
+    sch.unroll(vectors)
+    sch.vectorize(lane)
+    return pixels, reduced
+
+
+def unroll(sch: Schedule, *loops: LoopRV) -> None:
+    """Unroll loops."""
+    for loop in loops:
+        sch.unroll(loop)

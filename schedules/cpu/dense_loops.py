@@ -1,0 +1,159 @@
+"""How the loops of a dense kernel are cut: numbers, from its layout and what decides."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from tvmlcnn.ops import Tile
+from tvmlcnn.targets import Core
+
+from ..decisions import Decisions
+from .dense_tiles import tiles_in_a_row
+from .tiles import SCALES, largest_divisor, scaled
+
+# Steps of a reduction that tuning unrolls at most.
+_UNROLLED = (1, 2, 4, 8)
+_STEPS = (1, 2, 4)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the schedule has to know.
+
+    Attributes
+    ----------
+    tile : Tile
+    rows, channels : int
+        Of the product that is stored.
+    width : int
+        Pixels of a row of the map; 0 of a product.
+    kernel : tuple of int
+        Extents of the reduction, the input channels last.
+    read : int
+        Elements of the tensor that is multiplied.
+    padded : bool
+        Whether zeros are put around the maps.
+    panel : bool
+        Whether a prologue's results are kept for several blocks of channels.
+    """
+
+    tile: Tile
+    rows: int
+    channels: int
+    width: int
+    kernel: tuple[int, ...]
+    read: int
+    padded: bool
+    panel: bool
+
+    @property
+    def depth(self) -> int:
+        """Steps of the reduction."""
+        return math.prod(self.kernel)
+
+
+@dataclass(frozen=True)
+class Loops:
+    """How the loops are cut.
+
+    Attributes
+    ----------
+    near : int
+        Tiles of pixels in a row that use a block of weights before the next one comes.
+    skips_padding : bool
+        Whether no padded copy is made, and taps in the padding are left out.
+    rows_outside : bool
+        Whether such rows of tiles are the outer loop, around the blocks of channels.
+    deep : bool
+        Whether a block's weights, which not even the second cache holds, serve all tiles of a
+        row a piece at a time.
+    unrolled : int
+        How many loops of the reduction, the inner ones, are unrolled whole.
+    chunk : int
+        Steps of the innermost loop of the reduction between two fetches of weights; 1 for each
+        of its steps, or where nothing is fetched.
+    fetches : bool
+        Whether tiles fetch the weights that come next.
+    steps : int
+        Steps of the innermost loop that are unrolled.
+    """
+
+    near: int
+    skips_padding: bool
+    rows_outside: bool
+    deep: bool
+    unrolled: int
+    chunk: int
+    fetches: bool
+    steps: int
+
+    @property
+    def inner(self) -> int | None:
+        """Loops of the reduction inside those over the tiles of a row; None means all."""
+        return 1 if self.deep else None
+
+
+def loops(layout: Layout, core: Core, decisions: Decisions) -> Loops:
+    """Return the numbers of a kernel."""
+    tile, depth, kernel = layout.tile, layout.depth, layout.kernel
+    in_map = _tiles_of_a_map_row(layout, core)
+    near = in_map or _near(layout, core, decisions)
+    rows_outside = layout.panel or decisions.choose("outer", ("rows", "channels")) == "rows"
+    large = core.bytes(depth * tile.channels) > core.second_cache // 2
+    deep = large if len(kernel) == 1 or in_map else decisions.choose("deep", (large, not large))
+    inner = kernel[-1:] if deep else kernel
+    # A single tile reads its weights as they come.
+    few = near > 1 and near * tile.pixels <= core.costs.prefetch_pixels * core.lanes
+    fetches = not in_map and decisions.choose("prefetch", (few, not few))
+    most = core.costs.unrolled_steps
+    if len(kernel) > 1:
+        most = decisions.choose("unroll", [most, *(n for n in _UNROLLED if n != most)])
+    unrolled = _short(inner, most)
+    chunk = 1
+    if fetches and not unrolled:
+        between = core.costs.prefetch_steps
+        chunk = largest_divisor(
+            inner[-1], max(1, between if deep else core.line * near // tile.channels)
+        )
+        # Where the sums are in memory, a fetch ends what LLVM keeps of them in registers.
+        fetches = not deep or chunk >= between // 4
+    if not fetches:
+        chunk = 1
+    last = chunk if chunk > 1 else inner[-1]
+    steps = 1
+    if not unrolled:
+        # How many are unrolled is left to LLVM by default.
+        steps = decisions.choose("steps", [n for n in _STEPS if last % n == 0])
+    return Loops(near, bool(in_map), rows_outside, deep, unrolled, chunk, fetches, steps)
+
+
+def _tiles_of_a_map_row(layout: Layout, core: Core) -> int:
+    """Return how many tiles make a row of a map whose padding can be left out; else 0.
+
+    Where the first cache holds all weights, as it does those of a network's first layer, there is
+    little work for a pixel that is read: a padded copy would cost as much.
+    """
+    light = core.bytes(layout.depth * layout.channels) <= core.first_cache
+    whole = layout.padded and layout.width % layout.tile.pixels == 0
+    return layout.width // layout.tile.pixels if light and whole else 0
+
+
+def _near(layout: Layout, core: Core, decisions: Decisions) -> int:
+    tile = layout.tile
+    count = -(-layout.rows // tile.pixels)
+    blocks = 1 if layout.panel else -(-layout.channels // tile.channels)
+    # What a tile reads and no other tile.
+    own = max(1, min(layout.depth, layout.read // (count * tile.pixels)))
+    usual = tiles_in_a_row(count, blocks, core.bytes(own * tile.pixels), core)
+    return scaled(usual, count, decisions.choose("near", SCALES))
+
+
+def _short(inner: tuple[int, ...], most: int) -> int:
+    """Return how many inner loops of a reduction make at most so many steps; one loop stays."""
+    steps = 1
+    for number, extent in enumerate(reversed(inner)):
+        steps *= extent
+        if steps > most or number == len(inner) - 1:
+            return number
+    return 0

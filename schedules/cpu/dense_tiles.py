@@ -1,0 +1,68 @@
+"""Tiles of dense convolutions and products, and how many of them share their weights."""
+
+from __future__ import annotations
+
+from tvmlcnn.ops import Tile
+from tvmlcnn.targets import Core
+
+from .tiles import candidates, efficiency, filled, ranked
+
+
+def dense_tiles(
+    rows: int, depth: int, channels: int, core: Core, width: int | None = None
+) -> list[Tile]:
+    """Return tiles of a matrix product, best first; rows and blocks of channels may not divide it.
+
+    Parameters
+    ----------
+    rows, channels : int
+        Of the product.
+    depth : int
+        Length of the reduction.
+    core : Core
+    width : int, optional
+        Pixels of a row of the map, where a tile has to know in which row each of its pixels is.
+    """
+    costs = core.costs
+
+    def places(tile: Tile) -> int:
+        return 0 if width is None or width % tile.pixels == 0 else tile.pixels * costs.place
+
+    def addresses(tile: Tile) -> int:
+        # Rows past the end are the last one again: not as far from it as the others.
+        regular = rows % tile.pixels == 0 and not places(tile)
+        return 1 if regular else tile.pixels
+
+    return ranked(
+        (tile for tile in candidates(channels, core) if addresses(tile) <= costs.addresses),
+        lambda tile: (
+            efficiency(tile, depth, core, places(tile))
+            * filled(rows, tile.pixels)
+            * filled(channels, tile.channels)
+        ),
+        lambda tile: tile.pixels * tile.channels,
+    )
+
+
+def tiles_in_a_row(tiles: int, blocks: int, size: int, core: Core) -> int:
+    """Return how many tiles of pixels use a block of weights before the next one comes.
+
+    Parameters
+    ----------
+    tiles, blocks : int
+        Tiles of pixels, and blocks of channels, of the whole output.
+    size : int
+        Bytes that a tile reads: those of all tiles in a row shall stay in half the second cache.
+    core : Core
+    """
+    most = max(1, core.second_cache // 2 // size)
+    fewest = -(-tiles // most)
+
+    def cost(groups: int) -> float:
+        near, pieces = -(-tiles // groups), groups * blocks
+        imbalance = -(-pieces // core.count) * core.count / pieces
+        # Each piece starts with weights that are not in the first cache.
+        return groups * near / tiles * imbalance * (1 + core.costs.miss / near)
+
+    groups = min(range(fewest, min(tiles, fewest + 8 * core.count) + 1), key=cost)
+    return -(-tiles // groups)

@@ -1,0 +1,115 @@
+"""One core of a CPU, as it computes in one element type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .costs import Costs
+from .element import ElementType
+
+# Shorter vectors take as much time as whole ones, and a quarter of one is worth no vector code.
+_FEWEST_LANES = 4
+
+
+@dataclass(frozen=True)
+class MultiplyAdd:
+    """The instruction that adds products to a vector of sums.
+
+    Attributes
+    ----------
+    name : str
+        Its mnemonic.
+    lanes : int
+        Sums of the vector.
+    products : int
+        Products that each sum gets: 1 of a multiply-add, 4 of a dot product of bytes.
+    """
+
+    name: str
+    lanes: int
+    products: int = 1
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How a core computes in an element type.
+
+    Attributes
+    ----------
+    element : ElementType
+    multiply_add : MultiplyAdd
+    multiply_adds, loads : float
+        Of whole vectors, in a cycle.
+    """
+
+    element: ElementType
+    multiply_add: MultiplyAdd
+    multiply_adds: float
+    loads: float
+
+    @property
+    def flops(self) -> float:
+        """Operations a cycle, a multiply-add counted as two."""
+        return 2 * self.multiply_add.lanes * self.multiply_add.products * self.multiply_adds
+
+
+@dataclass(frozen=True)
+class Core:
+    """A core that computes in an element type: what rules choose their tiles by.
+
+    Attributes
+    ----------
+    arithmetic : Arithmetic
+    vector_registers : int
+        That code can name.
+    caches : tuple of int
+        Bytes of the first level (data), second, ... as the core sees them.
+    line_bytes : int
+        Of the caches.
+    count : int
+        Cores like this one that share the work.
+    costs : Costs
+    """
+
+    arithmetic: Arithmetic
+    vector_registers: int
+    caches: tuple[int, ...]
+    line_bytes: int
+    count: int
+    costs: Costs
+
+    @property
+    def element(self) -> ElementType:
+        """The type of the elements."""
+        return self.arithmetic.element
+
+    @property
+    def lanes(self) -> int:
+        """Sums of a vector."""
+        return self.arithmetic.multiply_add.lanes
+
+    @property
+    def line(self) -> int:
+        """Elements of a line of the caches."""
+        return self.line_bytes // self.element.bytes
+
+    @property
+    def first_cache(self) -> int:
+        """Bytes of the first cache."""
+        return self.caches[0]
+
+    @property
+    def second_cache(self) -> int:
+        """Bytes of the second cache, or of the first where it is the only one."""
+        return self.caches[min(1, len(self.caches) - 1)]
+
+    def bytes(self, elements: int) -> int:
+        """Return the bytes of so many elements."""
+        return elements * self.element.bytes
+
+    def vectors(self) -> Iterator[int]:
+        """Yield the lanes of a vector, of half of one and of a quarter, as far as it has some."""
+        for lanes in (self.lanes, self.lanes // 2, self.lanes // 4):
+            if lanes >= _FEWEST_LANES:
+                yield lanes

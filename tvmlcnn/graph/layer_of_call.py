@@ -1,0 +1,95 @@
+"""The layers that calls in a graph stand for, as rules are asked about them."""
+
+from __future__ import annotations
+
+import numpy as np
+from tvm import relax
+
+from tvmlcnn.ops import Window
+from tvmlcnn.schedules import Concatenation, Convolution, Pool, Product
+from tvmlcnn.targets import ELEMENT_TYPES, ElementType
+
+from .constants import value_of
+
+
+def element_of(expr: relax.Expr) -> ElementType | None:
+    """Return the type of a tensor's elements, None where kernels of our own are for no such."""
+    return ELEMENT_TYPES.get(str(expr.ty.dtype)) if isinstance(expr.ty, relax.TensorType) else None
+
+
+def window_of(call: relax.Call) -> Window:
+    """Return how a call of ``tvmlcnn.conv2d`` walks over its input."""
+    names = ("strides", "padding", "dilation")
+    return Window(*(_ints(call.attrs[name]) for name in names))
+
+
+def convolution(call: relax.Call) -> Convolution:
+    """Return the layer of a call of ``tvmlcnn.conv2d``."""
+    attrs, weight, element = call.attrs, value_of(call.args[1]), element_of(call)
+    assert weight is not None, "only convolutions with constant weights become this operator"
+    assert element is not None
+    return Convolution(
+        element,
+        _shape(call.args[0]),
+        weight,
+        _ints(attrs["shape"]),
+        window_of(call),
+        int(attrs["groups"]),
+        np.array(_ints(attrs["reads"]), np.int64),
+        bool(attrs["channels_first"]),
+        tuple(str(name) for name in attrs["prologue"]),
+    )
+
+
+def product(call: relax.Call) -> Product | None:
+    """Return the layer of a ``relax.matmul`` with a constant matrix, None of any other."""
+    data, weight, element = call.args[0], value_of(call.args[1]), element_of(call)
+    if weight is None or element is None or weight.ndim != 2 or len(data.ty.shape) != 2:
+        return None
+    return Product(element, _shape(data), weight)
+
+
+def pool(call: relax.Call) -> Pool | None:
+    """Return the layer of pooling of windows of channels-last data, None of any other."""
+    attrs, element = call.attrs, element_of(call)
+    size, strides, padding = (
+        _ints(values) for values in (attrs.pool_size, attrs.strides, attrs.padding)
+    )
+    # Each window overlaps the map where it starts in it or its padding before, as torch has it.
+    overlap = all(before < taps for before, taps in zip(padding[:2], size, strict=True))
+    if attrs.layout != "NHWC" or _ints(attrs.dilation) != (1, 1) or not overlap or element is None:
+        return None
+    kind = "average" if call.op.name == "relax.nn.avg_pool2d" else "max"
+    include = bool(attrs.count_include_pad)
+    return Pool(element, kind, _shape(call), size, strides, padding, include)
+
+
+def global_average(call: relax.Call) -> Pool | None:
+    """Return the layer of a mean over whole channels-last maps, None of any other."""
+    shape, out, element = _shape(call.args[0]), _shape(call), element_of(call)
+    axes = getattr(call.attrs, "axis", None)
+    whole = (
+        axes is not None and sorted(int(a) % len(shape) for a in axes) == [1, 2]
+        if call.op.name == "relax.mean"
+        else call.attrs.layout == "NHWC" and out[1:3] == (1, 1)
+    )
+    if len(shape) != 4 or not whole or element is None:
+        return None
+    return Pool(element, "global average", out)
+
+
+def concatenation(call: relax.Call) -> Concatenation | None:
+    """Return the layer of a ``relax.concat`` along the innermost axis, None of any other."""
+    element, rank = element_of(call), len(call.ty.shape)
+    innermost = int(call.attrs.axis) % rank == rank - 1
+    if not isinstance(call.args[0], relax.Tuple) or not innermost or element is None:
+        return None
+    return Concatenation(element)
+
+
+def _shape(expr: relax.Expr) -> tuple[int, ...]:
+    return _ints(expr.ty.shape)
+
+
+def _ints(values: object) -> tuple[int, ...]:
+    return tuple(int(value) for value in values)  # type: ignore[attr-defined]
