@@ -14,6 +14,8 @@ class Recorded:
     ----------
     asked : set of str
         Workloads that could have had a record.
+    default : set of str
+        Workloads of whose records the default is the best.
     """
 
     def __init__(self, library: Library, target: str) -> None:
@@ -21,6 +23,7 @@ class Recorded:
         self._target = target
         self._chosen: dict[str, Chosen] = {}
         self.asked: set[str] = set()
+        self.default: set[str] = set()
         self._old: set[str] = set()
 
     def of(self, rule: str, workload: str) -> Decisions:
@@ -28,10 +31,13 @@ class Recorded:
         if workload not in self.asked:
             self.asked.add(workload)
             record = self._library.find(workload, self._target, rule, VERSIONS[rule])
-            if record is not None:
+            if record is None:
+                if self._library.stale(workload, self._target, VERSIONS):
+                    self._old.add(workload)
+            elif record.is_default:
+                self.default.add(workload)
+            else:
                 self._chosen[workload] = Chosen(record.decisions)
-            elif self._library.stale(workload, self._target, VERSIONS):
-                self._old.add(workload)
         return self._chosen.get(workload, DEFAULTS)
 
     @property

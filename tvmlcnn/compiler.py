@@ -37,7 +37,8 @@ class Report:
     kernels : dict of str to list of str
         Names of the kernels under the name of the rule that made each.
     records : dict
-        Of tuning: ``kernels`` that were made by one, ``of`` how many that can be tuned.
+        Of tuning: how many kernels are ``tuned``, as a record says, and for how many one says
+        that the ``default`` is best, ``of`` how many that can be tuned.
     check : dict
         The numeric check against torch: ``max_error`` over the output's range, ``cases``, and
         ``where`` it ran; or only ``skipped``, the reason.
@@ -163,7 +164,7 @@ def compile(
     known = Library.of(Path(records) if records is not None else None)
     tuned = Recorded(known, records_name(device))
     mod = pipeline.run(graph.mod, device, tuned, folder, clock.start)
-    kernels, hits = kernels_by_rule(mod), _hits(mod, tuned)
+    kernels, decided = kernels_by_rule(mod), _counts(mod, tuned)
     arrays = passes.weights_of(mod)
     clock.start("generate code")
     with cuda.kernels_as_source():
@@ -180,7 +181,7 @@ def compile(
             needed,
             gpu_compiler,
             kernels,
-            hits,
+            decided,
             passes.kernel_calls(mod),
             parts.layout,
             threads,
@@ -201,7 +202,7 @@ def compile(
         path.stat().st_size,
         device.name,
         kernels,
-        hits,
+        decided,
         text["check"],
         clock.seconds,
         tuned.warnings,
@@ -221,10 +222,14 @@ def _checked(
     return evaluate.evaluate(linked, expected, python)
 
 
-def _hits(mod: tvm.IRModule, tuned: Recorded) -> dict[str, int]:
-    """Return how many kernels were made by records, of how many that could have been."""
+def _counts(mod: tvm.IRModule, tuned: Recorded) -> dict[str, int]:
+    """Return how many kernels records of tuning decided about, as `Report.records` has it."""
     names = [name for name in workloads(mod).values() if name in tuned.asked]
-    return {"kernels": sum(name in tuned.found for name in names), "of": len(names)}
+    return {
+        "tuned": sum(name in tuned.found for name in names),
+        "default": sum(name in tuned.default for name in names),
+        "of": len(names),
+    }
 
 
 def _with_threads(device: Device, threads: int | None) -> Device:

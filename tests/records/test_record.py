@@ -32,6 +32,8 @@ def test_round_trip(decisions: dict[str, Any], us: float) -> None:
 
 def test_gain_and_staleness() -> None:
     assert record(microseconds=50, default_microseconds=75).gain == 1.5
+    assert record(decisions={}).is_default
+    assert not record().is_default
     assert not record().is_stale({"dense": 2})
     assert record().is_stale({"dense": 3})
     assert record().is_stale({"dense": 1})

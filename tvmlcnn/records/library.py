@@ -86,4 +86,4 @@ class Library:
 
 def _worth(found: Found) -> tuple[bool, bool]:
     """Return what makes a record hide another: a real board's, and that something was found."""
-    return not found.record.is_emulated, bool(found.record.decisions)
+    return not found.record.is_emulated, not found.record.is_default

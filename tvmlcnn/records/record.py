@@ -39,7 +39,7 @@ class Entry:
     rule, version : str, int
         Template whose parameters the decisions are, and its version.
     decisions : dict
-        Parameters of the template, in JSON's types.
+        Parameters of the template, in JSON's types; where there are none, the untuned default.
     """
 
     workload: str
@@ -130,6 +130,11 @@ class Record(Entry):
     def gain(self) -> float:
         """How many times as fast as the untuned default."""
         return self.default_microseconds / self.microseconds
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nothing better than the untuned default was found."""
+        return not self.decisions
 
     @property
     def is_emulated(self) -> bool:
