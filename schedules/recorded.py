@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tvmlcnn.records import VERSIONS, Library
+from tvmlcnn.records import FLOAT32, VERSIONS, Key, Library
 
 from .decisions import DEFAULTS, Chosen, Decisions
 
@@ -18,22 +18,27 @@ class Recorded:
         Workloads of whose records the default is the best.
     """
 
-    def __init__(self, library: Library, target: str) -> None:
+    def __init__(self, library: Library, target: str, threads: int) -> None:
         self._library = library
         self._target = target
+        self._threads = threads
         self._chosen: dict[str, Chosen] = {}
         self.asked: set[str] = set()
         self.default: set[str] = set()
         self._old: set[str] = set()
+        self._others: set[int] = set()
 
     def of(self, rule: str, workload: str) -> Decisions:
         """Return what decides for a workload of a rule."""
         if workload not in self.asked:
             self.asked.add(workload)
-            record = self._library.find(workload, self._target, rule, VERSIONS[rule])
-            if record is None:
-                if self._library.stale(workload, self._target, VERSIONS):
+            version = VERSIONS.get(rule, 0)
+            key = Key(workload, self._target, rule, version, FLOAT32, self._threads)
+            record = self._library.find(key)
+            if record is None or record.is_stale(VERSIONS):
+                if self._library.stale(key, VERSIONS):
                     self._old.add(workload)
+                self._others |= self._library.other_threads(key)
             elif record.is_default:
                 self.default.add(workload)
             else:
@@ -54,5 +59,11 @@ class Recorded:
             said.append(
                 f"stale records of {stale} kernels were left out; tune them again "
                 "(`tvmlcnn records prune` drops the old ones)"
+            )
+        if self._others and not (self._chosen or self.default):
+            counts = " or ".join(map(str, sorted(self._others)))
+            said.append(
+                f"the records of {self._target} for these kernels are for {counts} "
+                f"thread{'' if counts == '1' else 's'}; compile with threads={counts} to use them"
             )
         return said

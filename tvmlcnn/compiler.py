@@ -45,7 +45,7 @@ class Report:
     seconds : dict of str to float
         Time of each phase.
     warnings : list of str
-        What a user should know: records that are stale or cannot be read.
+        What a user should know: records that are stale, broken, or for other threads.
     manifest : dict
         The manifest of the file.
     """
@@ -118,7 +118,7 @@ def compile(
         By default ``MODEL-TARGET.so`` in the working folder.
     threads : int, optional
         Threads to compile for, and the default when the file is loaded; by default the cores of
-        the target, and all physical cores of the machine that loads it.
+        the target, and all physical cores of the machine that loads it. Records are for so many.
     records : str or Path, optional
         Folder of your records of tuning, by default the one that ``tvmlcnn tune`` writes to.
         Those that come with tvmlcnn are found after them.
@@ -162,7 +162,7 @@ def compile(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     known = Library.of(Path(records) if records is not None else None)
-    tuned = Recorded(known, records_name(device))
+    tuned = Recorded(known, records_name(device), device.cores)
     mod = pipeline.run(graph.mod, device, tuned, folder, clock.start)
     kernels, decided = kernels_by_rule(mod), _counts(mod, tuned)
     arrays = passes.weights_of(mod)

@@ -114,6 +114,17 @@ def test_merge(cli: Cli, yours: Store, tmp_path: Path) -> None:
     assert len(Store(tmp_path / "fresh").records("rpi4").entries) == 4
 
 
+def test_merge_keeps_threads_and_element_types_apart(
+    cli: Cli, yours: Store, tmp_path: Path
+) -> None:
+    yours.add(record(), record("b", threads=1, **BETTER))
+    others = [record(threads=1, **BETTER), record(dtype="int8", **BETTER), record("b")]
+    Store(tmp_path / "theirs").add(*others)
+    data = cli("records", "merge", "theirs", "--json").json
+    assert (data["new"], data["better"], data["kept"]) == (3, 0, 0)
+    assert yours.records("rpi4").entries[2:] == others
+
+
 def test_merge_takes_all_or_nothing(cli: Cli, yours: Store, tmp_path: Path) -> None:
     good = json.dumps(record().to_json()) + "\n"
     (tmp_path / "good.jsonl").write_text(good)
@@ -152,6 +163,18 @@ def test_export(cli: Cli, yours: Store, shipped: Store, tmp_path: Path) -> None:
     # What one exports another merges.
     data = cli("records", "merge", "all.jsonl", "--records", "theirs", "--json").json
     assert data["new"] == 5
+
+
+def test_export_and_prune_keep_threads_and_element_types_apart(
+    cli: Cli, yours: Store, tmp_path: Path
+) -> None:
+    several = [record(dtype=d, threads=n) for d in ("float32", "int8") for n in (1, 4)]
+    yours.add(*several[::-1], record(threads=1, microseconds=120.0), trial(threads=1))
+    assert cli("records", "export", "all.jsonl").code == 0
+    assert lines(tmp_path / "all.jsonl") == several
+    data = cli("records", "prune", "--json").json
+    assert (data["superseded"], data["records"], data["trials"]) == (1, 4, 1)
+    assert {entry.key for entry in yours.records("rpi4").entries} == {e.key for e in several}
 
 
 def test_export_refuses(cli: Cli, yours: Store, tmp_path: Path) -> None:

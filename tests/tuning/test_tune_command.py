@@ -136,12 +136,15 @@ def entries(workload: str, decisions: dict[str, Any], **changes: Any) -> tuple[T
 
 @pytest.mark.parametrize(
     ("changes", "taken"),
-    [({}, True), ({"threads": 7}, False), ({"board": "emulated cortex-a72"}, False)],
+    [
+        *(({}, True), ({"threads": 7}, False), ({"dtype": "int8"}, False)),
+        ({"board": "emulated cortex-a72"}, False),
+    ],
 )
 def test_what_was_measured_alike_is_gone_on_from(
     changes: dict[str, Any], taken: bool, cli: Cli, nets: Path, tmp_path: Path
 ) -> None:
-    """Not what was measured with other threads, or by an emulator."""
+    """Not what was measured with other threads, of another element type, or by an emulator."""
     records = tmp_path / "records"
     arguments = [f"{nets}:net", *SHAPE, "--records", records, "--tasks", "features.3*", "--json"]
     cli("tune", *arguments, "--trials", 1)

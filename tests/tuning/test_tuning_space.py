@@ -139,7 +139,7 @@ def test_a_record_gives_the_kernel_that_was_measured(name: str, tmp_path: Path) 
         if number:  # the way through a store and the compiler is the same for all
             continue
         Store(tmp_path).add(record(task, recorded))
-        policy = Recorded(Library.of(tmp_path), TARGET)
+        policy = Recorded(Library.of(tmp_path), TARGET, 1)
         error, _ = relative_error(randomized(net), shape, tuned.DEVICE, policy)
         assert error < 2e-5
         assert policy.found == {task.workload}

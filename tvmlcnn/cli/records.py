@@ -34,8 +34,9 @@ _rule_option = click.option("--rule", help="Only of this rule, such as depthwise
 def command() -> None:
     """Look after what tuning found: your records, and those that come with tvmlcnn.
 
-    `compile` takes the record of each kernel that has one for its target, yours first. A record
-    is stale where its rule has changed since; it is then left alone, and tuning makes a new one.
+    `compile` takes the record of each kernel that has one for its target and threads, yours
+    first. A record is stale where its rule has changed since; it is then left alone, and tuning
+    makes a new one.
     """
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from .library import Found, Library
 from .places import shipped_folder, user_folder
-from .record import Key, Record, Trial, geometric_mean
+from .record import FLOAT32, Key, Record, Trial, geometric_mean
 from .sharing import Merged, Pruned, export, merge, prune
 from .store import Contents, Store
 from .versions import VERSIONS
 
 __all__ = [
+    "FLOAT32",
     "VERSIONS",
     "Contents",
     "Found",

@@ -10,6 +10,7 @@ from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from tvmlcnn import passes, pipeline
+from tvmlcnn.records import FLOAT32
 from tvmlcnn.schedules import workloads
 from tvmlcnn.schedules.decisions import DEFAULTS, Decisions
 from tvmlcnn.targets import Device
@@ -36,6 +37,8 @@ class Task:
         Bytes that pass through the caches between two of its calls, in the smallest network.
     calls : dict of str to int
         How often each network calls it.
+    dtype : str
+        Name of the element type that it computes in.
     """
 
     rule: str
@@ -46,6 +49,7 @@ class Task:
     bytes: int
     footprint: int
     calls: dict[str, int] = field(default_factory=dict)
+    dtype: str = FLOAT32
 
 
 class _Noting:
