@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tvmlcnn.records import VERSIONS, Library
+from tvmlcnn.records import VERSIONS, Key, Library, Record
 from tvmlcnn.targets import ElementType
 
-from .decisions import Asking, Chosen, Decisions
+from .decisions import DEFAULTS, Asking, Chosen, Decisions
 from .layer import Layer
 
 
@@ -16,22 +16,78 @@ class Recorded:
     ----------
     asked : set of str
         Workloads that could have had a record.
+    default : set of str
+        Workloads of whose records the default is the best.
     """
 
-    def __init__(self, library: Library, target: str) -> None:
+    def __init__(self, library: Library, target: str, threads: int) -> None:
         self._library = library
         self._target = target
-        self._chosen: dict[tuple[str, str], Chosen] = {}
-        self.asked: set[str] = set()
+        self._threads = threads
+        self._records: dict[str, Record | None] = {}
+        self._chosen: dict[str, Chosen] = {}
+        self._applied: set[str] = set()
         self._old: set[str] = set()
+        self._others: set[int] = set()
+        self.asked: set[str] = set()
+        self.default: set[str] = set()
 
     def rule(self, layer: Layer) -> str | None:
-        """Return the rule of the record, if that decides something."""
-        return None
+        """Return the rule of the record, if it decides something."""
+        record = self._of(layer.workload, layer.element)
+        return record.rule if record and layer.workload in self._chosen else None
 
     def of(self, rule: str, workload: str, element: ElementType) -> Decisions:
         """Return what decides for a workload of a rule."""
-        if (rule, workload) not in self._chosen:
-            record = self._library.find(workload, self._target, rule, VERSIONS.get(rule, 0))
-            self._chosen[rule, workload] = Chosen(record.decisions if record else {})
-        return Asking(self._chosen[rule, workload], lambda: self.asked.add(workload))
+        record = self._of(workload, element)
+        if record is None or record.rule != rule or workload not in self._chosen:
+            return Asking(DEFAULTS, lambda: self.asked.add(workload))
+
+        def applied() -> None:
+            self.asked.add(workload)
+            self._applied.add(workload)
+
+        return Asking(self._chosen[workload], applied)
+
+    def _of(self, workload: str, element: ElementType) -> Record | None:
+        """Return the record that decides about a workload, of whichever rule."""
+        if workload not in self._records:
+            keys = [
+                Key(workload, self._target, rule, version, element.name, self._threads)
+                for rule, version in VERSIONS.items()
+            ]
+            found = [record for key in keys if (record := self._library.find(key))]
+            best = max(found, key=lambda r: (not r.is_default, r.gain), default=None)
+            self._records[workload] = best
+            if best is None:
+                if self._library.stale(keys[0], VERSIONS):
+                    self._old.add(workload)
+                self._others.update(*map(self._library.other_threads, keys))
+            elif best.is_default:
+                self.default.add(workload)
+            else:
+                self._chosen[workload] = Chosen(best.decisions)
+        return self._records[workload]
+
+    @property
+    def found(self) -> set[str]:
+        """Workloads that were made as their records say."""
+        return {name for name in self._applied if not self._chosen[name].misfits}
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should know of the records that were read."""
+        stale = len(self._old) + len(self._chosen) - len(self.found)
+        said = [f"{line}; the line was left out" for line in self._library.broken]
+        if stale:
+            said.append(
+                f"stale records of {stale} kernels were left out; tune them again "
+                "(`tvmlcnn records prune` drops the old ones)"
+            )
+        if self._others and not (self._chosen or self.default):
+            counts = " or ".join(map(str, sorted(self._others)))
+            said.append(
+                f"the records of {self._target} for these kernels are for {counts} "
+                f"thread{'' if counts == '1' else 's'}; compile with threads={counts} to use them"
+            )
+        return said

@@ -55,7 +55,7 @@ def main() -> None:
             rows.append(
                 (
                     network,
-                    "{kernels} of {of}".format(**tuned.records),
+                    "{tuned} tuned, {default} default, of {of}".format(**tuned.records),
                     f"{least['untuned']:.2f}",
                     f"{least['tuned']:.2f}",
                     f"{gains[-1]:.3f}",

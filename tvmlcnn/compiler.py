@@ -37,7 +37,8 @@ class Report:
     kernels : dict of str to list of str
         Names of the kernels under the name of the rule that made each.
     records : dict
-        Of tuning: ``kernels`` that were made by one, ``of`` how many that can be tuned.
+        Of tuning: how many kernels are ``tuned``, as a record says, and for how many one says
+        that the ``default`` is best, ``of`` how many that can be tuned.
     default_rule : str
         The rule among them that takes what no other one does.
     turned_back : list of str
@@ -48,7 +49,7 @@ class Report:
     seconds : dict of str to float
         Time of each phase.
     warnings : list of str
-        What a user should know: records that are stale or cannot be read.
+        What a user should know: records that are stale, broken, or for other threads.
     manifest : dict
         The manifest of the file.
     """
@@ -123,7 +124,7 @@ def compile(
         By default ``MODEL-TARGET.so`` in the working folder.
     threads : int, optional
         Threads to compile for, and the default when the file is loaded; by default the cores of
-        the target, and all physical cores of the machine that loads it.
+        the target, and all physical cores of the machine that loads it. Records are for so many.
     records : str or Path, optional
         Folder of your records of tuning, by default the one that ``tvmlcnn tune`` writes to.
         Those that come with tvmlcnn are found after them.
@@ -167,9 +168,9 @@ def compile(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     known = Library.of(Path(records) if records is not None else None)
-    tuned = Recorded(known, records_name(device))
+    tuned = Recorded(known, records_name(device), device.cores)
     mod = pipeline.run(graph.mod, device, tuned, folder, clock.start)
-    kernels, hits = kernels_by_rule(mod), _hits(mod, tuned)
+    kernels, decided = kernels_by_rule(mod), _counts(mod, tuned)
     arrays = passes.weights_of(mod)
     clock.start("generate code")
     with cuda.kernels_as_source():
@@ -186,7 +187,7 @@ def compile(
             needed,
             gpu_compiler,
             kernels,
-            hits,
+            decided,
             passes.kernel_calls(mod),
             parts.layout,
             threads,
@@ -207,7 +208,7 @@ def compile(
         path.stat().st_size,
         device.name,
         kernels,
-        hits,
+        decided,
         rules_for(device)[-1].name,
         passes.turned_back(mod),
         text["check"],
@@ -229,10 +230,14 @@ def _checked(
     return evaluate.evaluate(linked, expected, python, FLOAT32)
 
 
-def _hits(mod: tvm.IRModule, tuned: Recorded) -> dict[str, int]:
-    """Return how many kernels were made by records, of how many that could have been."""
+def _counts(mod: tvm.IRModule, tuned: Recorded) -> dict[str, int]:
+    """Return how many kernels records of tuning decided about, as `Report.records` has it."""
     names = [name for name in workloads(mod).values() if name in tuned.asked]
-    return {"kernels": sum(name in tuned.found for name in names), "of": len(names)}
+    return {
+        "tuned": sum(name in tuned.found for name in names),
+        "default": sum(name in tuned.default for name in names),
+        "of": len(names),
+    }
 
 
 def _with_threads(device: Device, threads: int | None) -> Device:

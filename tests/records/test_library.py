@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from making import CONV, record, trial
 
 from tvmlcnn.records import Library, Store, shipped_folder, user_folder
 from tvmlcnn.targets import DEVICES, records_name, resolve
+
+KEY = record().key
 
 
 @pytest.fixture
@@ -77,7 +80,7 @@ def test_the_highest_gain_wins_and_of_equal_ones_the_last(library: Library) -> N
         record(microseconds=160.0, default_microseconds=250.0, decisions={"tile": 2}),
         record(microseconds=95.0),
     )
-    found = library.find(CONV, "rpi4", "dense", 2)
+    found = library.find(KEY)
     assert found is not None
     assert found.decisions == {"tile": 2}
 
@@ -85,10 +88,10 @@ def test_the_highest_gain_wins_and_of_equal_ones_the_last(library: Library) -> N
 def test_yours_come_before_shipped_ones(library: Library) -> None:
     library.shipped.add(record(microseconds=10.0), record("other"))
     library.user.add(record(microseconds=100.0))
-    found = library.find(CONV, "rpi4", "dense", 2)
+    found = library.find(KEY)
     assert found is not None
     assert found.microseconds == 100
-    assert library.find("other", "rpi4", "dense", 2) == record("other")
+    assert library.find(KEY._replace(workload="other")) == record("other")
     assert {f.record.workload: f.origin for f in library.records("rpi4")} == {
         CONV: "yours",
         "other": "shipped",
@@ -98,33 +101,60 @@ def test_yours_come_before_shipped_ones(library: Library) -> None:
 
 def test_only_what_fits_is_found(library: Library) -> None:
     library.user.add(record())
-    assert library.find(CONV, "rpi4", "dense", 2) == record()
-    assert library.find(CONV, "rpi4", "dense", 3) is None
-    assert library.find(CONV, "rpi4", "depthwise", 2) is None
-    assert library.find(CONV, "rpi5", "dense", 2) is None
-    assert library.find("other", "rpi4", "dense", 2) is None
+    assert library.find(KEY) == record()
+    for other in (
+        {"workload": "other"},
+        *({"target": "rpi5"}, {"rule": "depthwise"}, {"version": 3}),
+        *({"dtype": "int8"}, {"threads": 1}),
+    ):
+        assert library.find(KEY._replace(**other)) is None, other
+
+
+def test_each_element_type_and_number_of_threads_has_its_own_record(library: Library) -> None:
+    """The best of all gains is no hit for other threads."""
+    four = record(decisions={"tile": 4})
+    one = record(threads=1, microseconds=10.0, decisions={"tile": 1})
+    whole = record(dtype="int8", microseconds=5.0, decisions={"tile": 8})
+    library.shipped.add(four, whole)
+    library.user.add(one)
+    for entry in (four, one, whole):
+        assert library.find(entry.key) == entry
+    assert library.find(KEY._replace(threads=2)) is None
+    assert [found.record for found in library.records("rpi4")] == [four, whole, one]
+
+
+def test_other_threads(library: Library) -> None:
+    """Only where tuning was of use there, for the same kernel."""
+    library.user.add(record(threads=1), record(threads=2), record(threads=4))
+    library.user.add(record(threads=3, decisions={}), record(threads=5, version=1))
+    library.user.add(record(threads=6, dtype="int8"), record("other", threads=7))
+    assert library.other_threads(KEY) == {1, 2}
+    assert library.other_threads(KEY._replace(threads=8)) == {1, 2, 4}
+    assert library.other_threads(KEY._replace(target="rpi5")) == set()
 
 
 def test_no_record_makes_a_kernel_slower_than_the_default(library: Library) -> None:
     library.user.add(record(microseconds=126.0), record("other", microseconds=125.0))
-    assert library.find(CONV, "rpi4", "dense", 2) is None
-    assert library.find("other", "rpi4", "dense", 2) is not None
+    assert library.find(KEY) is None
+    assert library.find(KEY._replace(workload="other")) is not None
 
 
 def test_stale(library: Library) -> None:
     old, new, gone = record(version=1), record(version=2), record(rule="winograd")
     library.user.add(old, new)
     library.shipped.add(gone, record("other", version=1))
-    assert library.stale(CONV, "rpi4", {"dense": 2}) == [gone, old]
-    assert library.stale(CONV, "rpi4", {"dense": 2, "winograd": 2}) == [old]
-    assert library.stale(CONV, "rpi5", {"dense": 3}) == []
+    assert library.stale(KEY, {"dense": 2}) == [gone, old]
+    assert library.stale(KEY, {"dense": 2, "winograd": 2}) == [old]
+    assert library.stale(KEY, {}) == [gone, old, new]
+    for other in ({"target": "rpi5"}, {"threads": 1}, {"dtype": "int8"}):
+        assert library.stale(KEY._replace(**other), {"dense": 3}) == []
 
 
 def test_broken_lines_do_not_hide_the_others(library: Library) -> None:
     library.user.add(record())
     path = library.user.folder / "rpi4" / "records.jsonl"
     path.write_text("nonsense\n" + path.read_text())
-    assert library.find(CONV, "rpi4", "dense", 2) == record()
+    assert library.find(KEY) == record()
     assert library.broken == [f"{path}:1: no JSON: Expecting value: line 1 column 1 (char 0)"]
 
 
@@ -159,6 +189,8 @@ def test_shipped_records_are_in_order() -> None:
         assert contents.broken == []
         assert not contents.cut
         assert all(record.gain >= 1 for record in contents.entries)
+        lines = (store.folder / target / "records.jsonl").read_text().splitlines()
+        assert [json.loads(line) for line in lines] == [r.to_json() for r in contents.entries]
 
 
 def test_names_of_targets() -> None:

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from making import record, trial
+from making import CONV, record, trial
 
-from tvmlcnn.records import Record, Trial, geometric_mean
+from tvmlcnn.records import Key, Record, Trial, geometric_mean
+
+COUNTS = ("version", "threads")
 
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -32,6 +34,8 @@ def test_round_trip(decisions: dict[str, Any], us: float) -> None:
 
 def test_gain_and_staleness() -> None:
     assert record(microseconds=50, default_microseconds=75).gain == 1.5
+    assert record(decisions={}).is_default
+    assert not record().is_default
     assert not record().is_stale({"dense": 2})
     assert record().is_stale({"dense": 3})
     assert record().is_stale({"dense": 1})
@@ -48,6 +52,11 @@ def test_gain_and_staleness() -> None:
         ({"version": True}, "version is True, not a whole number"),
         ({"version": 1.5}, "not a whole number"),
         ({"decisions": [1]}, "not an object"),
+        ({"dtype": None}, "dtype is None, not a text"),
+        ({"dtype": ""}, "dtype '' is empty"),
+        ({"dtype": "int8\n"}, "cannot be shown"),
+        ({"threads": 0}, "threads is 0; at least one is needed"),
+        ({"threads": 1.0}, "threads is 1.0, not a whole number"),
         ({"microseconds": None}, "microseconds is None, not a number"),
         ({"microseconds": 0}, "not a positive number"),
         ({"default_microseconds": float("inf")}, "not a positive number"),
@@ -64,7 +73,7 @@ def test_other_things_are_told(changes: dict[str, Any], words: str) -> None:
 
 
 def test_missing_keys_are_told() -> None:
-    for name in record().to_json():
+    for name in record().to_json().keys() - {"dtype"}:
         data = record().to_json()
         del data[name]
         with pytest.raises(ValueError, match=f"the key '{name}' is missing"):
@@ -72,6 +81,25 @@ def test_missing_keys_are_told() -> None:
     for other in (None, 3, "x", [record().to_json()]):
         with pytest.raises(ValueError, match="no JSON object"):
             Record.from_json(other)
+
+
+@pytest.mark.parametrize("entry", [record(), trial()])
+def test_the_key(entry: Record | Trial) -> None:
+    key = Key(CONV, "rpi4", "dense", 2, "float32", 4)
+    assert entry.key == key
+    for name in key._fields:
+        other = type(entry).from_json(entry.to_json() | {name: 9 if name in COUNTS else "other"})
+        assert other.key != key
+
+
+@pytest.mark.parametrize("entry", [record(), trial()])
+def test_a_line_without_an_element_type_is_of_float32(entry: Record | Trial) -> None:
+    """As they were written before there were others."""
+    data = entry.to_json()
+    del data["dtype"]
+    assert type(entry).from_json(data) == entry
+    data["dtype"] = "int8"
+    assert type(entry).from_json(data).dtype == "int8"
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,15 @@ import zipfile
 from pathlib import Path
 
 from conftest import ROOT
-from making import CONV, record
+from making import record
 
 from tvmlcnn.records import Store
 
 _PROGRAM = """
 import json, sys
 import tvmlcnn
-from tvmlcnn.records import Library
-record = Library.of().find(sys.argv[1], "x86", "dense", 2)
+from tvmlcnn.records import Key, Library
+record = Library.of().find(Key(*json.loads(sys.argv[1])))
 print(json.dumps([tvmlcnn.__file__, record and record.decisions, "tvm" in sys.modules]))
 """
 
@@ -33,7 +33,8 @@ def test_a_wheel_carries_records(tmp_path: Path) -> None:
         shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=ignored)
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, source)
-    Store(source / "schedules" / "records").add(record(target="x86"))
+    shipped = record(target="x86")
+    Store(source / "schedules" / "records").add(shipped)
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, source]
     subprocess.run(command, check=True)
     (wheel,) = tmp_path.glob("*.whl")
@@ -45,7 +46,7 @@ def test_a_wheel_carries_records(tmp_path: Path) -> None:
         "XDG_DATA_HOME": str(tmp_path / "none"),
     }
     done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, CONV],
+        [sys.executable, "-c", _PROGRAM, json.dumps(shipped.key)],
         env=environment,
         cwd=tmp_path,
         check=True,
@@ -53,5 +54,5 @@ def test_a_wheel_carries_records(tmp_path: Path) -> None:
     )
     file, decisions, imports_tvm = json.loads(done.stdout)
     assert Path(file).is_relative_to(tmp_path / "installed")
-    assert decisions == record().decisions
+    assert decisions == shipped.decisions
     assert not imports_tvm

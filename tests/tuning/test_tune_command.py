@@ -65,14 +65,15 @@ def test_from_budget_to_hits(cli: Cli, nets: Path, tmp_path: Path) -> None:
 
     compiled = ["--target", "native", "-o", tmp_path / "net.so"]
     report = cli("compile", *arguments, *compiled, "--json").json
-    assert report["records"] == {"kernels": len(before), "of": len(before)}
+    assert report["records"] == tuned.counts(records)
+    assert report["records"]["of"] == len(before)
     assert report["warnings"] == []
 
     path = records / TARGET / "records.jsonl"
     old = [json.loads(line) | {"version": 0} for line in path.read_text().splitlines()]
     path.write_text("".join(json.dumps(record) + "\n" for record in old))
     report = cli("compile", *arguments, *compiled, "--no-check", "--json").json
-    assert report["records"] == {"kernels": 0, "of": len(before)}
+    assert report["records"] == {"tuned": 0, "default": 0, "of": len(before)}
     assert f"stale records of {len(before)} kernels" in report["warnings"][0]
 
 
@@ -135,12 +136,15 @@ def entries(workload: str, decisions: dict[str, Any], **changes: Any) -> tuple[T
 
 @pytest.mark.parametrize(
     ("changes", "taken"),
-    [({}, True), ({"threads": 7}, False), ({"board": "emulated cortex-a72"}, False)],
+    [
+        *(({}, True), ({"threads": 7}, False), ({"dtype": "int8"}, False)),
+        ({"board": "emulated cortex-a72"}, False),
+    ],
 )
 def test_what_was_measured_alike_is_gone_on_from(
     changes: dict[str, Any], taken: bool, cli: Cli, nets: Path, tmp_path: Path
 ) -> None:
-    """Not what was measured with other threads, or by an emulator."""
+    """Not what was measured with other threads, of another element type, or by an emulator."""
     records = tmp_path / "records"
     arguments = [f"{nets}:net", *SHAPE, "--records", records, "--tasks", "features.3*", "--json"]
     cli("tune", *arguments, "--trials", 1)

@@ -33,7 +33,8 @@ SERVER = {"kind": "llvm", "mcpu": "cascadelake"}
 _COMPILE = """
 import json, sys
 import tvmlcnn, tvmlcnn.compiler
-report = tvmlcnn.compile(sys.argv[1], "native", (1, 8, 32), output=sys.argv[2], records=sys.argv[3])
+model, path, records = sys.argv[1:]
+report = tvmlcnn.compile(model, "native", (1, 8, 32), output=path, threads=1, records=records)
 heavy = ("xgboost", "tvmlcnn.tuning")
 print(json.dumps([report.records, report.warnings, [m for m in heavy if m in sys.modules]]))
 """
@@ -70,7 +71,7 @@ def test_traces_that_were_measured_are_compiled(tmp_path: Path) -> None:
             )
             applied += 1
     assert applied >= 2
-    policy = Recorded(Library.of(tmp_path), TARGET)
+    policy = Recorded(Library.of(tmp_path), TARGET, 1)
     error, _ = relative_error(net, (1, 8, 32), tuned.DEVICE, policy)
     assert error < 1e-5
     assert len(policy.found) == applied
@@ -97,8 +98,9 @@ def test_auto_space_of_the_command(cli: Cli, tmp_path: Path) -> None:
 
     command = [sys.executable, "-c", _COMPILE, source, str(path), str(records)]
     output = subprocess.check_output(command, text=True, cwd=tmp_path)
-    hits, warnings, heavy = json.loads(output.splitlines()[-1])
-    assert hits == {"kernels": len(state["kernels"]), "of": len(state["kernels"])}
+    decided, warnings, heavy = json.loads(output.splitlines()[-1])
+    assert decided == tuned.counts(records)
+    assert decided["of"] == len(state["kernels"])
     assert warnings == []
     assert heavy == []
     x = np.random.default_rng(0).standard_normal((1, 8, 32), np.float32)
@@ -111,11 +113,11 @@ def test_a_trace_of_something_else_is_stale(tmp_path: Path) -> None:
     (task,) = tuned.tasks_of(nn.Softmax(1), (4, 32))
     trace = [[["GetSBlock", [], ["no such block", "main"], ["b0"]]], []]
     entry = Record(
-        task.workload, TARGET, "default", VERSIONS["default"], {"trace": trace},
-        1.0, 2.0, 1, "a", 1, "0", "0", "2026-11-22T00:00:00+00:00",
+        task.workload, TARGET, "default", VERSIONS["default"], 1, {"trace": trace},
+        1.0, 2.0, "a", 1, "0", "0", "2026-11-22T00:00:00+00:00",
     )  # fmt: skip
     Store(tmp_path).add(entry)
-    policy = Recorded(Library.of(tmp_path), TARGET)
+    policy = Recorded(Library.of(tmp_path), TARGET, 1)
     error, _ = relative_error(nn.Softmax(1), (4, 32), tuned.DEVICE, policy)
     assert error < 1e-5
     assert policy.found == set()

@@ -90,6 +90,14 @@ def candidates(folder: Path) -> list[str]:
     ]
 
 
+def counts(folder: Path) -> dict[str, int]:
+    """Return what `compile` is to say of the records, where each kernel has one."""
+    found = lines(folder, "records")
+    kernels = {record["workload"] for record in found}
+    better = {record["workload"] for record in found if record["decisions"]}
+    return {"tuned": len(better), "default": len(kernels - better), "of": len(kernels)}
+
+
 def untuned(folder: Path) -> list[str]:
     """Return the workloads of the trials of untuned kernels."""
     return [trial["workload"] for trial in lines(folder, "trials") if not trial["decisions"]]

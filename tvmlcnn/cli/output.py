@@ -62,10 +62,11 @@ def layers_text(layers: Sequence[str], function: str) -> str:
 
 
 def records_fact(records: Mapping[str, int] | None) -> list[tuple[str, str]]:
-    """Return how many kernels were made by records of tuning, where any could have been."""
+    """Return about how many kernels records of tuning decide, where any could have one."""
     if not records or not records["of"]:
         return []
-    return [("records", f"{records['kernels']} of {records['of']} kernels")]
+    counts = [f"{count} {name}" for name, count in records.items() if name != "of"]
+    return [("records", f"{', '.join(counts)}, of {records['of']} kernels")]
 
 
 def _print(table: Table) -> None:

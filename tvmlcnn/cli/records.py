@@ -14,10 +14,7 @@ from .output import json_option, print_facts, print_json, print_table
 if TYPE_CHECKING:
     from tvmlcnn.records import Found, Library
 
-_HEADER = (
-    ("target", "rule", "workload", "gain", "us tuned", "us default")
-    + ("threads", "board", "date", "from", "")
-)  # fmt: skip
+_HEADER = ("rule", "workload", "gain", "us", "from")
 
 records_option = click.option(
     "--records",
@@ -34,8 +31,9 @@ _rule_option = click.option("--rule", help="Only of this rule, such as depthwise
 def command() -> None:
     """Look after what tuning found: your records, and those that come with tvmlcnn.
 
-    `compile` takes the record of each kernel that has one for its target, yours first. A record
-    is stale where its rule has changed since; it is then left alone, and tuning makes a new one.
+    `compile` takes the record of each kernel that has one for its target and threads, yours
+    first. A record is stale where its rule has changed since; it is then left alone, and tuning
+    makes a new one.
     """
 
 
@@ -45,7 +43,10 @@ def command() -> None:
 @records_option
 @json_option
 def list_(target: str | None, rule: str | None, folder: Path | None, as_json: bool) -> None:
-    """List the best record of each kernel."""
+    """List the best record of each kernel: its gain over the untuned default, and its time.
+
+    Where nothing better was found its gain says "default". --json tells more of each record.
+    """
     from tvmlcnn.records import Library
 
     library = Library.of(folder)
@@ -74,7 +75,9 @@ def list_(target: str | None, rule: str | None, folder: Path | None, as_json: bo
     if not found:
         click.echo(f"no such records in {library.user.folder}, and none are shipped", err=True)
         return
-    print_table(_HEADER, [_row(name, f, versions) for name, items in found.items() for f in items])
+    for heading, table in _tables(found, versions).items():
+        click.echo(heading)
+        print_table(_HEADER, table)
     print_facts((name, _summary_text(summary)) for name, summary in summaries.items())
 
 
@@ -173,20 +176,28 @@ def _warn(broken: list[str]) -> None:
         click.echo(f"warning: {line}; skipped", err=True)
 
 
-def _row(target: str, found: Found, versions: Mapping[str, int]) -> tuple[object, ...]:
+def _tables(
+    found: Mapping[str, list[Found]], versions: Mapping[str, int]
+) -> dict[str, list[tuple[str, ...]]]:
+    """Return rows under what they have in common, for which 80 columns have no room."""
+    tables: dict[str, list[tuple[str, ...]]] = {}
+    for target, items in found.items():
+        for item in sorted(items, key=lambda f: (f.record.threads, f.record.dtype, f.record.board)):
+            record = item.record
+            threads = f"{record.threads} thread{'' if record.threads == 1 else 's'}"
+            heading = f"{target}, {threads}, {record.dtype}, on {record.board}"
+            tables.setdefault(heading, []).append(_row(item, versions))
+    return tables
+
+
+def _row(found: Found, versions: Mapping[str, int]) -> tuple[str, ...]:
     record = found.record
     return (
-        target,
         record.rule,
         record.workload,
-        f"{record.gain:.2f}",
+        "default" if record.is_default else f"{record.gain:.2f}",
         f"{record.microseconds:.1f}",
-        f"{record.default_microseconds:.1f}",
-        record.threads,
-        record.board,
-        record.date.partition("T")[0],
-        found.origin,
-        "stale" if record.is_stale(versions) else "",
+        found.origin + (", stale" if record.is_stale(versions) else ""),
     )
 
 
@@ -196,6 +207,7 @@ def _summary(found: list[Found], versions: Mapping[str, int]) -> dict[str, int |
     current = [item.record for item in found if not item.record.is_stale(versions)]
     return {
         "records": len(current),
+        "default": sum(record.is_default for record in current),
         "gain": geometric_mean(record.gain for record in current),
         "stale": len(found) - len(current),
     }
@@ -203,6 +215,8 @@ def _summary(found: list[Found], versions: Mapping[str, int]) -> dict[str, int |
 
 def _summary_text(summary: Mapping[str, int | float | None]) -> str:
     text = f"{summary['records']} records"
+    if summary["default"]:
+        text += f", {summary['default']} of them default"
     if summary["gain"] is not None:
         text += f", {summary['gain']:.2f} times as fast in the geometric mean"
     return text + (f", {summary['stale']} stale" if summary["stale"] else "")

@@ -66,8 +66,8 @@ def command(
 ) -> None:
     """Measure kernels of MODELs on a device, and record what is faster than the default.
 
-    `compile` takes the records by itself. The same command goes on where it was stopped; without
-    --trials or --minutes it ends when no kernel gets better any more.
+    `compile` takes the records for its threads by itself. The same command goes on where it was
+    stopped; without --trials or --minutes it ends when no kernel gets better any more.
     """
     from tvmlcnn.tuning.run import Plan
     from tvmlcnn.tuning.tune import prepare
@@ -101,4 +101,7 @@ def command(
     if as_json:
         print_json(run.state.to_json() | {"records": str(run.store.folder)})
     else:
-        click.echo(f"records are in {run.store.folder}; `tvmlcnn compile` takes them")
+        click.echo(
+            f"records are in {run.store.folder}; "
+            f"`tvmlcnn compile --threads {run.state.threads}` takes them"
+        )

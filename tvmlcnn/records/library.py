@@ -51,23 +51,36 @@ class Library:
         """Return what is found for a target, one a key, stale ones too."""
         return list(self._of(target).values())
 
-    def find(self, workload: str, target: str, rule: str, version: int) -> Record | None:
+    def find(self, key: Key) -> Record | None:
         """Return the record to compile a kernel with; None leaves it to the untuned default.
 
         The user's comes first, for it was measured on a machine like the user's; but one from an
         emulator hides no real board's, and one that found nothing better than the default hides
         none that did. One that was measured to be slower than the default is never returned.
         """
-        found = self._of(target).get(Key(workload, target, rule, version))
+        found = self._of(key.target).get(key)
         return found.record if found else None
 
-    def stale(self, workload: str, target: str, versions: Mapping[str, int]) -> list[Record]:
-        """Return the records of a kernel for rules that are gone or at another version."""
+    def stale(self, key: Key, versions: Mapping[str, int]) -> list[Record]:
+        """Return the records of a kernel for rules that are gone or at another version.
+
+        Those for another element type or number of threads are another kernel's.
+        """
         return [
             found.record
-            for found in self._of(target).values()
-            if found.record.workload == workload and found.record.is_stale(versions)
+            for other, found in self._of(key.target).items()
+            if other._replace(rule=key.rule, version=key.version) == key
+            if found.record.is_stale(versions)
         ]
+
+    def other_threads(self, key: Key) -> set[int]:
+        """Return with how many threads, other than the key's, tuning was of use for a kernel."""
+        return {
+            other.threads
+            for other, found in self._of(key.target).items()
+            if other._replace(threads=key.threads) == key and other.threads != key.threads
+            if not found.record.is_default
+        }
 
     def _of(self, target: str) -> dict[Key, Found]:
         if target not in self._read:
@@ -86,4 +99,4 @@ class Library:
 
 def _worth(found: Found) -> tuple[bool, bool]:
     """Return what makes a record hide another: a real board's, and that something was found."""
-    return not found.record.is_emulated, bool(found.record.decisions)
+    return not found.record.is_emulated, not found.record.is_default

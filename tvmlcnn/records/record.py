@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, NamedTuple, TypeVar
 
 AnyEntry = TypeVar("AnyEntry", bound="Entry")
@@ -18,12 +18,14 @@ ERRORS = ("build", "crash", "timeout", "wrong result", "device")
 
 
 class Key(NamedTuple):
-    """What a record is for."""
+    """What a record is for: decisions that are good for one key say nothing of another."""
 
     workload: str
     target: str
     rule: str
     version: int
+    dtype: str
+    threads: int
 
 
 @dataclass(frozen=True)
@@ -38,28 +40,36 @@ class Entry:
         As `tvmlcnn.targets.records_name` calls it.
     rule, version : str, int
         Template whose parameters the decisions are, and its version.
+    dtype : str
+        Name of the element type that the kernel computes in.
+    threads : int
+        Threads that the kernel was made for and measured with.
     decisions : dict
-        Parameters of the template, in JSON's types.
+        Parameters of the template, in JSON's types; where there are none, the untuned default.
     """
 
     workload: str
     target: str
     rule: str
     version: int
+    dtype: str = field(default="float32", kw_only=True)
+    threads: int
     decisions: dict[str, Any]
 
     def __post_init__(self) -> None:
-        for name in ("workload", "target", "rule"):
+        for name in ("workload", "target", "rule", "dtype"):
             text = getattr(self, name)
             if not text or not text.isprintable():
                 raise ValueError(f"{name} {text!r} is empty or has characters that cannot be shown")
         if not _TARGET.fullmatch(self.target):
             raise ValueError(f"target {self.target!r} is no name of a folder")
+        if self.threads < 1:
+            raise ValueError(f"threads is {self.threads}; at least one is needed")
 
     @property
     def key(self) -> Key:
         """What the entry is for."""
-        return Key(self.workload, self.target, self.rule, self.version)
+        return Key(self.workload, self.target, self.rule, self.version, self.dtype, self.threads)
 
     def is_stale(self, versions: Mapping[str, int]) -> bool:
         """Return whether the rule is gone, or is at another version than the entry's."""
@@ -71,22 +81,23 @@ class Entry:
 
     @classmethod
     def from_json(cls: type[AnyEntry], data: object) -> AnyEntry:
-        """Read a JSON object.
+        """Read a JSON object, in which fields that have a default may be missing.
 
         Raises
         ------
         ValueError
-            If a key is missing, unknown, or of another type; the message names it.
+            If another key is missing, or one is unknown or of another type; the message names it.
         """
         if not isinstance(data, dict):
             raise ValueError("no JSON object")
-        kinds = {field.name: str(field.type) for field in fields(cls)}
-        for name, kind in kinds.items():
-            if name not in data:
+        known = {part.name: part for part in fields(cls)}
+        for name, part in known.items():
+            kind = str(part.type)
+            if name not in data and part.default is MISSING:
                 raise ValueError(f"the key {name!r} is missing")
-            if not _is_a(kind, data[name]):
+            if name in data and not _is_a(kind, data[name]):
                 raise ValueError(f"{name} is {data[name]!r:.40}, not {_WORDS[kind]}")
-        if unknown := sorted(data.keys() - kinds.keys()):
+        if unknown := sorted(data.keys() - known.keys()):
             raise ValueError(f"the key {unknown[0]!r} is unknown; it may be of a newer tvmlcnn")
         return cls(**data)
 
@@ -99,8 +110,6 @@ class Record(Entry):
     ----------
     microseconds, default_microseconds : float
         Time of one call, tuned and with the template's analytic defaults.
-    threads : int
-        Threads of the measured call.
     board : str
         Model of what it was measured on, after "emulated" where that was an emulator, whose times
         say nothing of a real one's.
@@ -114,7 +123,6 @@ class Record(Entry):
 
     microseconds: float
     default_microseconds: float
-    threads: int
     board: str
     trials: int
     tvm: str
@@ -130,6 +138,11 @@ class Record(Entry):
     def gain(self) -> float:
         """How many times as fast as the untuned default."""
         return self.default_microseconds / self.microseconds
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nothing better than the untuned default was found."""
+        return not self.decisions
 
     @property
     def is_emulated(self) -> bool:
@@ -149,7 +162,6 @@ class Trial(Entry):
         One of `ERRORS`.
     detail : str
         What the error said; may be empty.
-    threads : int
     board : str
         Where it was measured.
     date : str
@@ -159,7 +171,6 @@ class Trial(Entry):
     microseconds: float | None
     error: str | None
     detail: str
-    threads: int
     board: str
     date: str
 

@@ -122,7 +122,7 @@ def export(
     ]
     if not found:
         raise UserError("there are no such records; `tvmlcnn records list` shows what there is")
-    found.sort(key=lambda item: (item.record.target, item.record.rule, item.record.workload))
+    found.sort(key=lambda item: _order(item.record))
     lines = [json.dumps(item.record.to_json()) + "\n" for item in found]
     write_whole(path, lambda file: file.writelines(line.encode() for line in lines))
     return found
@@ -155,6 +155,10 @@ def prune(store: Store, versions: Mapping[str, int]) -> Pruned:
         store.rewrite(target, Record, records)
         store.rewrite(target, Trial, trials)
     return done
+
+
+def _order(record: Record) -> tuple[str | int, ...]:
+    return record.target, record.rule, record.workload, record.dtype, record.threads
 
 
 def _records_in(source: Path) -> list[Record]:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from tvmlcnn.records import VERSIONS, Record, Store, Trial
+from tvmlcnn.records import VERSIONS, Key, Record, Store, Trial
 from tvmlcnn.runtime.native import tvm_version
 from tvmlcnn.targets import Device
 
 from .bench import Bench, Failure
-from .kernels import fitting, unscheduled
+from .kernels import RULE, fitting, unscheduled
 from .measuring import Outcome
 from .search import GeneratedSpace, Search, TemplateSpace
 from .state import TaskState
@@ -37,22 +37,23 @@ class Climb:
     """
 
     def __init__(
-        self, task: Task, state: TaskState, device: Device, target: str, store: Store, bench: Bench
+        self, task: Task, key: Key, state: TaskState, device: Device, store: Store, bench: Bench
     ) -> None:
         self.task, self.state = task, state
         self.stale = 0
-        self._device, self._target, self._store, self._bench = device, target, store, bench
+        self._key, self._device, self._store, self._bench = key, device, store, bench
         self._past: list[Trial] = []
         self._search: Search | None = None
         self._tried = 1.0  # the best time so far over the untuned kernel's; seen once
         self._recorded: float | None = None  # and of the record
 
     def recall(self, trials: Sequence[Trial], record: Record | None) -> None:
-        """Take up what former runs measured and recorded."""
+        """Take up what former runs measured and recorded for the task's key."""
         best = float("inf")
         for trial in filter(self._is_alike, trials):
             if trial.decisions:
-                self._past.append(trial)
+                several = {RULE: trial.rule} if len(self.task.rules) > 1 else {}
+                self._past.append(replace(trial, decisions=trial.decisions | several))
                 self._count(trial)
                 self.stale += 1
             elif trial.microseconds is not None:
@@ -66,9 +67,8 @@ class Climb:
                 self.state.best_us = self._recorded * self.state.default_us
 
     def _is_alike(self, entry: Trial | Record) -> bool:
-        """Return whether an entry was measured as this run measures."""
-        emulated = not entry.board or entry.is_emulated == self._bench.emulated
-        return entry.threads == self._bench.threads and emulated
+        """Return whether an entry was measured where this run measures."""
+        return not entry.board or entry.is_emulated == self._bench.emulated
 
     def begin(self) -> None:
         """Measure the untuned kernel, where no former run did."""
@@ -130,7 +130,7 @@ class Climb:
         seed = len(self._past)
         space = (
             GeneratedSpace(unscheduled(self.task, self._device))
-            if self.task.rule == "default"
+            if self.task.is_generated
             else TemplateSpace(self.task, self._device, seed)
         )
         search = Search(space, self._device, BATCH, seed)
@@ -147,6 +147,11 @@ class Climb:
         if trial.error is not None:
             self.state.errors[trial.error] += 1
 
+    def _key_of(self, decisions: dict[str, Any]) -> Key:
+        """Return what decisions are recorded under: the rule that has them."""
+        rule = decisions.get(RULE, self.task.rule)
+        return self._key._replace(rule=rule, version=VERSIONS[rule])
+
     def _trial(self, decisions: dict[str, Any], outcome: Outcome | Failure) -> Trial:
         usual = self.state.default_us
         microseconds = None
@@ -154,12 +159,11 @@ class Climb:
             assert outcome.ratio is not None
             microseconds = outcome.ratio * (usual or outcome.default_microseconds)
         return Trial(
-            **self._key(),
-            decisions=decisions,
+            **self._key_of(decisions)._asdict(),
+            decisions=_without_rule(decisions),
             microseconds=microseconds,
             error=outcome.kind if isinstance(outcome, Failure) else None,
             detail=outcome.detail if isinstance(outcome, Failure) else "",
-            threads=self._bench.threads,
             board=outcome.board if isinstance(outcome, Outcome) else "",
             date=_now(),
         )
@@ -167,11 +171,10 @@ class Climb:
     def _record(self, decisions: dict[str, Any], outcome: Outcome) -> Record:
         assert outcome.microseconds is not None
         return Record(
-            **self._key(),
-            decisions=decisions,
+            **self._key_of(decisions)._asdict(),
+            decisions=_without_rule(decisions),
             microseconds=outcome.microseconds,
             default_microseconds=outcome.default_microseconds,
-            threads=self._bench.threads,
             board=outcome.board,
             trials=self.state.trials,
             tvm=tvm_version(),
@@ -179,14 +182,9 @@ class Climb:
             date=_now(),
         )
 
-    def _key(self) -> dict[str, Any]:
-        rule = self.task.rule
-        return {
-            "workload": self.task.workload,
-            "target": self._target,
-            "rule": rule,
-            "version": VERSIONS[rule],
-        }
+
+def _without_rule(decisions: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in decisions.items() if name != RULE}
 
 
 def _now() -> str:

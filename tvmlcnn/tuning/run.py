@@ -11,7 +11,7 @@ from pathlib import Path
 import tvm
 
 from tvmlcnn.errors import UserError
-from tvmlcnn.records import VERSIONS, Key, Store, Trial, user_folder
+from tvmlcnn.records import VERSIONS, Key, Record, Store, Trial, user_folder
 from tvmlcnn.records.store import best as best_of
 from tvmlcnn.remote import Fleet
 from tvmlcnn.runtime.limits import Limits
@@ -48,7 +48,7 @@ class Plan:
     pattern : str
         Only kernels whose workload or a layer matches, as file names do.
     threads : int
-        Of a call.
+        Of a call; the device that kernels are made for has as many cores.
     """
 
     space: str = "both"
@@ -78,7 +78,7 @@ def tasks_of(
         task
         for task in found.values()
         if task.rule
-        if plan.space == "both" or SPACES[plan.space] == (task.rule == "default")
+        if plan.space == "both" or SPACES[plan.space] == task.is_generated
         if any(fnmatch(text, plan.pattern) for text in (task.workload, *task.layers))
     ]
     if not wanted:
@@ -126,6 +126,7 @@ class Run:
             None if plan.minutes is None else plan.minutes * 60,
         )
         self._tasks, self._fixed, self._target = tasks, fixed, target
+        self._keys = [_key(task, target, plan.threads) for task in tasks]
 
     def __call__(self, refresh: Callable[[], None]) -> None:
         """Measure each untuned kernel, then candidates where the expected gain is largest.
@@ -137,18 +138,21 @@ class Run:
         UserError
             If records cannot be written.
         """
-        trials: dict[str, list[Trial]] = {}
+        trials: dict[Key, list[Trial]] = {}
         for trial in self.store.trials(self._target).entries:
             if not trial.is_stale(VERSIONS):
-                trials.setdefault(trial.workload, []).append(trial)
-        records = best_of(self.store.records(self._target).entries)
+                trials.setdefault(_kernel(trial.key), []).append(trial)
+        records: dict[Key, Record] = {}
+        for key, record in best_of(self.store.records(self._target).entries).items():
+            former = records.get(_kernel(key))
+            if not record.is_stale(VERSIONS) and (not former or former.gain < record.gain):
+                records[_kernel(key)] = record
         with Builder(self._device) as builder:
             bench = Bench(self._device, self._fleet, builder, self._plan.threads)
             climbs = []
-            for task, state in zip(self._tasks, self.state.tasks, strict=True):
-                climb = Climb(task, state, self._device, self._target, self.store, bench)
-                key = Key(task.workload, self._target, task.rule, VERSIONS[task.rule])
-                climb.recall(trials.get(task.workload, []), records.get(key))
+            for task, key, state in zip(self._tasks, self._keys, self.state.tasks, strict=True):
+                climb = Climb(task, key, state, self._device, self.store, bench)
+                climb.recall(trials.get(_kernel(key), []), records.get(_kernel(key)))
                 climbs.append(climb)
             self.state.resumed = self.state.trials
             try:
@@ -223,6 +227,22 @@ class Run:
             return (share or state.tuned_us) * room / (1 + climb.stale + state.trials / 4)
 
         return max(waiting, key=gain, default=None)
+
+
+def _key(task: Task, target: str, threads: int) -> Key:
+    """Return what records and trials of a task are for."""
+    version = VERSIONS.get(task.rule)
+    if version is None:
+        raise RuntimeError(
+            f"the rule {task.rule!r} has no version in tvmlcnn.records.VERSIONS, "
+            "so that nothing can be recorded of it"
+        )
+    return Key(task.workload, target, task.rule, version, task.element.name, threads)
+
+
+def _kernel(key: Key) -> Key:
+    """Return what a kernel's records and trials have in common, whichever rule made it."""
+    return key._replace(rule="", version=0)
 
 
 def _state(task: Task, limits: Limits | None) -> TaskState:

@@ -36,6 +36,8 @@ class Task:
         Floating point operations, and the size of the arguments and results.
     footprint : int
         Bytes that pass through the caches between two of its calls, in the smallest network.
+    element : ElementType
+        What it computes in.
     calls : dict of str to int
         How often each network calls it.
     """
@@ -48,6 +50,7 @@ class Task:
     flops: int
     bytes: int
     footprint: int
+    element: ElementType
     calls: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -63,11 +66,13 @@ class _Noting:
         self._device = device
         self.rules: dict[str, list[str]] = {}
         self.decided: set[tuple[str, str]] = set()
+        self.elements: dict[str, ElementType] = {}
 
     def rule(self, layer: Layer) -> None:
         self.rules[layer.workload] = alternatives(layer, self._device)
 
     def of(self, rule: str, workload: str, element: ElementType) -> Decisions:
+        self.elements[workload] = element
         return Asking(DEFAULTS, lambda: self.decided.add((rule, workload)))
 
 
@@ -105,6 +110,7 @@ def extract(name: str, mod: tvm.IRModule, device: Device, tasks: dict[str, Task]
                 call["flops"],
                 call["bytes"],
                 footprint,
+                noting.elements[workload],
             )
         tasks[workload].footprint = min(tasks[workload].footprint, footprint)
         calls = tasks[workload].calls

@@ -48,7 +48,7 @@ def prepare(
         Of every model; by default what each one says.
     plan : Plan, optional
     threads : int, optional
-        Of a call; by default all physical cores of the boards.
+        That kernels are made for and measured with; by default all physical cores of the boards.
     device, tracker, key, parallel : optional
         Where to measure, see `tvmlcnn.remote.boards`; by default on this machine.
     records : Path, optional
@@ -66,16 +66,16 @@ def prepare(
         For whatever the user can mend: an unknown model or target, a board that does not fit the
         target or does not answer, a full disk.
     """
-    wanted = resolve(target)
-    if threads is not None:
-        wanted = wanted.with_cores(threads)  # as `tvmlcnn.compile` does
-    if not wanted.can_be_tuned:
-        raise UserError(f"{wanted.name} is a GPU; only kernels for CPUs can be tuned")
+    whole = resolve(target)
+    if not whole.can_be_tuned:
+        raise UserError(f"{whole.name} is a GPU; only kernels for CPUs can be tuned")
     with boards(device, tracker, key, parallel) as fleet:
         for board in fleet:
-            _check_fits(wanted, board.name, board.facts())
+            _check_fits(whole, board.name, board.facts())
         cores = min(board.facts()["cores"] for board in fleet)
         plan = replace(plan or Plan(), threads=threads or cores)
+        # Kernels are made for the threads that they are measured with.
+        wanted = whole.with_cores(plan.threads)
         networks = {}
         for model in dict.fromkeys(models):
             progress(f"load {model}")
@@ -87,7 +87,7 @@ def prepare(
         progress("find kernels")
         tasks, fixed = tasks_of(networks, wanted, plan)
         progress("measure the machine")
-        best = _limits(wanted, plan.threads, device or tracker)
+        best = _limits(whole, plan.threads, device or tracker)
         yield Run(tasks, fixed, wanted, plan, fleet, records, best)
 
 
