@@ -10,7 +10,7 @@ import pytest
 from conftest import Cli
 from lab import Lab, free_boards, until
 
-from tvmlcnn.remote import serve, tracker
+from tvmlcnn.remote import serve, tracker_program
 from tvmlcnn.remote.listen import listen
 from tvmlcnn.remote.server import Server
 
@@ -75,8 +75,8 @@ def test_serve_says_what_it_means_to_be_reached(
     # No test really listens to the network.
     monkeypatch.setattr(serve, "listen", lambda host, port: listen("127.0.0.1", 0))
     monkeypatch.setattr(Server, "serve", lambda self: None)
-    monkeypatch.setattr(tracker, "load", lambda: None)
-    monkeypatch.setattr(tracker, "serve", lambda program, listener: None)
+    monkeypatch.setattr(tracker_program, "load", lambda: None)
+    monkeypatch.setattr(tracker_program, "serve", lambda program, listener: None)
     for verb in ("serve", "tracker"):
         seen = cli("device", verb, "--host", "0.0.0.0")
         (line,) = seen.err.splitlines()

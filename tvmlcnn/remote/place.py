@@ -21,9 +21,7 @@ from tvmlcnn.errors import UserError
 
 from . import tracker, wire
 from .errors import BoardLost, NoBoardFree
-
-READY = "serving on "
-"""How the line begins that a server prints when it listens."""
+from .protocol import READY
 
 _SSH = ("ssh", "-o", "BatchMode=yes", "-o", "ExitOnForwardFailure=yes")
 _KEEPALIVE = ("-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3")

@@ -10,9 +10,9 @@ import click
 
 from tvmlcnn.errors import UserError
 
-from . import functions, tracker, wire
+from . import functions, tracker_program, wire
 from .listen import is_loopback, listen, listen_at
-from .place import READY
+from .protocol import READY
 from .registration import Registration
 from .server import Server
 
@@ -76,10 +76,10 @@ def serve_starter(where: str) -> None:
 def serve_tracker(host: str, port: int) -> None:
     """Run the tracker until interrupted; raise UserError if it is not there or cannot listen."""
     listener = listen(host, port)
-    program = tracker.load()
+    program = tracker_program.load()
     _announce(host, listener.getsockname()[1], "can use its boards, and run any program on them")
     with suppress(KeyboardInterrupt):
-        tracker.serve(program, listener)
+        tracker_program.serve(program, listener)
 
 
 def _announce(host: str, port: int, can: str) -> None:
