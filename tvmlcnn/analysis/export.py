@@ -51,7 +51,8 @@ def export(
         shapes = ", ".join(map(_size, network.input_shapes))
         raise UserError(
             f"torch.export cannot export the model for an input of shape {shapes}: "
-            f"{reason.strip() or type(error).__name__}; see --input-shape"
+            f"{reason.strip() or type(error).__name__}; give another shape",
+            parameters=("input_shape",),
         ) from error
 
 

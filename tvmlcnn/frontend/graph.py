@@ -65,7 +65,8 @@ def reference(module: torch.nn.Module, inputs: Sequence[np.ndarray]) -> list[np.
         shapes = ", ".join("x".join(map(str, array.shape)) for array in inputs)
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise UserError(
-            f"the model cannot take an input of shape {shapes}: {reason}; see --input-shape"
+            f"the model cannot take an input of shape {shapes}: {reason}; give another shape",
+            parameters=("input_shape",),
         ) from error
     outputs = pytree.tree_leaves(result)
     if not outputs or not all(isinstance(output, torch.Tensor) for output in outputs):

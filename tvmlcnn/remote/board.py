@@ -144,7 +144,10 @@ class Board:
         self.close()
         if answer == wire.BUSY:
             raise BoardLost(f"{self.name} is busy with another client; try again later")
-        raise BoardLost(f"{self.name} is lent by a tracker: use --tracker HOST:PORT --key KEY")
+        raise BoardLost(
+            f"{self.name} is lent by a tracker: ask that for it, with its key",
+            parameters=("tracker", "key"),
+        )
 
     def _ask(self) -> int:
         """Connect and ask for the board; return its answer."""

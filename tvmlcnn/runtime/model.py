@@ -42,8 +42,8 @@ def load(path: str | Path, threads: int | None = None) -> Model:
     path : str or Path
         A file that ``tvmlcnn compile`` wrote.
     threads : int, optional
-        Threads that one call uses. The default is what the file was compiled with
-        ``--threads`` for, else all physical cores of this machine.
+        Threads that one call uses. The default is the number that the file was compiled for,
+        else all physical cores of this machine.
 
     Raises
     ------
