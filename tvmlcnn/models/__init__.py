@@ -6,8 +6,8 @@ dicts load key by key. Nothing here knows of TVM.
 
 from tvmlcnn.models.alexnet import AlexNet
 from tvmlcnn.models.channel_shuffle import channel_shuffle
+from tvmlcnn.models.conv_bn import conv_bn
 from tvmlcnn.models.densenet import DenseLayer, DenseNet, Transition
-from tvmlcnn.models.layers import conv_bn
 from tvmlcnn.models.mobilefacenet import GlobalDepthwiseConv, MobileFaceNet
 from tvmlcnn.models.mobilenet_v1 import MobileNetV1, SeparableConv
 from tvmlcnn.models.mobilenet_v2 import InvertedResidual, MobileNetV2

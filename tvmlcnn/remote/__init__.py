@@ -7,8 +7,8 @@ Python package ``tvm``; the tracker needs ``tvm``.
 """
 
 from .board import Board
+from .board_errors import BoardError, BoardLost, KernelCrashed, KernelTimeout
 from .boards import boards
-from .errors import BoardError, BoardLost, KernelCrashed, KernelTimeout
 from .fleet import Fleet
 from .session import Session
 

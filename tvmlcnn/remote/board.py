@@ -12,8 +12,8 @@ from typing import Any
 from tvmlcnn.errors import UserError
 
 from . import protocol, wire
+from .board_errors import BoardError, BoardLost, KernelCrashed, KernelTimeout
 from .connection import Connection
-from .errors import BoardError, BoardLost, KernelCrashed, KernelTimeout
 from .place import Place
 from .session import Session
 

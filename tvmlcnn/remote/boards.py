@@ -13,7 +13,7 @@ from tvmlcnn.errors import UserError
 
 from . import place, wire
 from .board import Board
-from .errors import BoardLost, NoBoardFree
+from .board_errors import BoardLost, NoBoardFree
 from .fleet import Fleet
 from .tracker import known
 

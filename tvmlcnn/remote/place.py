@@ -20,7 +20,7 @@ from functools import partial
 from tvmlcnn.errors import UserError
 
 from . import tracker, wire
-from .errors import BoardLost, NoBoardFree
+from .board_errors import BoardLost, NoBoardFree
 from .protocol import READY
 
 _SSH = ("ssh", "-o", "BatchMode=yes", "-o", "ExitOnForwardFailure=yes")

@@ -12,7 +12,7 @@ from typing import Any
 from tvmlcnn.errors import did_you_mean
 
 from . import wire
-from .errors import BoardLost
+from .board_errors import BoardLost
 
 SUCCESS, PING, PUT, REQUEST, UPDATE_INFO, SUMMARY, GET_PENDING_KEYS = 0, 1, 3, 4, 5, 6, 7
 
