@@ -209,7 +209,7 @@ def compile(
     )
 
 
-_SKIPPED = {"skipped": "not asked for (--no-check)"}
+_SKIPPED = {"skipped": "not asked for"}
 
 
 def _checked(

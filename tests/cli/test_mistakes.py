@@ -6,6 +6,7 @@ import ast
 import importlib
 import pickle
 import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,22 @@ def commands() -> dict[str, click.Command]:
         importlib.import_module(f"tvmlcnn.cli.{m.name}") for m in pkgutil.iter_modules(cli.__path__)
     ]
     return {m.__name__.rpartition(".")[2]: m.command for m in modules if hasattr(m, "command")}
+
+
+def texts(path: Path) -> Iterator[str]:
+    """Yield a file's texts, but for the arguments that programs are called with."""
+    tree = ast.parse(path.read_text())
+    parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    for node, parent in parents.items():
+        if isinstance(node, ast.JoinedStr):
+            parts = [part.value if isinstance(part, ast.Constant) else "X" for part in node.values]
+            text = "".join(map(str, parts))
+        elif isinstance(node, ast.Constant) and not isinstance(parent, ast.JoinedStr):
+            text = str(node.value)
+        else:
+            continue
+        if not (isinstance(parent, ast.List | ast.Tuple) and text.startswith("-")):
+            yield text
 
 
 def calls() -> Iterator[tuple[Path, ast.Call]]:
@@ -51,6 +68,18 @@ def test_options_are_named_behind_the_message() -> None:
 def test_an_error_of_another_process_keeps_its_parameters() -> None:
     error = pickle.loads(pickle.dumps(UserError("a", parameters=("key",))))
     assert (str(error), error.parameters) == ("a", ("key",))
+
+
+def test_the_library_names_no_options() -> None:
+    """Who calls it from Python has none; the texts of whole commands are in backticks."""
+    found = [
+        (path, text)
+        for path in LIBRARY
+        if "cli" not in path.relative_to(ROOT).parts
+        for text in texts(path)
+        if re.search(r"(?<![\w-])(--[a-z]|-o\b)", re.sub(r"`+[^`]+`+", "", text))
+    ]
+    assert found == []
 
 
 def test_each_parameter_has_an_option() -> None:
