@@ -13,13 +13,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # tools/ is no package that is installed
 
+from tools.peers.bars import write_plot
 from tools.peers.compare import difference
 from tools.peers.convert import UnavailableError
 from tools.peers.frameworks import FRAMEWORKS, OURS
 from tools.peers.measure import interleave
-from tools.peers.plot import write_plot
-from tools.peers.report import print_comparison, print_summary
 from tools.peers.results import TWO, Comparison, Row, geometric_mean, to_json
+from tools.peers.tables import print_comparison, print_summary
 
 ROOT = Path(__file__).parents[1]
 PNG = b"\x89PNG\r\n\x1a\n"

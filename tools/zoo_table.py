@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tvmlcnn.analysis import analyze
 from tvmlcnn.files import write_whole
-from tvmlcnn.models import ENTRIES, names
+from tvmlcnn.models import entries, names
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- zoo -->\n", "<!-- /zoo -->"
@@ -25,7 +25,7 @@ def table() -> str:
         "|---|---:|---:|---:|---|",
     ]
     for name in names():
-        entry, total = ENTRIES[name], analyze(name).total
+        entry, total = entries()[name], analyze(name).total
         top1 = "" if entry.top1 is None else f"{entry.top1} %"
         rows.append(
             f"| `{name}` | {total.parameters:,} | {total.macs / 1e6:,.0f} M | {top1} "

@@ -16,7 +16,7 @@ import tvm
 from tvmlcnn import frontend, passes, pipeline
 from tvmlcnn.errors import UserError
 from tvmlcnn.files import check_writable
-from tvmlcnn.package import cuda, evaluate, features, library, manifest, program
+from tvmlcnn.package import cuda, evaluate, features, manifest, model_file, program
 from tvmlcnn.records import Library
 from tvmlcnn.schedules import kernels_by_rule, rules_for, workloads
 from tvmlcnn.schedules.recorded import Recorded
@@ -177,7 +177,7 @@ def compile(
         executable = program.build(passes.without_weights(mod), device)
     with tempfile.TemporaryDirectory(prefix="tvmlcnn-") as name:
         clock.start("emit code" if gpu_compiler is None else f"compile with {gpu_compiler}")
-        parts = library.write_parts(executable, arrays, device, gpu_compiler, Path(name))
+        parts = model_file.write_parts(executable, arrays, device, gpu_compiler, Path(name))
         needed = features.required_features(device.tvm.get("host", device.tvm), device.machine)
         text = manifest.compose(
             network,
@@ -194,14 +194,14 @@ def compile(
         )
         clock.start("link")
         linked = Path(name) / "model.so"
-        library.link_library(parts, text, linked)
+        model_file.link_library(parts, text, linked)
         if gpu_compiler is not None:
             cuda.check_library(linked, device.gpu_code)
         clock.start("check")
         text["check"] = _checked(linked, device, needed, expected) if check else _SKIPPED
         clock.start("write")
-        library.link_library(parts, text, linked)
-        library.publish(linked, path)
+        model_file.link_library(parts, text, linked)
+        model_file.publish(linked, path)
     clock.stop()
     return Report(
         path,
@@ -218,7 +218,7 @@ def compile(
     )
 
 
-_SKIPPED = {"skipped": "not asked for (--no-check)"}
+_SKIPPED = {"skipped": "not asked for"}
 
 
 def _checked(

@@ -9,9 +9,20 @@ from collections.abc import Iterable
 class UserError(ValueError):
     """A mistake the user can mend; the command line prints it in one line and exits with 2.
 
-    The message says what was wrong and what to do about it. Anything else that is raised is an
-    internal failure and keeps its traceback.
+    Anything else that is raised is an internal failure and keeps its traceback.
+
+    Parameters
+    ----------
+    message : str
+        What was wrong and what to do about it, in words that fit a call and a command alike.
+    parameters : tuple of str
+        Names of the parameters that the message is about; the command line adds the options that
+        stand for them.
     """
+
+    def __init__(self, message: str, parameters: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.parameters = parameters
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

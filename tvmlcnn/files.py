@@ -15,11 +15,14 @@ def check_writable(path: Path) -> None:
     """Raise a UserError where ``path`` cannot be written, before work is spent on its content."""
     folder = path.parent
     if not folder.is_dir():
-        raise UserError(f"the folder {folder} does not exist; create it or choose another with -o")
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; name a file with -o")
-    if not os.access(folder, os.W_OK):
-        raise UserError(f"the folder {folder} cannot be written to; choose another with -o")
+        problem = f"the folder {folder} does not exist; create it or choose another"
+    elif path.is_dir():
+        problem = f"{path} is a folder; name a file"
+    elif not os.access(folder, os.W_OK):
+        problem = f"the folder {folder} cannot be written to; choose another"
+    else:
+        return
+    raise UserError(problem, parameters=("output",))
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:

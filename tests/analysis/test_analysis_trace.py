@@ -177,7 +177,7 @@ def test_nothing_is_computed():
 @pytest.mark.parametrize(
     ("shape", "said"),
     [
-        ((1, 4, 6, 6), "shape 1x4x6x6: .*8 channels.*see --input-shape"),
+        ((1, 4, 6, 6), "shape 1x4x6x6: .*8 channels.*give another shape"),
         ((1, 8, 0, 6), "1x8x0x6 has a size that is no positive number"),
     ],
 )

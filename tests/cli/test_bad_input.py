@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,17 @@ def test_target(target: str, words: list[str], cli: Cli) -> None:
 @pytest.mark.parametrize("shape", ["1x3xWxH", "1x3x0x8", "8", "1x4x8x8", "1x3x1x1"])
 def test_input_shape(shape: str, net: str, cli: Cli) -> None:
     assert "shape" in cli("compile", net, "--input-shape", shape).error
+
+
+def test_the_option_that_mends_it(
+    net: str, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = cli("compile", net, "--input-shape", "1x4x8x8").error
+    assert shape.endswith("give another shape (--input-shape)")
+    assert cli("compile", net, "-o", "no/a.so").error.endswith("choose another (--output)")
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    weights = cli("compile", "mobilenet_v2", "--weights", "imagenet").error
+    assert weights.endswith("pip install torchvision (--weights)")
 
 
 @pytest.mark.parametrize("threads", ["0", "-2", "two"])
@@ -222,8 +234,6 @@ def test_command_line(arguments: list[str], cli: Cli) -> None:
 def test_an_internal_failure_keeps_its_traceback(
     net: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    import sys
-
     from tvmlcnn import compiler
     from tvmlcnn.cli import main
 

@@ -65,7 +65,8 @@ def test_compile_json(cli: Cli, tmp_path: Path) -> None:
     report = cli("compile", "net.py:Net", "-o", "a.so", *options).json
     assert report["path"] == "a.so"
     assert report["size"] == (tmp_path / "a.so").stat().st_size
-    assert "--no-check" in report["check"]["skipped"]
+    assert report["check"]["skipped"] == "not asked for"
+    assert "not done: not asked for (--no-check)" in cli("compile", "net.py:Net", *options[:-1]).out
     assert cli("inspect", "a.so", "--json").json["threads"] == 1
 
 

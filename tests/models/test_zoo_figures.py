@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 from zoo_counts import count, on_meta, parameters
 
-from tvmlcnn.models import ENTRIES
+from tvmlcnn.models import entries
 
 # Of the released checkpoints: parameters exactly, multiply-adds in G to the digit.
 RELEASED = {
@@ -36,7 +36,7 @@ def test_released_nets(name):
 
 
 def test_every_released_net_is_listed():
-    assert {name for name, entry in ENTRIES.items() if entry.torchvision} == set(RELEASED)
+    assert {name for name, entry in entries().items() if entry.torchvision} == set(RELEASED)
 
 
 def test_grouped_alexnet_has_the_60_million_parameters_of_the_paper():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tvmlcnn.models import ENTRIES, create, names
+from tvmlcnn.models import create, entries, names
 
 # A small net of each kind, with the options that change its operators.
 SMALL = [
@@ -50,7 +50,7 @@ def test_fresh_weights_keep_the_scale(name):
 
 def test_entries_say_where_they_come_from():
     for name in names():
-        entry = ENTRIES[name]
+        entry = entries()[name]
         assert entry.source[-4:].isdigit() or "arXiv:" in entry.source
         assert entry.top1 is None or 50 < entry.top1 < 85
         assert (entry.top1 is None) == (entry.labels != "imagenet")

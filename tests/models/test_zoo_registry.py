@@ -2,11 +2,11 @@ import pytest
 import torch
 
 from tvmlcnn.errors import UserError
-from tvmlcnn.models import ENTRIES, create, names, register
+from tvmlcnn.models import create, entries, names, register
 
 
 def test_names_are_sorted_and_complete():
-    assert names() == sorted(ENTRIES)
+    assert names() == sorted(entries())
     assert len(names()) == len(set(names())) == 28
 
 
@@ -19,7 +19,7 @@ def test_a_name_given_twice_raises():
 
 
 def test_options_are_listed_with_their_defaults():
-    assert ENTRIES["shufflenet_v1"].options == {
+    assert entries()["shufflenet_v1"].options == {
         "groups": 3,
         "scale": 1.0,
         "squeeze_excitation": False,
@@ -32,7 +32,7 @@ def test_the_name_and_its_options_are_kept():
     model = create("mobilenet_v1?width=0.25&resolution=96")
     assert model.name == "mobilenet_v1?width=0.25&resolution=96"
     assert model.input_shape == (1, 3, 96, 96)
-    assert model.entry is ENTRIES["mobilenet_v1"]
+    assert model.entry is entries()["mobilenet_v1"]
 
 
 def test_resolution_reaches_a_net_whose_weights_depend_on_it():

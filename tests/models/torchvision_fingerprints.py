@@ -20,12 +20,12 @@ def fingerprint(state: Mapping[str, torch.Tensor]) -> str:
 def main() -> None:
     import torchvision
 
-    from tvmlcnn.models import ENTRIES
+    from tvmlcnn.models import entries
 
     with torch.device("meta"):
         prints = {
             name: fingerprint(torchvision.models.get_model(name).state_dict())
-            for name, entry in sorted(ENTRIES.items())
+            for name, entry in sorted(entries().items())
             if entry.torchvision
         }
     print(json.dumps(prints, indent=1))

@@ -10,7 +10,7 @@ import pytest
 from conftest import Cli
 from lab import Lab, free_boards, until
 
-from tvmlcnn.remote import serve, tracker
+from tvmlcnn.remote import serve, tracker_program
 from tvmlcnn.remote.listen import listen
 from tvmlcnn.remote.server import Server
 
@@ -75,8 +75,8 @@ def test_serve_says_what_it_means_to_be_reached(
     # No test really listens to the network.
     monkeypatch.setattr(serve, "listen", lambda host, port: listen("127.0.0.1", 0))
     monkeypatch.setattr(Server, "serve", lambda self: None)
-    monkeypatch.setattr(tracker, "load", lambda: None)
-    monkeypatch.setattr(tracker, "serve", lambda program, listener: None)
+    monkeypatch.setattr(tracker_program, "load", lambda: None)
+    monkeypatch.setattr(tracker_program, "serve", lambda program, listener: None)
     for verb in ("serve", "tracker"):
         seen = cli("device", verb, "--host", "0.0.0.0")
         (line,) = seen.err.splitlines()
@@ -88,13 +88,22 @@ def test_serve_says_what_it_means_to_be_reached(
 def test_mistakes_of_serving(cli: Cli, lab: Lab) -> None:
     port = lab.board().port
     for verb in ("serve", "tracker"):
-        assert f"port {port} is in use; choose another" in cli("device", verb, "--port", port).error
-        assert "address of this machine" in cli("device", verb, "--host", "192.0.2.1").error
+        error = cli("device", verb, "--port", port).error
+        assert f"port {port} is in use; choose another" in error
+        assert error.endswith("(--port)")
+        error = cli("device", verb, "--host", "192.0.2.1").error
+        assert "address of this machine" in error
+        assert error.endswith("(--host)")
         assert "Invalid value for '--port'" in cli("device", verb, "--port", 70000).error
-    assert "go together" in cli("device", "serve", "--key", "pc").error
-    assert "HOST:PORT" in cli("device", "serve", "--key", "pc", "--tracker", "pc").error
+    assert "go together (--tracker, --key)" in cli("device", "serve", "--key", "pc").error
+    error = cli("device", "serve", "--key", "pc", "--tracker", "pc").error
+    assert "HOST:PORT" in error
+    assert error.endswith("(--tracker)")
+    assert cli("device", "list", "--tracker", "pc").error.endswith("(--tracker)")
     far = ["--key", "pc", "--tracker", "192.0.2.1:9190"]
-    assert "cannot reach 127.0.0.1" in cli("device", "serve", *far).error
+    error = cli("device", "serve", *far).error
+    assert "cannot reach 127.0.0.1" in error
+    assert error.endswith("(--host)")
     assert "TVM_USE_RUNTIME_LIB" not in os.environ  # only in the tracker's own process
     assert "no tracker answers" in cli("device", "list", "--tracker", "127.0.0.1:1").error
 
@@ -111,7 +120,10 @@ def test_mistakes_of_using(
         many = cli(*verb, small_file, "--device", board, "--threads", 1000).error
         assert f"on {board}: threads=1000" in many
         assert "does not answer" in cli(*verb, small_file, "--device", "127.0.0.1:1").error
-        assert "go together" in cli(*verb, small_file, "--key", "pc").error
+        assert "go together (--tracker, --key)" in cli(*verb, small_file, "--key", "pc").error
+        twice = ["--device", board, "--tracker", board, "--key", "pc"]
+        assert "(--device, --tracker)" in cli(*verb, small_file, *twice).error
+        assert "ssh/config (--device)" in cli(*verb, small_file, "--device", "pi@board:22").error
     np.save(tmp_path / "wrong.npy", np.zeros((1, 3, 4, 4), np.float32))
     assert (
         "the model takes" in cli("run", small_file, "--input", "wrong.npy", "--device", board).error

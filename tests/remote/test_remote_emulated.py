@@ -38,7 +38,7 @@ def test_two_emulated_raspberry_pis(
             session.load(library)[kernel](*[x] * (2 if kernel == "double" else 1))
             return board.name, float(session.array(x)[0])
 
-    with remote.boards(tracker_address=keeper.address, key="rpi4") as fleet:
+    with remote.boards(tracker=keeper.address, key="rpi4") as fleet:
         assert [board.facts()["emulated"] for board in fleet] == [True, True]
         assert fleet[0].facts()["machine"] == "aarch64"
         assert "asimddp" not in fleet[0].facts()["features"]

@@ -44,7 +44,7 @@ def test_two_boards_work_at_once(
 ) -> None:
     keeper, *programs = two
     together = threading.Barrier(2, timeout=30)
-    with remote.boards(tracker_address=keeper.address, key="pc") as fleet:
+    with remote.boards(tracker=keeper.address, key="pc") as fleet:
         assert {board.name for board in fleet} == {f"pc at {p.address}" for p in programs}
         until(lambda: free_boards(keeper.address, "pc") == [])
 
@@ -56,7 +56,7 @@ def test_two_boards_work_at_once(
         assert results == {item: 2 * item for item in range(6)}
         assert fleet.lost == {}
     until(lambda: len(free_boards(keeper.address, "pc")) == 2)
-    with remote.boards(tracker_address=keeper.address, key="pc", parallel=1) as fleet:
+    with remote.boards(tracker=keeper.address, key="pc", parallel=1) as fleet:
         assert len(fleet) == 1
 
 
@@ -64,7 +64,7 @@ def test_bad_kernels_are_results(
     two: tuple[Program, Program, Program], board_library: Path
 ) -> None:
     kernels = {1: "crash", 2: "hang"}
-    with remote.boards(tracker_address=two[0].address, key="pc") as fleet:
+    with remote.boards(tracker=two[0].address, key="pc") as fleet:
 
         def work(board: remote.Board, item: int) -> float:
             return computed(board, board_library, item, kernels.get(item, "double"))
@@ -80,7 +80,7 @@ def test_a_board_that_drops_out_is_set_aside(
     two: tuple[Program, Program, Program], board_library: Path
 ) -> None:
     keeper, doomed, _ = two
-    with remote.boards(tracker_address=keeper.address, key="pc") as fleet:
+    with remote.boards(tracker=keeper.address, key="pc") as fleet:
 
         def work(board: remote.Board, item: int) -> float:
             if board.name.endswith(doomed.address):
@@ -101,7 +101,7 @@ def test_without_a_board_the_run_ends_with_what_it_has(
     two: tuple[Program, Program, Program], board_library: Path
 ) -> None:
     results = {}
-    with remote.boards(tracker_address=two[0].address, key="pc") as fleet:
+    with remote.boards(tracker=two[0].address, key="pc") as fleet:
 
         def work(board: remote.Board, item: int) -> float:
             if item == 4:
@@ -122,7 +122,7 @@ def test_without_a_board_the_run_ends_with_what_it_has(
 
 
 def test_work_that_costs_boards_does_not_cost_all(two: tuple[Program, Program, Program]) -> None:
-    with remote.boards(tracker_address=two[0].address, key="pc") as fleet:
+    with remote.boards(tracker=two[0].address, key="pc") as fleet:
 
         def work(board: remote.Board, item: int) -> int:
             if item == 1:
@@ -140,7 +140,7 @@ def test_an_error_of_the_work_reaches_the_caller(two: tuple[Program, Program, Pr
         yield 0
         raise KeyError("items")
 
-    with remote.boards(tracker_address=two[0].address, key="pc") as fleet:
+    with remote.boards(tracker=two[0].address, key="pc") as fleet:
         with pytest.raises(ZeroDivisionError):
             list(fleet.map(lambda board, item: 1 // item, range(3)))
         with pytest.raises(KeyError, match="items"):
@@ -159,7 +159,7 @@ def test_a_board_and_a_tracker_come_back(
     keeper.end(signal.SIGKILL)
     lab.tracker(keeper.port)
     until(lambda: free_boards(keeper.address, "pc") == both)
-    with remote.boards(tracker_address=keeper.address, key="pc") as fleet:
+    with remote.boards(tracker=keeper.address, key="pc") as fleet:
         assert len(fleet) == 2
         assert dict(fleet.map(lambda b, item: computed(b, board_library, item), [1, 2])) == {
             1: 2,
@@ -193,7 +193,7 @@ def test_waiting_for_a_busy_board(lab: Lab, capfd: pytest.CaptureFixture[str]) -
     lab.board("--tracker", keeper.address, "--key", "pc")
     until(lambda: free_boards(keeper.address, "pc"))
     with ExitStack() as first:
-        first.enter_context(remote.boards(tracker_address=keeper.address, key="pc"))
+        first.enter_context(remote.boards(tracker=keeper.address, key="pc"))
 
         def leave() -> None:
             until(lambda: "all boards 'pc' are busy" in capfd.readouterr().err)
@@ -201,7 +201,7 @@ def test_waiting_for_a_busy_board(lab: Lab, capfd: pytest.CaptureFixture[str]) -
 
         other = threading.Thread(target=leave)
         other.start()
-        with remote.boards(tracker_address=keeper.address, key="pc") as fleet:
+        with remote.boards(tracker=keeper.address, key="pc") as fleet:
             assert len(fleet) == 1
         other.join()
 
@@ -209,16 +209,16 @@ def test_waiting_for_a_busy_board(lab: Lab, capfd: pytest.CaptureFixture[str]) -
 def test_a_tracker_without_the_key(two: tuple[Program, Program, Program]) -> None:
     with (
         pytest.raises(remote.BoardLost, match=r"no board 'pi'.*did you mean pc.*it has pc"),
-        remote.boards(tracker_address=two[0].address, key="pi"),
+        remote.boards(tracker=two[0].address, key="pi"),
     ):
         pass
     with (
-        pytest.raises(remote.BoardLost, match="lent by a tracker: use --tracker"),
+        pytest.raises(remote.BoardLost, match="lent by a tracker: ask that for it"),
         remote.boards(two[1].address),
     ):
         pass
     with (
         pytest.raises(remote.BoardLost, match=r"no tracker answers.*tvmlcnn device tracker"),
-        remote.boards(tracker_address="127.0.0.1:1", key="pc"),
+        remote.boards(tracker="127.0.0.1:1", key="pc"),
     ):
         pass

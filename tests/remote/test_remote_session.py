@@ -191,9 +191,9 @@ def test_a_session_needs_the_word_of_the_server(lab: Lab) -> None:
     [
         ({"device": "board:0"}, "HOST:PORT"),
         ({"device": "board:99999"}, "HOST:PORT"),
-        ({"tracker_address": "board"}, "go together"),
-        ({"tracker_address": "board", "key": "rpi4"}, "--tracker 'board': give HOST:PORT"),
-        ({"device": "a:1", "tracker_address": "b:1", "key": "c"}, "either"),
+        ({"tracker": "board"}, "go together"),
+        ({"tracker": "board", "key": "rpi4"}, "tracker 'board': give HOST:PORT"),
+        ({"device": "a:1", "tracker": "b:1", "key": "c"}, "either"),
         ({"device": "pi@board:22"}, "~/.ssh/config"),
         ({"device": "127.0.0.1:1"}, "127.0.0.1:1 does not answer .*refused.*device serve"),
         ({"device": "no.such.host.invalid:9090"}, "does not answer"),

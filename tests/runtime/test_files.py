@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import tvmlcnn
-from tvmlcnn.package import library
+from tvmlcnn.package import model_file
 from tvmlcnn.package.elf_object import data_object
 from tvmlcnn.package.link import link
 from tvmlcnn.runtime import read_manifest
@@ -137,6 +137,6 @@ def test_full_disk_keeps_the_old_file(
 
     monkeypatch.setattr(shutil, "copyfileobj", full)
     with pytest.raises(tvmlcnn.UserError, match=r"cannot write .*: No space left on device"):
-        library.publish(small_file, path)
+        model_file.publish(small_file, path)
     assert path.read_bytes() == b"the old file"
     assert [p.name for p in tmp_path.iterdir()] == ["model.so"]

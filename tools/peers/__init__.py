@@ -2,5 +2,5 @@
 
 ``job`` builds the network, ``convert`` writes it for each of ``frameworks`` in a process of its
 own, ``measure`` times all of them in turns in this one, together with the loop of ``roofline``;
-``results`` are figures of it, ``report`` and ``plot`` show them.
+``results`` are figures of it, ``tables`` and ``bars`` show them.
 """

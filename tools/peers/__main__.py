@@ -64,8 +64,8 @@ def command(
     from .compare import compare
     from .frameworks import OURS, PEERS
     from .job import read
-    from .report import print_comparison, print_summary
     from .results import to_json
+    from .tables import print_comparison, print_summary
 
     chosen = PEERS if peers is None else tuple(peers.split(","))
     for name in chosen:
@@ -91,7 +91,7 @@ def command(
     elif len(comparisons) > 1:
         print_summary(comparisons)
     if path is not None:
-        from .plot import write_plot
+        from .bars import write_plot
 
         write_plot(comparisons, path, settings)
 

@@ -3,10 +3,10 @@
 Counted from the graph that torch.export makes; the network is never run.
 """
 
-from .graph import KINDS, Graph, Layer
 from .guidelines import Finding, Guidelines
-from .report import Analysis, analyze, to_json
+from .layer_graph import KINDS, Graph, Layer
 from .roofline import Bound, Limits
+from .summary import Analysis, analyze, to_json
 from .totals import Row, Totals, totals
 
 __all__ = [

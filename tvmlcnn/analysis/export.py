@@ -10,7 +10,7 @@ import torch
 
 from tvmlcnn.errors import UserError
 from tvmlcnn.frontend import Network, resolve
-from tvmlcnn.models import ENTRIES
+from tvmlcnn.models import entries
 
 
 def export(
@@ -34,7 +34,7 @@ def export(
         if not shape or min(shape) < 1:
             raise UserError(f"the input shape {_size(shape)} has a size that is no positive number")
     # The zoo's weights need no memory where nothing is computed.
-    zoo = isinstance(model, str) and model.partition("?")[0] in ENTRIES
+    zoo = isinstance(model, str) and model.partition("?")[0] in entries()
     with torch.device("meta") if zoo else nullcontext():
         network = resolve(model, input_shapes)
     weight = next(network.module.parameters(), None)
@@ -51,7 +51,8 @@ def export(
         shapes = ", ".join(map(_size, network.input_shapes))
         raise UserError(
             f"torch.export cannot export the model for an input of shape {shapes}: "
-            f"{reason.strip() or type(error).__name__}; see --input-shape"
+            f"{reason.strip() or type(error).__name__}; give another shape",
+            parameters=("input_shape",),
         ) from error
 
 

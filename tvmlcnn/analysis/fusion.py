@@ -8,7 +8,7 @@ the operands that they join.
 
 from __future__ import annotations
 
-from .graph import ELEMENTWISE, MOVES, Graph, Layer
+from .layer_graph import ELEMENTWISE, MOVES, Graph, Layer
 
 _Roots = dict[int, int]
 """The values in memory that an activation is computed from: source and bytes."""

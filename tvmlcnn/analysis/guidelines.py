@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import prod, sqrt
 
 from .fusion import traffic
-from .graph import ELEMENTWISE, Graph, Layer
+from .layer_graph import ELEMENTWISE, Graph, Layer
 
 # A layer breaks G1 or G2 when it moves that much more than it had to: 1:2 channels cost 6 % where
 # the map is large, 1:4 cost 25 %; two groups cost 33 %.

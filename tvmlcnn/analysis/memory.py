@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .graph import ELEMENTWISE, Graph, Layer
+from .layer_graph import ELEMENTWISE, Graph, Layer
 
 
 @dataclass(frozen=True)

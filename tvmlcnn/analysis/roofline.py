@@ -12,7 +12,7 @@ from tvmlcnn.errors import UserError
 from tvmlcnn.targets import DEVICES, Device
 
 from .fusion import traffic
-from .graph import Graph
+from .layer_graph import Graph
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .graph import Layer
+from .layer_graph import Layer
 from .roofline import Bound
 
 

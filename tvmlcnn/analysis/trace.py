@@ -13,8 +13,8 @@ from torch.export.graph_signature import InputKind
 from torch.utils import _pytree as pytree
 from torch.utils.flop_counter import FlopCounterMode
 
-from .graph import CONVOLUTIONS, Graph, Layer, Value
 from .kinds import Convolution, is_batch_norm, kind_of, operator_name
+from .layer_graph import CONVOLUTIONS, Graph, Layer, Value
 
 
 def trace(program: torch.export.ExportedProgram) -> Graph:

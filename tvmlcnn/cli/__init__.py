@@ -10,7 +10,7 @@ import click
 
 from tvmlcnn.errors import UserError
 
-from . import interrupts
+from . import interrupts, mistakes
 
 # Name of the verb and its file: the line that the help shows.
 _VERBS = {
@@ -39,6 +39,13 @@ class _Verbs(click.Group):
             return None
         return importlib.import_module(f"tvmlcnn.cli.{cmd_name}").command
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            verb = self.get_command(ctx, ctx.invoked_subcommand or "")
+            raise click.ClickException(mistakes.message(error, verb or self)) from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_VERBS.items()))
@@ -55,12 +62,11 @@ def main() -> NoReturn:
     interrupts.install()
     try:
         _tvmlcnn(standalone_mode=False)
-    except UserError as error:
-        _fail(str(error))
-    except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        hint = f"; see {context.command_path} --help" if context else ""
+    except click.UsageError as error:
+        hint = f"; see {error.ctx.command_path} --help" if error.ctx else ""
         _fail(" ".join(error.format_message().split()).rstrip(".") + hint)
+    except click.ClickException as error:
+        _fail(error.format_message())
     except BrokenPipeError:
         sys.exit(141)
     except BaseException:

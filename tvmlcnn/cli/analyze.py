@@ -54,7 +54,7 @@ def command(
     input_shapes = read_shapes(shapes)
     analyses = [analyze(model, device, input_shapes) for model in models]
     if path is not None:
-        from tvmlcnn.analysis.plot import write_plot
+        from tvmlcnn.analysis.layer_plot import write_plot
 
         write_plot(analyses[0], path)
     if as_json:

@@ -75,7 +75,7 @@ def command(
             *records_fact(report.records),
             (
                 "check",
-                f"not done: {check['skipped']}"
+                f"not done: {check['skipped']}{' (--no-check)' if no_check else ''}"
                 if "skipped" in check
                 else f"max error {check['max_error']:.1e} of the output's range "
                 f"({', '.join(check['cases'])} input; {check['where']})",

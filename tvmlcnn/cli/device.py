@@ -62,7 +62,7 @@ def _list(tracker: str, as_json: bool) -> None:
     from tvmlcnn.remote import tracker as client
     from tvmlcnn.remote.wire import parse_address
 
-    entries = client.entries(parse_address(tracker, "--tracker"))
+    entries = client.entries(parse_address(tracker, "tracker"))
     if as_json:
         print_json(
             {

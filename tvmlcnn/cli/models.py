@@ -12,15 +12,16 @@ from .output import json_option, print_json, print_table
 @click.command("models")
 @json_option
 def command(as_json: bool) -> None:
-    """List the networks of the zoo with their options.
+    """List the networks of the zoo with their options, and those of other installed packages.
 
     Options are given as in a URL: mobilenet_v2?width=0.5&resolution=160
     """
     try:
-        from tvmlcnn.models import ENTRIES
+        from tvmlcnn.models import entries
     except ModuleNotFoundError as error:
         raise UserError(f"the zoo needs {error.name}: pip install 'tvmlcnn[compile]'") from error
 
+    known = entries()
     if as_json:
         print_json(
             {
@@ -32,7 +33,7 @@ def command(as_json: bool) -> None:
                         "top1": entry.top1,
                         "source": entry.source,
                     }
-                    for entry in ENTRIES.values()
+                    for entry in known.values()
                 ]
             }
         )
@@ -47,6 +48,6 @@ def command(as_json: bool) -> None:
                 "&".join(f"{name}={value}" for name, value in entry.options.items()),
                 entry.source,
             )
-            for entry in ENTRIES.values()
+            for entry in known.values()
         ),
     )

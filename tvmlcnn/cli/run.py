@@ -14,7 +14,7 @@ from .output import json_option, print_facts, print_json
 @click.argument("file")
 @click.option("--image", metavar="PHOTO", help="A photo, preprocessed as the model wants it.")
 @click.option(
-    "--input", "arrays", multiple=True, metavar="X.npy", help="An array; once for each input."
+    "--input", "inputs", multiple=True, metavar="X.npy", help="An array; once for each input."
 )
 @click.option("--random", is_flag=True, help="Normally distributed input.")
 @click.option("-o", "--output", metavar="Y.npy", help="Write the output (.npz for several).")
@@ -24,7 +24,7 @@ from .output import json_option, print_facts, print_json
 def command(
     file: str,
     image: str | None,
-    arrays: tuple[str, ...],
+    inputs: tuple[str, ...],
     random: bool,
     output: str | None,
     threads: int | None,
@@ -38,23 +38,23 @@ def command(
     from tvmlcnn.runtime import classify, load, read_manifest
     from tvmlcnn.runtime.preprocessing import Preprocessing, read_image
 
-    if sum((image is not None, bool(arrays), random)) != 1:
+    if sum((image is not None, bool(inputs), random)) != 1:
         raise click.UsageError("give one of --image, --input and --random")
     _, model = read_manifest(file)
     if image is not None:
         how = model.preprocessing or Preprocessing()
-        inputs = [read_image(image, model.inputs[0].shape, how)]
-    elif arrays:
-        inputs = [files.read_array(path) for path in arrays]
+        arrays = [read_image(image, model.inputs[0].shape, how)]
+    elif inputs:
+        arrays = [files.read_array(path) for path in inputs]
     else:
-        inputs = files.random_arrays(model.inputs)
+        arrays = files.random_arrays(model.inputs)
     if device or tracker or key:
         from tvmlcnn.remote import boards
 
         with boards(device, tracker, key, 1) as (board,), board.session() as session:
-            outputs = session.run(file, inputs, threads)
+            outputs = session.run(file, arrays, threads)
     else:
-        result = load(file, threads)(*inputs)
+        result = load(file, threads)(*arrays)
         outputs = list(result) if isinstance(result, tuple) else [result]
     if output is not None:
         files.write_arrays(output, outputs)

@@ -1,7 +1,8 @@
-"""From what a user names to a graph in Relax: source, weights, export, import."""
+"""From what a user names to a graph in Relax: source, weights, export, import, reference."""
 
-from .graph import Graph, image_input, import_graph, random_inputs, reference
+from .relax_graph import Graph, import_graph
 from .source import Network, resolve, shapes
+from .torch_reference import image_input, random_inputs, reference
 from .weights import load_weights
 
 __all__ = [

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from tvmlcnn.errors import UserError, did_you_mean
-from tvmlcnn.models import ENTRIES, create
+from tvmlcnn.models import create, entries
 from tvmlcnn.runtime.preprocessing import Preprocessing
 
 Shape = tuple[int, ...]
@@ -83,7 +83,7 @@ def resolve(model: str | torch.nn.Module, input_shapes: Sequence[Shape] | None =
         return _described(factory, model, module, input_shapes or default)
     if model.endswith(".py"):
         raise UserError(f"name the class or function too: {model}:FACTORY")
-    if model.partition("?")[0] not in ENTRIES and Path(model).exists():
+    if model.partition("?")[0] not in entries() and Path(model).exists():
         raise UserError(f"{model} is no model; give a zoo name, FILE.py:FACTORY or a .pt2 file")
     zoo = create(model)
     return Network(

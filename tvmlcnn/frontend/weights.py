@@ -61,8 +61,9 @@ def _torchvision_s(network: Network) -> dict[str, torch.Tensor]:
         from torchvision.models import get_weight
     except (ImportError, RuntimeError) as error:  # the latter where it was built for another torch
         raise UserError(
-            f"--weights imagenet needs torchvision, which cannot be imported ({_reason(error)}): "
-            "pip install torchvision"
+            "loading the weights 'imagenet' needs torchvision, which cannot be imported "
+            f"({_reason(error)}): pip install torchvision",
+            parameters=("weights",),
         ) from error
     try:
         return dict(get_weight(network.torchvision).get_state_dict(progress=True, check_hash=True))

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from tvmlcnn.models.cifar import CIFAR10
-from tvmlcnn.models.layers import initialize
+from tvmlcnn.models.initialization import initialize
 from tvmlcnn.models.registry import register
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from tvmlcnn.models.layers import check_factor, conv_bn, initialize, round_channels
+from tvmlcnn.models.channel_counts import check_factor, round_channels
+from tvmlcnn.models.conv_bn import conv_bn
+from tvmlcnn.models.initialization import initialize
 from tvmlcnn.models.registry import register
 
 # Stride and output channels of each block: table 1 of the paper.

@@ -8,7 +8,9 @@ from functools import partial
 import torch
 from torch import nn
 
-from tvmlcnn.models.layers import check_factor, conv_bn, initialize, round_channels
+from tvmlcnn.models.channel_counts import check_factor, round_channels
+from tvmlcnn.models.conv_bn import conv_bn
+from tvmlcnn.models.initialization import initialize
 from tvmlcnn.models.registry import register
 
 # Expansion, output channels, repetitions, stride of the first: table 2 of the paper.

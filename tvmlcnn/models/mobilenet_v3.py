@@ -7,7 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from tvmlcnn.models.layers import conv_bn, initialize, round_channels
+from tvmlcnn.models.channel_counts import round_channels
+from tvmlcnn.models.conv_bn import conv_bn
+from tvmlcnn.models.initialization import initialize
 from tvmlcnn.models.registry import register
 from tvmlcnn.models.squeeze_excitation import SqueezeExcitation
 

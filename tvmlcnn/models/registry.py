@@ -1,19 +1,24 @@
-"""The table of networks: a decorated constructor registers a name."""
+"""The table of networks: a decorated constructor registers a name, here or in another package."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, get_type_hints
 from urllib.parse import parse_qsl
 
 import torch
 
+from tvmlcnn import plugins
 from tvmlcnn.errors import UserError, did_you_mean
 from tvmlcnn.runtime.preprocessing import Preprocessing
 
 IMAGENET = Preprocessing()
+
+GROUP = "tvmlcnn.models"
+"""Entry points of other packages; each names a module that registers networks."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class ZooModel:
     entry: Entry
 
 
-ENTRIES: dict[str, Entry] = {}
+_entries: dict[str, Entry] = {}
 
 
 def register(
@@ -78,13 +83,31 @@ def register(
     labels: str | None = "imagenet",
     torchvision: str | None = None,
 ) -> Callable[[Callable[..., torch.nn.Module]], Callable[..., torch.nn.Module]]:
-    """Register the decorated constructor under its own name; a name given twice raises."""
+    """Register the decorated constructor under its own name; a name given twice raises.
+
+    It is plain torch: the analyser calls it with the device ``meta``, where weights have no values.
+    A package adds its networks by an entry point with the module that registers them::
+
+        [project.entry-points."tvmlcnn.models"]
+        mynets = "mynets.zoo"
+
+    Parameters
+    ----------
+    source, input_shape, top1, preprocessing, labels, torchvision
+        See `Entry`.
+
+    Raises
+    ------
+    ValueError
+        If there is a network of the name.
+    """
 
     def add(constructor: Callable[..., torch.nn.Module]) -> Callable[..., torch.nn.Module]:
         name = constructor.__name__
-        if name in ENTRIES:
-            raise ValueError(f"the network {name!r} is registered twice")
-        ENTRIES[name] = Entry(
+        if name in _entries:
+            former = _entries[name].constructor.__module__
+            raise ValueError(f"the network {name!r} is registered twice, first by {former}")
+        _entries[name] = Entry(
             name, constructor, source, input_shape, top1, preprocessing, labels, torchvision
         )
         return constructor
@@ -92,9 +115,22 @@ def register(
     return add
 
 
+def entries() -> Mapping[str, Entry]:
+    """Return all networks by name, with those of other packages.
+
+    Raises
+    ------
+    UserError
+        If another package's networks cannot be registered.
+    """
+    for _ in plugins.load(GROUP):
+        pass  # its import has registered them
+    return MappingProxyType(_entries)
+
+
 def names() -> list[str]:
     """Return the registered names, sorted."""
-    return sorted(ENTRIES)
+    return sorted(entries())
 
 
 def create(name: str) -> ZooModel:
@@ -113,20 +149,21 @@ def create(name: str) -> ZooModel:
         If the name or an option is unknown (the nearest are offered), or a value does not fit.
     """
     base, _, query = name.partition("?")
-    entry = ENTRIES.get(base)
+    known = entries()
+    entry = known.get(base)
     if entry is None:
         raise UserError(
-            f"no model {base!r} in the zoo{did_you_mean(base, ENTRIES)}; `tvmlcnn models` lists it"
+            f"no model {base!r} in the zoo{did_you_mean(base, known)}; `tvmlcnn models` lists it"
         )
     # A constructor whose weights depend on the resolution has it as an argument of its own.
     types = {"resolution": int} | get_type_hints(entry.constructor)
-    known = list(dict.fromkeys([*entry.options, "resolution"]))
+    options = list(dict.fromkeys([*entry.options, "resolution"]))
     given: dict[str, Any] = {}
     for option, text in parse_qsl(query, keep_blank_values=True):
-        if option not in known:
+        if option not in options:
             raise UserError(
-                f"{base} has no option {option!r}{did_you_mean(option, known)}; "
-                f"it has {', '.join(known)}"
+                f"{base} has no option {option!r}{did_you_mean(option, options)}; "
+                f"it has {', '.join(options)}"
             )
         if option in given:
             raise UserError(f"{name}: the option {option!r} is given twice; give it once")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from tvmlcnn.models.layers import conv_bn, initialize
+from tvmlcnn.models.conv_bn import conv_bn
+from tvmlcnn.models.initialization import initialize
 from tvmlcnn.models.registry import register
 from tvmlcnn.models.squeeze_excitation import SqueezeExcitation
 

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from tvmlcnn.models.channel_shuffle import channel_shuffle
-from tvmlcnn.models.layers import conv_bn, initialize
+from tvmlcnn.models.conv_bn import conv_bn
+from tvmlcnn.models.initialization import initialize
 from tvmlcnn.models.registry import register
 from tvmlcnn.models.squeeze_excitation import SqueezeExcitation
 

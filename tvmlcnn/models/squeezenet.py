@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from tvmlcnn.models.layers import initialize
+from tvmlcnn.models.initialization import initialize
 from tvmlcnn.models.registry import register
 
 

@@ -182,10 +182,9 @@ def _text(objects: Iterable[Any]) -> bytes:
 
 
 def _unwritable(path: Path, error: OSError) -> UserError:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    advice = (
-        "what was there before is kept: make room and run the same command again"
-        if full
-        else "choose another folder with --records"
-    )
-    return UserError(f"cannot write {path}: {error.strerror}; {advice}")
+    problem = f"cannot write {path}: {error.strerror}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return UserError(
+            f"{problem}; what was there before is kept: make room and run the same command again"
+        )
+    return UserError(f"{problem}; choose another folder", parameters=("records",))

@@ -11,11 +11,10 @@ from typing import Any
 
 from tvmlcnn.errors import UserError
 
-from . import wire
+from . import protocol, wire
+from .board_errors import BoardError, BoardLost, KernelCrashed, KernelTimeout
 from .connection import Connection
-from .errors import BoardError, BoardLost, KernelCrashed, KernelTimeout
 from .place import Place
-from .server import PROTOCOL
 from .session import Session
 
 _BUSY = 3.0  # seconds that the client before may take to leave
@@ -73,7 +72,7 @@ class Board:
         if self._lease is None:
             self.take()
         self._end(0)  # TVM's client would wait for minutes for a board that is gone
-        key = self._token if timeout is None else f"{self._token} -timeout={timeout}"
+        key = protocol.session_key(self._token, timeout)
         # The server ends the session in time; later means that it does not answer any more.
         patience = None if timeout is None else timeout + wire.PATIENCE
         try:
@@ -145,7 +144,10 @@ class Board:
         self.close()
         if answer == wire.BUSY:
             raise BoardLost(f"{self.name} is busy with another client; try again later")
-        raise BoardLost(f"{self.name} is lent by a tracker: use --tracker HOST:PORT --key KEY")
+        raise BoardLost(
+            f"{self.name} is lent by a tracker: ask that for it, with its key",
+            parameters=("tracker", "key"),
+        )
 
     def _ask(self) -> int:
         """Connect and ask for the board; return its answer."""
@@ -156,7 +158,7 @@ class Board:
             answer = wire.greet(connection, self._place.match_key)
             if answer == wire.ACCEPTED:
                 hello = wire.receive_json(connection)
-                if hello.get("protocol") != PROTOCOL:
+                if hello.get("protocol") != protocol.VERSION:
                     raise UserError(f"{self.name} has another version of tvmlcnn; update both")
                 self._token, self._facts = hello["token"], hello["facts"]
                 # Where a name stands for several addresses, TVM's client might take another.

@@ -11,10 +11,11 @@ import click
 
 from tvmlcnn.errors import UserError
 
-from . import place, tracker, wire
+from . import place, wire
 from .board import Board
-from .errors import BoardLost, NoBoardFree
+from .board_errors import BoardLost, NoBoardFree
 from .fleet import Fleet
+from .tracker import known
 
 _WAIT = 5.0  # seconds between looks whether boards that are busy are still there
 _OTHERS = 2.0  # seconds for a board that was free a moment ago
@@ -23,7 +24,7 @@ _OTHERS = 2.0  # seconds for a board that was free a moment ago
 @contextmanager
 def boards(
     device: str | None = None,
-    tracker_address: str | None = None,
+    tracker: str | None = None,
     key: str | None = None,
     parallel: int | None = None,
 ) -> Iterator[Fleet]:
@@ -33,7 +34,7 @@ def boards(
     ----------
     device : str, optional
         ``HOST:PORT`` of a server, or ``[USER@]HOST[:VENV]`` where one is started over ssh.
-    tracker_address, key : str, optional
+    tracker, key : str, optional
         ``HOST:PORT`` of a tracker, and the kind of boards. Those that are free are taken, at most
         ``parallel``; where all are busy, the first that gets free.
     parallel : int, optional
@@ -47,12 +48,12 @@ def boards(
     UserError
         If an argument makes no sense.
     """
-    if (tracker_address is None) != (key is None):
-        raise UserError("--tracker HOST:PORT and --key KEY go together")
-    if device is not None and tracker_address is not None:
-        raise UserError("give either --device or --tracker")
-    if tracker_address is not None and key is not None:
-        fleet = _lent(wire.parse_address(tracker_address, "--tracker"), key, parallel)
+    if (tracker is None) != (key is None):
+        raise UserError("a tracker and a key go together", parameters=("tracker", "key"))
+    if device is not None and tracker is not None:
+        raise UserError("give either a device or a tracker", parameters=("device", "tracker"))
+    if tracker is not None and key is not None:
+        fleet = _lent(wire.parse_address(tracker, "tracker"), key, parallel)
     else:
         fleet = Fleet([Board(_finder(device))])
     try:
@@ -65,18 +66,18 @@ def _finder(device: str | None) -> Callable[[], place.Place]:
     if device is None:
         return place.this_machine
     if "@" not in device and re.search(r":\d+$", device):
-        address = wire.parse_address(device, "--device")
+        address = wire.parse_address(device, "device")
         return lambda: place.listening(address)
     return lambda: place.over_ssh(device)
 
 
 def _lent(address: tuple[str, int], key: str, parallel: int | None) -> Fleet:
     """Take boards from a tracker: all that are free, or the first that gets free."""
-    known = len(tracker.known(address, key))
+    most = len(known(address, key))
     taken: list[Board] = []
     lost: dict[str, str] = {}
     waited = False
-    while len(taken) + len(lost) < min(known, parallel or known):
+    while len(taken) + len(lost) < min(most, parallel or most):
         patience = _OTHERS if taken else _WAIT
         try:
             taken.append(Board(partial(place.granted, address, key, patience)))

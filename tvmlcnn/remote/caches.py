@@ -10,8 +10,7 @@ import numpy as np
 
 from tvmlcnn.runtime.native import load_runtime
 
-EVICT = "tvmlcnn.evict"
-"""A function on the board; takes a kernel's arguments, as TVM's evaluator calls it beforehand."""
+from . import protocol
 
 
 class Caches:
@@ -45,5 +44,5 @@ def register() -> None:
     """Register the functions for a session."""
     ffi = load_runtime()
     caches = Caches()
-    ffi.register_global_func("tvmlcnn.set_evict", caches.set, override=True)
-    ffi.register_global_func(EVICT, caches.evict, override=True)
+    ffi.register_global_func(protocol.SET_EVICT, caches.set, override=True)
+    ffi.register_global_func(protocol.EVICT, caches.evict, override=True)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Generic, TypeVar
 
 from .board import Board
-from .errors import BoardError, BoardLost
+from .board_errors import BoardError, BoardLost
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -16,7 +16,7 @@ from tvmlcnn.errors import UserError
 from tvmlcnn.runtime import latency, load, machine
 from tvmlcnn.runtime.native import load_runtime, tvm_version
 
-from . import caches
+from . import caches, protocol
 
 
 def facts() -> dict[str, Any]:
@@ -65,7 +65,7 @@ def register(folder: Path) -> None:
     # The name under which TVM's client asks for it.
     ffi.register_global_func("tvm.rpc.server.load_module", load_module, override=True)
     for function in (upload, run, bench):
-        name = f"tvmlcnn.{function.__name__}"
+        name = protocol.function(function.__name__)
         ffi.register_global_func(name, _answering(function, folder), override=True)
 
 

@@ -17,10 +17,16 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
         if getattr(error, "errno", None) == errno.EADDRINUSE:
-            mend = f"port {port} is in use; choose another with --port (0: any free one)"
+            mend, parameter = (
+                f"port {port} is in use; choose another, or 0 for any free one",
+                "port",
+            )
         else:
-            mend = "--host takes an address of this machine, or 0.0.0.0 for all of them"
-        raise UserError(f"cannot listen on {host}:{port}: {mend}") from error
+            mend = "the host has to be an address of this machine, or 0.0.0.0 for all of them"
+            parameter = "host"
+        raise UserError(
+            f"cannot listen on {host}:{port}: {mend}", parameters=(parameter,)
+        ) from error
 
 
 def listen_at(path: str) -> socket.socket:

@@ -20,10 +20,8 @@ from functools import partial
 from tvmlcnn.errors import UserError
 
 from . import tracker, wire
-from .errors import BoardLost, NoBoardFree
-
-READY = "serving on "
-"""How the line begins that a server prints when it listens."""
+from .board_errors import BoardLost, NoBoardFree
+from .protocol import READY
 
 _SSH = ("ssh", "-o", "BatchMode=yes", "-o", "ExitOnForwardFailure=yes")
 _KEEPALIVE = ("-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3")
@@ -77,7 +75,7 @@ def this_machine() -> Place:
     with ExitStack() as stack:
         command = [sys.executable, "-m", "tvmlcnn", "device", "serve", "--starter", "0"]
         where, key = _start("this machine", command, stack, _server_failure)
-        address = wire.parse_address(where, "the server's")
+        address = wire.parse_address(where, "server")
         return Place("this machine", address, key, close=stack.pop_all().close)
 
 
@@ -94,8 +92,9 @@ def over_ssh(device: str) -> Place:
     host, _, venv = device.partition(":")
     if not host or host.startswith("-") or venv.isdecimal():
         raise UserError(
-            f"--device {device!r}: give USER@HOST or USER@HOST:VENV, the folder of a virtual "
-            "environment there; a port of ssh belongs in ~/.ssh/config"
+            f"device {device!r}: give USER@HOST or USER@HOST:VENV, the folder of a virtual "
+            "environment there; a port of ssh belongs in ~/.ssh/config",
+            parameters=("device",),
         )
     with ExitStack() as stack:
         with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -111,7 +110,7 @@ def over_ssh(device: str) -> Place:
 
 def _remote(venv: str, path: str) -> str:
     """Return the command line for the shell on the other side."""
-    serve = f"device serve --starter {path}"
+    serve = shlex.join(["device", "serve", "--starter", path])
     if venv:
         home, rest = ("~/", venv[2:]) if venv.startswith("~/") else ("", venv)
         return f"exec {home}{shlex.quote(f'{rest}/bin/python')} -m tvmlcnn {serve}"
@@ -121,24 +120,27 @@ def _remote(venv: str, path: str) -> str:
     )
 
 
-def _ssh_failure(host: str, venv: str, code: int | None, line: str) -> str:
+def _ssh_failure(host: str, venv: str, name: str, code: int | None, line: str) -> BoardLost:
     if code == _SSH_FAILED:
-        return f"ssh failed: {line}; `ssh {host}` must work without a password"
+        return BoardLost(f"{name}: ssh failed: {line}; `ssh {host}` must work without a password")
     if code == 127 or re.search("No (module|such command|such file)|not found", line):
-        where = f"in {venv}" if venv else f"on the PATH; name its venv: --device {host}:VENV"
-        return f"there is no tvmlcnn with `device serve` {where} ({line})"
-    return _server_failure(code, line)
+        where = f"in {venv}" if venv else f"on the PATH; name its venv: {host}:VENV"
+        return BoardLost(
+            f"{name}: there is no tvmlcnn with `device serve` {where} ({line})",
+            parameters=("device",),
+        )
+    return _server_failure(name, code, line)
 
 
-def _server_failure(code: int | None, line: str) -> str:
-    return f"its server failed: {line}"
+def _server_failure(name: str, code: int | None, line: str) -> BoardLost:
+    return BoardLost(f"{name}: its server failed: {line}")
 
 
 def _start(
     name: str,
     command: Sequence[str],
     stack: ExitStack,
-    explain: Callable[[int | None, str], str],
+    explain: Callable[[str, int | None, str], BoardLost],
 ) -> tuple[str, str]:
     """Start a server, wait until it listens, and return where, and its key; the stack ends it.
 
@@ -171,7 +173,7 @@ def _start(
             lines = log.read().decode(errors="replace").split("\n")
             said = [line.strip().removeprefix("error: ") for line in lines if line.strip()]
             reason = said[-1] if said else f"nothing was heard of it in {_START:.0f} s"
-            raise BoardLost(f"{name}: {explain(process.poll(), reason)}")
+            raise explain(name, process.poll(), reason)
         output += piece
     return found[1], found[2]
 

@@ -10,21 +10,21 @@ import click
 
 from tvmlcnn.errors import UserError
 
-from . import functions, tracker, wire
+from . import functions, tracker_program, wire
 from .listen import is_loopback, listen, listen_at
-from .place import READY
+from .protocol import READY
 from .registration import Registration
 from .server import Server
 
 
-def serve(host: str, port: int, tracker_address: str | None, key: str | None) -> None:
+def serve(host: str, port: int, tracker: str | None, key: str | None) -> None:
     """Serve this machine until interrupted.
 
     Parameters
     ----------
     host, port : str, int
         Where to listen; any free port for 0.
-    tracker_address, key : str, optional
+    tracker, key : str, optional
         ``HOST:PORT`` of the tracker to register with, and the kind of this board.
 
     Raises
@@ -32,13 +32,14 @@ def serve(host: str, port: int, tracker_address: str | None, key: str | None) ->
     UserError
         If it cannot listen there, or clients of the tracker could not reach it.
     """
-    if (tracker_address is None) != (key is None):
-        raise UserError("--tracker HOST:PORT and --key KEY go together")
-    address = tracker_address and wire.parse_address(tracker_address, "--tracker")
+    if (tracker is None) != (key is None):
+        raise UserError("a tracker and a key go together", parameters=("tracker", "key"))
+    address = tracker and wire.parse_address(tracker, "tracker")
     if address and is_loopback(host) and not is_loopback(address[0]):
         raise UserError(
             f"the tracker's clients cannot reach {host}: listen on this machine's address in "
-            "their network, --host 0.0.0.0 for example"
+            "their network, 0.0.0.0 for example",
+            parameters=("host",),
         )
     listener = listen(host, port)
     port = listener.getsockname()[1]
@@ -76,10 +77,10 @@ def serve_starter(where: str) -> None:
 def serve_tracker(host: str, port: int) -> None:
     """Run the tracker until interrupted; raise UserError if it is not there or cannot listen."""
     listener = listen(host, port)
-    program = tracker.load()
+    program = tracker_program.load()
     _announce(host, listener.getsockname()[1], "can use its boards, and run any program on them")
     with suppress(KeyboardInterrupt):
-        tracker.serve(program, listener)
+        tracker_program.serve(program, listener)
 
 
 def _announce(host: str, port: int, can: str) -> None:
@@ -87,7 +88,7 @@ def _announce(host: str, port: int, can: str) -> None:
     if not is_loopback(host):
         click.echo(
             f"warning: TVM's RPC has no authentication: whoever reaches {where} {can}; "
-            "listen in a network that you trust, or use --device USER@HOST, which goes over ssh",
+            "listen in a network that you trust, or have clients name USER@HOST, for ssh",
             err=True,
         )
     click.echo(f"{READY}{where}")

@@ -28,10 +28,9 @@ from typing import Any, NoReturn
 
 from tvmlcnn.runtime.native import load_runtime
 
-from . import functions, wire
+from . import functions, protocol, wire
 from .registration import Registration
 
-PROTOCOL = 1
 _PATIENCE = 3.0  # seconds for a client's next message, once it has begun one
 _LONGEST = 3600.0  # seconds that one wait may take; more than 24 days are too many for epoll
 _PR_SET_PDEATHSIG = 1
@@ -141,9 +140,8 @@ class Server:
         connection.settimeout(_PATIENCE)
         try:
             wire.tune(connection)
-            key, _, timeout = wire.receive_greeting(connection).partition(" -timeout=")
+            key, seconds = protocol.read_session_key(wire.receive_greeting(connection))
             if self._lease and secrets.compare_digest(key.encode(), self._token.encode()):
-                seconds = float(timeout or math.inf)
                 wire.answer_greeting(connection, wire.ACCEPTED)
                 self._start_session(connection, seconds)
                 connection.close()
@@ -155,7 +153,7 @@ class Server:
             else:
                 self._token = secrets.token_hex(16)
                 wire.answer_greeting(connection, wire.ACCEPTED)
-                hello = {"protocol": PROTOCOL, "token": self._token, "facts": self._facts}
+                hello = {"protocol": protocol.VERSION, "token": self._token, "facts": self._facts}
                 wire.send_json(connection, hello)
                 self._lease = connection
                 self._selector.register(connection, selectors.EVENT_READ, self._hear)

@@ -17,7 +17,7 @@ from tvmlcnn.runtime.latency import Latency
 from tvmlcnn.runtime.native import load_runtime
 from tvmlcnn.runtime.placement import CPU
 
-from .caches import EVICT
+from . import protocol
 
 _SESSION_MASK = 128  # RPC_SESS_MASK: a remote device's type is the board's plus this, times session
 _BIG_CORES = 1  # TVM's affinity mode; the board's workers are not bound
@@ -124,7 +124,7 @@ class Session:
             Seconds.
         """
         if evict:
-            self._remote["tvmlcnn.set_evict"](evict, *fresh)
+            self._remote[protocol.SET_EVICT](evict, *fresh)
         evaluator = self._global("runtime.RPCTimeEvaluator")(
             library,
             name,
@@ -137,7 +137,7 @@ class Session:
             0,  # no pause between repeats
             1,
             0,  # TVM's own flushing goes through the last cache too
-            EVICT if evict else "",
+            protocol.EVICT if evict else "",
         )
         return [float(seconds) for seconds in np.frombuffer(evaluator(*arguments), np.float64)]
 
@@ -163,8 +163,8 @@ class Session:
         return Latency(**json.loads(result))
 
     def _answer(self, function: str, *arguments: Any) -> Any:
-        """Call one of the functions in `functions`; raise UserError where it reports one."""
-        call: Callable[..., Any] = self._remote[f"tvmlcnn.{function}"]
+        """Call one of the functions in `functions` there; raise UserError where it reports one."""
+        call: Callable[..., Any] = self._remote[protocol.function(function)]
         result = call(*arguments)
         data = bytes(result) if isinstance(result, bytes | bytearray) else result.encode()
         if data.startswith(b"{") and (error := json.loads(data).get("error")):

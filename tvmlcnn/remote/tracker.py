@@ -1,24 +1,18 @@
-"""TVM's tracker: the program, and what to ask it.
+"""What to ask TVM's tracker, which lends boards.
 
 Source of the messages: ``tvm/rpc/tracker.py`` and ``tvm/rpc/base.py`` of TVM 0.27.
 """
 
 from __future__ import annotations
 
-import asyncio
-import importlib.util
-import os
-import secrets
 import socket
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
-from tvmlcnn.errors import UserError, did_you_mean
-from tvmlcnn.runtime.native import import_without_torch
+from tvmlcnn.errors import did_you_mean
 
 from . import wire
-from .errors import BoardLost
+from .board_errors import BoardLost
 
 SUCCESS, PING, PUT, REQUEST, UPDATE_INFO, SUMMARY, GET_PENDING_KEYS = 0, 1, 3, 4, 5, 6, 7
 
@@ -134,24 +128,3 @@ def _no_tracker(address: tuple[str, int], error: Exception) -> BoardLost:
         f"no tracker answers at {wire.text(address)} ({reason}); "
         "`tvmlcnn device tracker` starts one, on a PC"
     )
-
-
-def load() -> ModuleType:
-    """Load TVM's tracker.
-
-    Raises
-    ------
-    UserError
-        If tornado is not installed, which it is made of.
-    """
-    if importlib.util.find_spec("tornado") is None:
-        raise UserError("TVM's tracker needs tornado: pip install 'tvmlcnn[tracker]'")
-    os.environ["TVM_USE_RUNTIME_LIB"] = "1"  # it compiles nothing
-    return import_without_torch("tvm.rpc.tracker")
-
-
-def serve(program: ModuleType, listener: socket.socket) -> None:
-    """Run the tracker until an exception such as KeyboardInterrupt."""
-    program.logger.setLevel("ERROR")
-    asyncio.set_event_loop(asyncio.new_event_loop())
-    program.TrackerServerHandler(listener, secrets.token_hex(16)).run()

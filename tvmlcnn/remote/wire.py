@@ -26,11 +26,14 @@ _LONGEST = 1 << 20  # bytes of a key or message; TVM's tracker has the same limi
 _KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 
 
-def parse_address(text: str, what: str) -> tuple[str, int]:
-    """Return host and port of ``HOST:PORT``; ``what`` names the option in the error."""
+def parse_address(text: str, parameter: str) -> tuple[str, int]:
+    """Return host and port of ``HOST:PORT``, the value of a parameter."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
-        raise UserError(f"{what} {text!r}: give HOST:PORT, for example 192.168.1.20:9190")
+        raise UserError(
+            f"{parameter} {text!r}: give HOST:PORT, for example 192.168.1.20:9190",
+            parameters=(parameter,),
+        )
     return host.strip("[]"), int(port)
 
 

@@ -42,8 +42,8 @@ def load(path: str | Path, threads: int | None = None) -> Model:
     path : str or Path
         A file that ``tvmlcnn compile`` wrote.
     threads : int, optional
-        Threads that one call uses. The default is what the file was compiled with
-        ``--threads`` for, else all physical cores of this machine.
+        Threads that one call uses. The default is the number that the file was compiled for,
+        else all physical cores of this machine.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def load(path: str | Path, threads: int | None = None) -> Model:
     return Model(elf, manifest, threads)
 
 
-class Recorded(NamedTuple):
+class RecordedCall(NamedTuple):
     """A call that a running model made: the function's name, the function, its arguments."""
 
     name: str
@@ -154,17 +154,17 @@ class Model:
         machine["vm_initialization"](*self._placement.devices)
         return machine
 
-    def record(self, functions: Collection[str], arguments: Sequence[Any]) -> list[Recorded]:
+    def record(self, functions: Collection[str], arguments: Sequence[Any]) -> list[RecordedCall]:
         """Run the program once, and return the calls of the functions that it made.
 
         The tensors of the calls stay as they were; making them again, in order, does the work of
         the network without the machine between them.
         """
-        recorded: list[Recorded] = []
+        recorded: list[RecordedCall] = []
 
         def note(function: Any, name: str, before: bool, result: Any, *arguments: Any) -> None:
             if before and name in functions:
-                recorded.append(Recorded(name, function, arguments))
+                recorded.append(RecordedCall(name, function, arguments))
 
         with self.exclusively():
             machine = self._new_machine()  # one of its own: an instrument cannot be removed

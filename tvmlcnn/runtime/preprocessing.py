@@ -66,7 +66,10 @@ def read_image(path: str | Path, shape: tuple[int, ...], how: Preprocessing) -> 
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     if len(shape) != 4 or shape[:2] != (1, 3):
-        raise UserError(f"the model's input {shape} is not one RGB image; use --input x.npy")
+        raise UserError(
+            f"the model's input {shape} is not one RGB image; give it an array",
+            parameters=("inputs",),
+        )
     height, width = shape[2:]
     try:
         with Image.open(path) as file:

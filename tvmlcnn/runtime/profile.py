@@ -14,7 +14,7 @@ from tvmlcnn.errors import UserError
 from . import limits
 from .arrays import random_arrays
 from .manifest import KernelCall
-from .model import Model, Recorded
+from .model import Model, RecordedCall
 from .native import load_runtime
 
 _BLOCK = 5  # rounds in a row, of which the first one only warms the caches
@@ -160,7 +160,7 @@ def _timed(function: Callable[..., Any], arguments: Any) -> float:
     return (time.perf_counter_ns() - start) / 1e3
 
 
-def _overhead(call: Recorded) -> float:
+def _overhead(call: RecordedCall) -> float:
     """Return the microseconds of a call that does nothing but take the arguments.
 
     That of a function without any, and what more a function of TVM's takes to make an array of

@@ -84,8 +84,9 @@ def tasks_of(
     if not wanted:
         known = ", ".join(task.layers[0] for task in found.values() if task.layers and task.rule)
         raise UserError(
-            f"no kernel of --space {plan.space} matches --tasks {plan.pattern!r}; the layers are "
-            f"{known}"
+            f"no kernel of the space {plan.space!r} matches {plan.pattern!r}; "
+            f"the layers are {known}",
+            parameters=("space", "pattern"),
         )
     fixed = [task for task in found.values() if not task.rule and plan.pattern == "*"]
     return wanted, fixed

@@ -96,7 +96,8 @@ def _check_fits(device: Device, name: str, facts: dict[str, Any]) -> None:
     if facts["machine"] != device.machine:
         raise UserError(
             f"{name} is {facts['machine']}, and {device.name} is {device.machine}: measure on a "
-            "board with --device or --tracker"
+            "board that is",
+            parameters=("device", "tracker"),
         )
     missing = sorted(set(required_features(device.tvm, device.machine)) - set(facts["features"]))
     if missing:

@@ -19,9 +19,9 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from tvmlcnn.files import write_whole
 
-from .graph import KINDS
-from .report import Analysis
+from .layer_graph import KINDS
 from .roofline import Limits
+from .summary import Analysis
 from .totals import Row
 
 # Okabe and Ito's colours, which the colour-blind can tell apart, by the type of operator.

@@ -12,8 +12,8 @@ from tvmlcnn.targets import Device
 
 from .export import export
 from .fusion import traffic
-from .graph import KINDS
 from .guidelines import Guidelines, check
+from .layer_graph import KINDS
 from .memory import Peak, peak_memory
 from .roofline import Bound, Limits, bounds, limits_of
 from .totals import Row, Totals, totals

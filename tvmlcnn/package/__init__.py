@@ -1,0 +1,1 @@
+"""From a lowered module to the one file: code, link, manifest, and the check of the result."""
