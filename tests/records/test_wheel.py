@@ -1,4 +1,4 @@
-"""A wheel carries the shipped records."""
+"""A wheel carries the shipped records and the licence."""
 
 from __future__ import annotations
 
@@ -31,14 +31,17 @@ def test_a_wheel_carries_records(tmp_path: Path) -> None:
     ignored = shutil.ignore_patterns("__pycache__")
     for name in ("tvmlcnn", "schedules", "targets"):
         shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=ignored)
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     Store(source / "schedules" / "records").add(record(target="x86"))
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, source]
     subprocess.run(command, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        assert "tvmlcnn/schedules/records/x86/records.jsonl" in archive.namelist()
+        names = archive.namelist()
+        assert "tvmlcnn/schedules/records/x86/records.jsonl" in names
+        (licence,) = (name for name in names if name.endswith(".dist-info/licenses/LICENSE"))
+        assert archive.read(licence) == (ROOT / "LICENSE").read_bytes()
         archive.extractall(tmp_path / "installed")
     environment = os.environ | {
         "PYTHONPATH": str(tmp_path / "installed"),

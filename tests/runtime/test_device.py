@@ -43,7 +43,7 @@ def device_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source.mkdir()
     for name in ("tvmlcnn", "schedules", "targets"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     install = [python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt"]
     subprocess.run([*install, source], check=True)
