@@ -10,6 +10,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
 from conftest import ROOT
 from making import CONV, record
 
@@ -24,6 +25,7 @@ print(json.dumps([tvmlcnn.__file__, record and record.decisions, "tvm" in sys.mo
 """
 
 
+@pytest.mark.fetches  # setuptools, to build with
 def test_a_wheel_carries_records(tmp_path: Path) -> None:
     # From a copy: setuptools leaves its build folder in the source, and packs what lies there.
     source = tmp_path / "source"

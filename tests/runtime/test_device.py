@@ -12,6 +12,8 @@ import pytest
 from conftest import ROOT
 from lab import Lab
 
+pytestmark = pytest.mark.fetches
+
 _PROGRAM = """
 import json, os, sys
 import numpy
