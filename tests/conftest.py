@@ -14,12 +14,27 @@ from typing import Any
 import board_kernels
 import pytest
 import torch
+from hypothesis import is_hypothesis_test
 from lab import Lab
 
 import tvmlcnn
+from tvmlcnn import emulator
 from tvmlcnn.cli import main
 
 ROOT = Path(__file__).parent.parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark property tests as long, and skip what needs an emulator that is not there."""
+    for item in items:
+        if isinstance(item, pytest.Function) and is_hypothesis_test(item.obj):
+            item.add_marker("long")
+        for marker in item.iter_markers("emulated"):
+            (arch,) = marker.args
+            if emulator.find(arch) is None:
+                build = f"python tools/emulated_pi.py build --arch {arch}"
+                item.add_marker(pytest.mark.skip(reason=f"no emulator: {build}"))
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ def test_report(small_net: torch.nn.Module, tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["net.so"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("target", "machine", "features"),
     [
@@ -158,6 +159,7 @@ def test_wrong_code_is_not_published(
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.long
 def test_interrupt_leaves_nothing(tmp_path: Path) -> None:
     """Interrupt the command while it works on several phases; the old file stays."""
     path = tmp_path / "mobilenet_v2-x86.so"

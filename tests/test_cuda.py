@@ -119,6 +119,7 @@ def executable() -> Any:
     return build(DEVICES["cuda"])
 
 
+@pytest.mark.long
 def test_library_holds_machine_code_and_no_source(built: tuple[Device, Path]) -> None:
     device, path = built
     assert read_elf(path).machine == device.machine
@@ -132,11 +133,13 @@ def test_library_holds_machine_code_and_no_source(built: tuple[Device, Path]) ->
         assert name.encode() in module.code
 
 
+@pytest.mark.long
 def test_library_of_another_architecture_is_refused(built: tuple[Device, Path]) -> None:
     with pytest.raises(RuntimeError, match="instead of"):
         cuda.check_library(built[1], ("sm_86",))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("built", ["cuda"], indirect=True)
 def test_loading_hands_over_the_machine_code(built: tuple[Device, Path]) -> None:
     path = built[1]
@@ -181,6 +184,7 @@ assert "__global__" in executable.mod.imports[0].imports[0].inspect_source("cuda
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("built", ["cuda"], indirect=True)
 def test_with_tvms_cuda_runtime(built: tuple[Device, Path], tmp_path: Path) -> None:
     """Where TVM has a driver, its runtime reads the library, and a build goes the same way."""
@@ -226,6 +230,7 @@ def test_packed_modules_round_trip(executable: Any) -> None:
         type(module).parse(module.serialize() + b"x")
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("name", sorted(NETS))
 def test_schedules_compute_what_torch_does(name: str) -> None:
     pytest.importorskip("pyopencl")

@@ -19,14 +19,10 @@ DOTPROD = 20
 """The bit of ``asimddp`` in Linux's ``AT_HWCAP`` of aarch64."""
 
 
-def needs(arch: str) -> pytest.MarkDecorator:
-    build = f"python tools/emulated_pi.py build --arch {arch}"
-    return pytest.mark.skipif(emulator.find(arch) is None, reason=f"no emulator: {build}")
-
-
-installed = needs("aarch64")
+installed = pytest.mark.emulated("aarch64")
 machines = pytest.mark.parametrize(
-    "arch", [pytest.param(arch, marks=needs(arch)) for arch in ("aarch64", "armv7l")]
+    "arch",
+    [pytest.param(arch, marks=pytest.mark.emulated(arch)) for arch in ("aarch64", "armv7l")],
 )
 
 

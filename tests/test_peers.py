@@ -169,6 +169,7 @@ def installed(name: str) -> bool:
     return True
 
 
+@pytest.mark.long
 def test_every_installed_framework_runs_a_network(tmp_path: Path) -> None:
     picture = tmp_path / "bars.png"
     done = peers(
@@ -194,6 +195,7 @@ def test_every_installed_framework_runs_a_network(tmp_path: Path) -> None:
     assert picture.read_bytes().startswith(PNG)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

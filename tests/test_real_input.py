@@ -13,21 +13,14 @@ import torch
 from conftest import ROOT
 
 import tvmlcnn
-from tvmlcnn import emulator
 from tvmlcnn.models import create
 from tvmlcnn.runtime.preprocessing import Preprocessing, read_image
 
 # The labels and probabilities that torchvision's own preprocessing and network give.
 PHOTOS = {"chelsea": ("Egyptian cat", 0.717), "coffee": ("espresso", 0.992)}
-TARGETS = [
-    "x86",
-    pytest.param(
-        "arm",
-        marks=pytest.mark.skipif(
-            emulator.find("aarch64") is None, reason="python tools/emulated_pi.py build"
-        ),
-    ),
-]
+TARGETS = ["x86", pytest.param("arm", marks=pytest.mark.emulated("aarch64"))]
+
+pytestmark = pytest.mark.fetches  # the weights and the photos
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ import tvmlcnn
 from tvmlcnn.frontend import resolve
 from tvmlcnn.models import names
 
+pytestmark = pytest.mark.long
+
 SMALL = [
     "alexnet?resolution=127",
     "alexnet_grouped?resolution=127",

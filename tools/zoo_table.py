@@ -1,6 +1,6 @@
-"""The README's table of the zoo: tools/zoo_table.py [--check].
+"""The table of the zoo in docs/zoo.md: tools/zoo_table.py [--check].
 
-Writes it between the markers ``<!-- zoo -->`` and ``<!-- /zoo -->``, or to stdout where README.md
+Writes it between the markers ``<!-- zoo -->`` and ``<!-- /zoo -->``, or to stdout where the page
 has none; with --check it writes nothing and fails if the table there is not the zoo's.
 """
 
@@ -14,7 +14,7 @@ from tvmlcnn.analysis import analyze
 from tvmlcnn.files import write_whole
 from tvmlcnn.models import entries, names
 
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent / "docs" / "zoo.md"
 BEGIN, END = "<!-- zoo -->\n", "<!-- /zoo -->"
 
 
@@ -39,24 +39,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--check", action="store_true", help="fail if README.md is stale")
+    parser.add_argument("--check", action="store_true", help="fail if the table is stale")
     check = parser.parse_args().check
-    text = README.read_text(encoding="utf-8") if README.exists() else ""
+    text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
     before, begin, rest = text.partition(BEGIN)
     old, end, after = rest.partition(END)
     if not end:
         if check:
-            print(f"README.md has no {BEGIN.strip()} ... {END} for the table", file=sys.stderr)
+            print(f"{PAGE.name} has no {BEGIN.strip()} ... {END} for the table", file=sys.stderr)
             return 1
         print(table(), end="")
         return 0
     new = table()
     if check and old != new:
-        print("README.md: the table of the zoo is stale; run tools/zoo_table.py", file=sys.stderr)
+        print(f"{PAGE.name}: the table is stale; run tools/zoo_table.py", file=sys.stderr)
         return 1
     if not check and old != new:
         text = before + begin + new + end + after
-        write_whole(README, lambda file: file.write(text.encode()))
+        write_whole(PAGE, lambda file: file.write(text.encode()))
     return 0
 
 

@@ -121,6 +121,7 @@ def test_g4_share_is_of_the_bytes_that_are_moved():
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "broken"),
     [

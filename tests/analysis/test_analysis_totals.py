@@ -20,12 +20,14 @@ def slow_if(heavy, *values):
     return pytest.param(*values, marks=[pytest.mark.slow] if heavy else [])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [slow_if(name in HEAVY, name) for name in RELEASED])
 def test_released_networks(name):
     total = analysis_of(name).total
     assert (total.parameters, round(total.macs / 1e9, 3)) == RELEASED[name]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("options", "macs", "parameters"),
     [
@@ -47,6 +49,7 @@ def test_mobilenet_v1(options, macs, parameters):
     assert (millions(total.macs), millions(total.parameters, 1)) == (macs, parameters)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("groups", "macs"), [(1, 143), (2, 140), (3, 137), (4, 133), (8, 137)])
 def test_shufflenet_v1_complexity(groups, macs):
     # The table leaves the classifier out: only then do all five agree.

@@ -70,6 +70,7 @@ def test_compile_json(cli: Cli, tmp_path: Path) -> None:
     assert cli("inspect", "a.so", "--json").json["threads"] == 1
 
 
+@pytest.mark.long
 def test_model_forms(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "forms").mkdir()
     (tmp_path / "forms" / "__init__.py").write_text("")
@@ -161,6 +162,7 @@ time.sleep(60)
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("where", sorted(INTERRUPTED))
 def test_interrupt(where: str, tmp_path: Path) -> None:
     """In places where Python would forget it, or that it was handled."""

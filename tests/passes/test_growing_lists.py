@@ -31,6 +31,7 @@ class DenseNet(nn.Module):
         return self.end(cat(*parts)).mean((2, 3))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("width", "growth", "batch"), [(64, 32, 1), (64, 32, 2), (16, 16, 1)])
 def test_growing_lists_copy_nothing(width: int, growth: int, batch: int) -> None:
     net, shape = DenseNet(width, growth, 3), (batch, 3, 7, 7)
@@ -46,6 +47,7 @@ def test_normalization_of_a_growing_list_is_no_kernel() -> None:
     assert len(alone) <= 1, alone
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("width", "growth", "batch"), [(24, 12, 1), (12, 12, 2), (20, 10, 1)])
 def test_growing_lists_of_odd_widths(width: int, growth: int, batch: int) -> None:
     assert_same(DenseNet(width, growth, 2), (batch, 3, 7, 7))

@@ -45,6 +45,7 @@ def between_layers(channels: int) -> Iterator[tuple[str, nn.Module]]:
     yield "group norm", nn.GroupNorm(2, channels)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [1, 3])
 @pytest.mark.parametrize("name", dict(between_layers(2)))
 def test_between_a_join_and_its_reader(name: str, size: int) -> None:
@@ -130,6 +131,7 @@ NETS: dict[str, tuple[nn.Module, int]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("name", NETS)
 def test_same_function(name: str, batch: int) -> None:

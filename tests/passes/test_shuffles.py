@@ -54,6 +54,7 @@ def shuffle_net(channels: int) -> nn.Module:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("channels", "batch", "size"), [(32, 1, 16), (40, 2, 14), (116, 1, 14), (232, 1, 14)]
 )

@@ -1,4 +1,4 @@
-"""A wheel carries the shipped records."""
+"""A wheel carries the shipped records and the licence."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
 from conftest import ROOT
 from making import record
 
@@ -24,6 +25,7 @@ print(json.dumps([tvmlcnn.__file__, record and record.decisions, "tvm" in sys.mo
 """
 
 
+@pytest.mark.fetches  # setuptools, to build with
 def test_a_wheel_carries_records(tmp_path: Path) -> None:
     # From a copy: setuptools leaves its build folder in the source, and packs what lies there.
     source = tmp_path / "source"
@@ -31,7 +33,7 @@ def test_a_wheel_carries_records(tmp_path: Path) -> None:
     ignored = shutil.ignore_patterns("__pycache__")
     for name in ("tvmlcnn", "schedules", "targets"):
         shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=ignored)
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     shipped = record(target="x86")
     Store(source / "schedules" / "records").add(shipped)
@@ -39,7 +41,10 @@ def test_a_wheel_carries_records(tmp_path: Path) -> None:
     subprocess.run(command, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        assert "tvmlcnn/schedules/records/x86/records.jsonl" in archive.namelist()
+        names = archive.namelist()
+        assert "tvmlcnn/schedules/records/x86/records.jsonl" in names
+        (licence,) = (name for name in names if name.endswith(".dist-info/licenses/LICENSE"))
+        assert archive.read(licence) == (ROOT / "LICENSE").read_bytes()
         archive.extractall(tmp_path / "installed")
     environment = os.environ | {
         "PYTHONPATH": str(tmp_path / "installed"),

@@ -33,6 +33,7 @@ def test_run_gives_what_it_gives_here(
     assert (np.load(tmp_path / "here.npy") == np.load(tmp_path / "there.npy")).all()
 
 
+@pytest.mark.long
 def test_bench(cli: Cli, lab: Lab, small_file: Path) -> None:
     keeper = lab.tracker()
     lab.board("--tracker", keeper.address, "--key", "pc")
@@ -51,6 +52,7 @@ def test_bench(cli: Cli, lab: Lab, small_file: Path) -> None:
     assert set(here) == set(seen)
 
 
+@pytest.mark.long
 def test_list(cli: Cli, lab: Lab) -> None:
     keeper = lab.tracker()
     assert cli("device", "list", "--tracker", keeper.address, "--json").json == {"boards": []}

@@ -10,16 +10,11 @@ import pytest
 from conftest import Cli
 from lab import Lab, free_boards, until
 
-from tvmlcnn import emulator, load, remote
+from tvmlcnn import load, remote
 from tvmlcnn.targets import DEVICES
 
 
-def needs(arch: str) -> pytest.MarkDecorator:
-    build = f"python tools/emulated_pi.py build --arch {arch}"
-    return pytest.mark.skipif(emulator.find(arch) is None, reason=f"no emulator: {build}")
-
-
-@needs("aarch64")
+@pytest.mark.emulated("aarch64")
 def test_two_emulated_raspberry_pis(
     cli: Cli, lab: Lab, small_file: Path, small_arm_file: Path, tmp_path: Path
 ) -> None:
@@ -60,7 +55,7 @@ def test_two_emulated_raspberry_pis(
     assert "emulated cortex-a72" in cli("device", "list", *lent[:2]).out
 
 
-@needs("armv7l")
+@pytest.mark.emulated("armv7l")
 def test_a_32_bit_board(lab: Lab, tmp_path: Path) -> None:
     target = {key: value for key, value in DEVICES["rpi2"].tvm.items() if key != "kind"}
     library = board_kernels.build(tmp_path / "kernels.so", **target)

@@ -17,6 +17,8 @@ from tvmlcnn.remote import fleet as fleet_module
 from tvmlcnn.remote import tracker
 from tvmlcnn.remote.wire import parse_address
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,6 +98,7 @@ def test_a_board_that_is_gone_and_comes_back(lab: Lab, board_library: Path) -> N
         assert (doubled(board, board_library) == 2 * X).all()
 
 
+@pytest.mark.long
 def test_one_client_at_a_time(lab: Lab, board_library: Path) -> None:
     server = lab.board()
     with (
@@ -133,6 +134,7 @@ def test_a_client_that_is_killed_leaves_nothing(number: int, lab: Lab, board_lib
         assert (doubled(board, board_library) == 2 * X).all()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_server_that_is_ended_leaves_nothing(number: int, lab: Lab, board_library: Path) -> None:
     server = lab.board()

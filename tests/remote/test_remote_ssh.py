@@ -22,7 +22,10 @@ from tvmlcnn import load, remote
 from tvmlcnn.runtime import machine
 
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
-pytestmark = pytest.mark.skipif(SSHD is None, reason="no sshd: apt-get install openssh-server")
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(SSHD is None, reason="no sshd: apt-get install openssh-server"),
+]
 
 HOST = f"{getpass.getuser()}@127.0.0.1"
 VENV = f"{HOST}:{sys.prefix}"

@@ -12,6 +12,8 @@ import pytest
 from conftest import ROOT
 from lab import Lab
 
+pytestmark = pytest.mark.fetches
+
 _PROGRAM = """
 import json, os, sys
 import numpy
@@ -43,7 +45,7 @@ def device_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source.mkdir()
     for name in ("tvmlcnn", "schedules", "targets"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     install = [python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt"]
     subprocess.run([*install, source], check=True)

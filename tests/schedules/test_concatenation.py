@@ -25,6 +25,7 @@ class Joined(nn.Module):
         return torch.relu(self.norm(joined)).mean((2, 3))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("widths", [(8, 8), (64, 32, 32), (24, 12, 12), (8, 4, 20), (5, 3, 7)])
 def test_concatenation(widths: tuple[int, ...]) -> None:
     error, _ = relative_error(Joined(*widths), (1, 8, 7, 5), X86)

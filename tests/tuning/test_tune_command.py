@@ -19,6 +19,8 @@ from lab import alive, children, until
 from tvmlcnn.records import VERSIONS, Record, Store, Trial, journal
 from tvmlcnn.targets import records_name
 
+pytestmark = pytest.mark.long
+
 TARGET = records_name(tuned.DEVICE)
 SHAPE = ("--input-shape", "1x3x32x32", "--threads", 1)
 

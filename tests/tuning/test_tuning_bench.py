@@ -26,6 +26,8 @@ from tvmlcnn.tuning.kernels import Fixed, Kernel, scheduled
 from tvmlcnn.tuning.measuring import Outcome, _error, _Tensors
 from tvmlcnn.tuning.tasks import Task
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:

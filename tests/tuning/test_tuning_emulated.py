@@ -15,11 +15,7 @@ import tuned
 from conftest import Cli
 from lab import Lab, free_boards, until
 
-from tvmlcnn import emulator
-
-pytestmark = pytest.mark.skipif(
-    emulator.find("aarch64") is None, reason="no emulator: python tools/emulated_pi.py build"
-)
+pytestmark = pytest.mark.emulated("aarch64")
 
 
 def test_from_tuning_to_a_result(cli: Cli, lab: Lab, tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ from tvmlcnn.tuning.kernels import unscheduled
 from tvmlcnn.tuning.measuring import Outcome
 from tvmlcnn.tuning.search import GeneratedSpace, Search
 
+pytestmark = pytest.mark.long
+
 TARGET = records_name(tuned.DEVICE)
 SERVER = {"kind": "llvm", "mcpu": "cascadelake"}
 

@@ -115,6 +115,7 @@ def record(task: Task, decisions: dict[str, Any]) -> Record:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NETS)
 def test_each_sample_computes_what_the_untuned_kernel_does(name: str) -> None:
     task = wanted(name)
@@ -126,6 +127,7 @@ def test_each_sample_computes_what_the_untuned_kernel_does(name: str) -> None:
         assert _error(computed(kernel), expected) < 1e-5, decisions
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NETS)
 def test_a_record_gives_the_kernel_that_was_measured(name: str, tmp_path: Path) -> None:
     """Through JSON, a store and the whole pipeline; no decision of it is stale."""
@@ -163,6 +165,7 @@ def test_options_that_depend_on_another_decision_are_not_recorded_where_they_do_
     assert any("strip" in decisions for decisions in kept)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("changes", [{"tile": [999, 1, 8]}, {"tile": "gone"}, {"near": -7}])
 def test_an_option_that_is_gone_is_stale(changes: dict[str, Any], tmp_path: Path) -> None:
     net, shape, _ = NETS["pointwise"]
@@ -182,6 +185,7 @@ def test_an_option_that_is_gone_is_stale(changes: dict[str, Any], tmp_path: Path
     assert warning.startswith("stale records of 1 kernels were left out")
 
 
+@pytest.mark.long
 def test_a_search_does_not_repeat_itself_and_ends() -> None:
     """Nor what a former run measured; a small space is exhausted."""
     task = wanted("diagonals")
