@@ -16,7 +16,7 @@ import tvm
 import tvm_ffi
 from torch import nn
 
-from tvmlcnn import frontend, pipeline
+from tvmlcnn import frontend, passes, pipeline
 from tvmlcnn.errors import UserError
 from tvmlcnn.package import cuda
 from tvmlcnn.package.cuda_image import architectures
@@ -244,7 +244,7 @@ def test_schedules_compute_what_torch_does(name: str) -> None:
     intrinsics = "tvm.s_tir.tensor_intrin" in sys.modules
     mod = frontend.import_graph(module, inputs).mod
     with tvm.target.Target(device.tvm):
-        for phase in pipeline.phases(device):
+        for phase in passes.phases(device):
             mod = phase.run(mod)
             if phase.name == "schedule":
                 break

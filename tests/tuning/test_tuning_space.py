@@ -149,7 +149,7 @@ def test_a_record_gives_the_kernel_that_was_measured(name: str, tmp_path: Path) 
 
 
 def test_both_algorithms_of_a_3x3_convolution_are_sampled() -> None:
-    forks = {decisions["algorithm"] for decisions in sampled(wanted("winograd"), 8)}
+    forks = {decisions["rule"] for decisions in sampled(wanted("winograd"), 8)}
     assert forks == {"winograd", "direct"}
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch.fx.node import Target
 
-# Elementwise operators that torch does not tag as such.
-_ELEMENTWISE = {"hardswish", "prelu", "to", "fill", "where", "masked_fill"}
+from tvmlcnn.elementwise import BY_ATEN
+
 _POOLS = {"mean", "amax"}
 _CONCATS = {"cat", "concat", "concatenate", "stack"}
 _PADS = {"pad", "constant_pad_nd", "reflection_pad2d", "replication_pad2d"}
@@ -79,7 +79,7 @@ def kind_of(
         ("pool", op in _POOLS or "_pool" in op),
         ("concat", op in _CONCATS),
         ("pad", op in _PADS),
-        ("elementwise", op in _ELEMENTWISE),
+        ("elementwise", op in BY_ATEN),
         ("shuffle", op in _COPIES or _copies_a_view(target)),
         ("elementwise", torch.Tag.pointwise in getattr(target, "tags", ())),
     )

@@ -1,6 +1,17 @@
-"""Rewrites of the graph, one a file; `__all__` begins with them as the pipeline runs them."""
+"""The way of a network through the compiler: a flat list of phases, one rewrite a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tvm
+from tvm import relax
 
 from tvmlcnn.graph.kernel_calls import kernel_calls
+from tvmlcnn.schedules import schedule
+from tvmlcnn.schedules.decisions import DEFAULTS, Policy
+from tvmlcnn.targets import Cpu, Device
 
 from .channels_last import channels_last, turned_back
 from .count_flops import count_flops
@@ -12,27 +23,108 @@ from .group import group
 from .legalize import legalize
 from .lift_weights import lift_weights, weights_of, without_weights
 from .list_kernel_calls import list_kernel_calls
+from .phase import Phase
 from .place_joins import PlaceJoins
 from .take_prologues import take_prologues
 from .unaligned_inputs import unaligned_inputs
 
-__all__ = [  # noqa: RUF022
-    "fold_constants",
-    "fold_batch_norm",
-    "count_flops",
-    "channels_last",
-    "take_prologues",
-    "depthwise_after_pointwise",
-    "legalize",
-    "group",
-    "fuse",
-    "lift_weights",
-    "unaligned_inputs",
-    "list_kernel_calls",
-    "PlaceJoins",
-    # what they noted
+__all__ = [
+    "Phase",
+    "fusion_phases",
+    "graph_phases",
     "kernel_calls",
+    "kernel_phases",
+    "phases",
     "turned_back",
     "weights_of",
     "without_weights",
 ]
+
+transform = relax.transform
+
+
+def phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
+    """Return the phases between the imported graph and the code generator, in order.
+
+    Parameters
+    ----------
+    device : Device
+    policy : Policy
+        Decides where schedules leave a choice; by default by the device's figures.
+    """
+    return [
+        *graph_phases(device),
+        *kernel_phases(device, policy),
+        *_program_phases(),
+    ]
+
+
+def graph_phases(device: Device) -> list[Phase]:
+    """Return the rewrites of the graph: what a light CNN computes."""
+    return [
+        Phase("fold constants", fold_constants),
+        Phase("fold batch norm", fold_batch_norm),
+        Phase("count", count_flops),
+        *_LAYOUT_PHASES[device.family](device),
+    ]
+
+
+def _channels_last_phases(device: Cpu) -> list[Phase]:
+    """Return the rewrites to channels-last activations, and those that build on them."""
+    return [
+        Phase("channels last", channels_last(device)),
+        Phase("take prologues", take_prologues),
+        Phase("depthwise after pointwise", depthwise_after_pointwise(device)),
+    ]
+
+
+_LAYOUT_PHASES: dict[str, Callable[[Any], list[Phase]]] = {
+    "cpu": _channels_last_phases,
+    "cuda": lambda device: [],
+}
+"""By the family of the device."""
+
+
+def fusion_phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
+    """Return the way from operators to fused TensorIR functions."""
+    return [
+        Phase("legalize", legalize(device, policy)),
+        Phase("annotate", transform.AnnotateTIROpPattern()),
+        Phase("group", group),
+        Phase("fuse", fuse),
+    ]
+
+
+def kernel_phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
+    """Return the way from operators to scheduled kernels."""
+    scheduling = Phase("schedule", lambda mod: schedule(mod, device, policy))
+    return [*fusion_phases(device, policy), scheduling]
+
+
+def _program_phases() -> list[Phase]:
+    """Return the way to a program: memory, calls, and weights as arguments."""
+    return [
+        Phase("lift weights", lift_weights),
+        Phase("views", transform.RewriteDataflowReshape()),
+        Phase("unaligned inputs", unaligned_inputs),
+        Phase("list kernels", list_kernel_calls),
+        Phase("plan", _plan),
+    ]
+
+
+# Shapes are known, and the runtime checks the inputs: VMShapeLower would only have each call check
+# each weight again.
+_plan = tvm.transform.Sequential(
+    [
+        transform.ToNonDataflow(),
+        transform.RemovePurityChecking(),
+        transform.CallTIRRewrite(),
+        PlaceJoins(),
+        transform.StaticPlanBlockMemory(),
+        transform.LowerAllocTensor(),
+        transform.KillAfterLastUse(),
+        transform.LowerRuntimeBuiltin(),
+        transform.ComputePrimValue(),
+        transform.AttachGlobalSymbol(),
+    ]
+)

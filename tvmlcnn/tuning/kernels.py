@@ -11,7 +11,7 @@ import tvm
 from tvm import relax
 from tvm.tirx import PrimFunc
 
-from tvmlcnn import pipeline
+from tvmlcnn import passes, pipeline
 from tvmlcnn.graph.constants import value_of
 from tvmlcnn.graph.kernel_calls import is_kernel_call
 from tvmlcnn.schedules import Layer
@@ -52,7 +52,7 @@ class Kernel:
 
 def scheduled(task: Task, device: Device, policy: Policy = DEFAULTS) -> Kernel:
     """Return the kernel of a task as the policy decides."""
-    phases = pipeline.kernel_phases(device, policy)
+    phases = passes.kernel_phases(device, policy)
     return _kernel(pipeline.apply(phases, task.module, device))
 
 
@@ -85,7 +85,7 @@ def fitting(task: Task, device: Device, decisions: Mapping[str, Any]) -> dict[st
 
 def unscheduled(task: Task, device: Device) -> PrimFunc:
     """Return the function of a task before it is scheduled."""
-    return _kernel(pipeline.apply(pipeline.fusion_phases(device), task.module, device)).function
+    return _kernel(pipeline.apply(passes.fusion_phases(device), task.module, device)).function
 
 
 def _kernel(mod: tvm.IRModule) -> Kernel:

@@ -89,9 +89,9 @@ def extract(name: str, mod: tvm.IRModule, device: Device, tasks: dict[str, Task]
     tasks : dict of str to Task
         The ones of other networks; a kernel that is among them is only counted.
     """
-    graph = pipeline.apply(pipeline.graph_phases(device), mod, device)
+    graph = pipeline.apply(passes.graph_phases(device), mod, device)
     noting = _Noting(device)
-    phases = pipeline.kernel_phases(device, noting)
+    phases = passes.kernel_phases(device, noting)
     kernels = passes.list_kernel_calls(pipeline.apply(phases, graph, device))
     names, all_calls = workloads(kernels), passes.kernel_calls(kernels)
     made_by = {name: rule for rule, its in kernels_by_rule(kernels).items() for name in its}
