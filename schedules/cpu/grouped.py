@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -63,24 +64,26 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     if layer.is_depthwise and any(channels % lanes == 0 for lanes in core.vectors()):
         return None
 
-    def plan(layout: Layout, definition: Definition) -> Plan:
-        return Plan(
-            GROUPED.name, layer.element, layer.workload, layout, definition=lambda: definition
-        )
+    def plan(layout: Layout, definition: Callable[[], Definition]) -> Plan:
+        return Plan(GROUPED.name, layer.element, layer.workload, layout, definition=definition)
 
     diagonal = diagonal_tiles(width, inner, channels, core) if inner == outer else []
     if diagonal:
         tile = decisions.choose("tile", diagonal)
-        define = partial(ops.grouped_diagonals, window=window, tile=tile)
-        packed = ops.diagonals(weight, tile.lanes)
-        return plan(Layout(tile, inner, True, False), Definition(define, [packed]))
+        turned = partial(ops.grouped_diagonals, window=window, tile=tile)
+        return plan(
+            Layout(tile, inner, True, False),
+            lambda: Definition(turned, [ops.diagonals(weight, tile.lanes)]),
+        )
     flat = batch == rows == columns == 1 and window == ops.Window()
     tiles = grouped_tiles(height * width if flat else width, rows * columns, channels, groups, core)
     if not tiles:
         return None
     tile = decisions.choose("tile", tiles)
     define = partial(ops.grouped, channels=channels, groups=groups, window=window, tile=tile)
-    return plan(Layout(tile, outer, False, flat), Definition(define, [ops.pack(weight, tile)]))
+    return plan(
+        Layout(tile, outer, False, flat), lambda: Definition(define, [ops.pack(weight, tile)])
+    )
 
 
 def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> Schedule:

@@ -1,7 +1,7 @@
 """The rewriting of calls that read permuted tensors.
 
 Operators that do not care about the order of axes (element-wise ones) take the permuted operands,
-those with axes have a rule that maps them, and whatever is not known here gets its operands as
+those with axes have a rewrite of their own, and whatever is not known here gets its operands as
 they were in the old graph.
 """
 
@@ -28,9 +28,9 @@ class Rewriter:
     ----------
     builder : relax.BlockBuilder
         Where the new function is being built.
-    rules : dict
-        How the operators that have axes are rewritten, by name. A rule takes the rewriter and
-        the old call, and returns None where it does not fit.
+    rewrites : dict
+        How the operators that have axes are rewritten, by name. Each takes the rewriter and the
+        old call, and returns None where it does not fit.
     device : Cpu
     values : dict
         The new value of each variable of the old function; a list for a tuple.
@@ -39,8 +39,10 @@ class Rewriter:
         Operators that had to be given their permuted operands as they were in the old graph.
     """
 
-    def __init__(self, builder: relax.BlockBuilder, rules: dict[str, Rule], device: Cpu) -> None:
-        self.builder, self.rules, self.device = builder, rules, device
+    def __init__(
+        self, builder: relax.BlockBuilder, rewrites: dict[str, Rewrite], device: Cpu
+    ) -> None:
+        self.builder, self.rewrites, self.device = builder, rewrites, device
         self.values: dict[relax.Var, Permuted | list[Permuted]] = {}
         self.joins = Joins(builder)
         self.unknown: set[str] = set()
@@ -93,8 +95,8 @@ class Rewriter:
 
     def rewrite(self, call: relax.Call) -> Permuted | list[Permuted]:
         """Emit the new form of a call."""
-        rule = self.rules.get(call.op.name) if isinstance(call.op, tvm.ir.Op) else None
-        result = rule(self, call) if rule else None
+        rewrite = self.rewrites.get(call.op.name) if isinstance(call.op, tvm.ir.Op) else None
+        result = rewrite(self, call) if rewrite else None
         if result is None and isinstance(call.op, tvm.ir.Op) and call.op.name in BY_RELAX:
             result = self.elementwise(call)
         if result is None:
@@ -114,7 +116,7 @@ class Rewriter:
         return result
 
     def _is_turned_back(self, call: relax.Call) -> bool:
-        known = call.op.name in BY_RELAX or call.op.name in self.rules
+        known = call.op.name in BY_RELAX or call.op.name in self.rewrites
         return not known and any(not self.value(a).plain for a in call.args if is_tensor(a))
 
     def elementwise(self, call: relax.Call) -> Permuted | None:
@@ -194,4 +196,4 @@ def plain_order(ty: relax.Type) -> tuple[int, ...]:
     return tuple(range(len(ty.shape))) if isinstance(ty, relax.TensorType) else ()
 
 
-Rule = Callable[[Rewriter, relax.Call], "Permuted | list[Permuted] | None"]
+Rewrite = Callable[[Rewriter, relax.Call], "Permuted | list[Permuted] | None"]

@@ -24,7 +24,7 @@ from tvmlcnn.graph import channel_moves, operators
 from tvmlcnn.graph.concatenate import aligned
 from tvmlcnn.graph.constants import constant, value_of
 from tvmlcnn.graph.permuted import NHWC, Permuted, compact
-from tvmlcnn.graph.rewriter import Rewriter, Rule, plain_order
+from tvmlcnn.graph.rewriter import Rewrite, Rewriter, plain_order
 from tvmlcnn.graph.variables import named
 from tvmlcnn.targets import Cpu
 
@@ -166,7 +166,7 @@ def _fields(rewriter: Rewriter, expr: relax.Expr) -> list[Permuted]:
     return found if isinstance(found, list) else []
 
 
-_RULES: dict[str, Rule] = {
+_REWRITES: dict[str, Rewrite] = {
     "relax.nn.conv2d": _conv2d,
     "relax.nn.max_pool2d": _pool(relax.op.nn.max_pool2d),
     "relax.nn.avg_pool2d": _pool(relax.op.nn.avg_pool2d),
@@ -197,7 +197,7 @@ def turned_back(mod: tvm.IRModule) -> list[str]:
 def _channels_last(mod: tvm.IRModule, device: Cpu) -> tvm.IRModule:
     main = mod["main"]
     builder = relax.BlockBuilder()
-    rewriter = Rewriter(builder, _RULES, device)
+    rewriter = Rewriter(builder, _REWRITES, device)
     params = [relax.Var(param.name, param.ty) for param in main.params]
     for old, new in zip(main.params, params, strict=True):
         rewriter.values[old] = Permuted(new, plain_order(new.ty))
