@@ -123,24 +123,6 @@ def test_calls_from_several_threads(small_file: Path, threads: int) -> None:
     assert not wrong
 
 
-def test_number_of_threads_is_used(small_file: Path) -> None:
-    """The process grows by the workers of the pool when it is called, and not beyond."""
-    program = (
-        "import sys, os, numpy as np, tvmlcnn\n"
-        "from tvmlcnn.runtime.native import load_runtime\n"
-        "m = tvmlcnn.load(sys.argv[1], int(sys.argv[2])); m(np.zeros((1, 3, 32, 32), 'f4'))\n"
-        "print(load_runtime().get_global_func('runtime.NumThreads')())\n"
-    )
-    for threads in {1, logical_cpus()}:
-        done = subprocess.run(
-            [sys.executable, "-c", program, small_file, str(threads)],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert done.stdout.strip() == str(threads)
-
-
 @pytest.mark.parametrize("threads", [0, -1, 10_000])
 def test_impossible_threads(small_file: Path, threads: int) -> None:
     with pytest.raises(tvmlcnn.UserError, match=f"threads={threads}.*CPUs"):

@@ -18,6 +18,7 @@ from tvmlcnn.targets import Device
 from . import cuda
 from .elf_object import ALIGNMENT, data_object
 from .link import link
+from .pool_object import pool_object
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Parts:
     machine : str
         Machine of the library.
     objects : tuple of Path
-        Object files with the kernels and TVM's program.
+        Object files with the kernels, TVM's program, and the threads.
     weights : Path
         Object file with the weights.
     layout : list of dict
@@ -70,6 +71,7 @@ def write_parts(
         blob.extend(np.ascontiguousarray(array).tobytes())
     path = folder / "weights.o"
     path.write_bytes(data_object(device.machine, {WEIGHTS_SECTION: bytes(blob)}))
+    objects.append(pool_object(device.machine, folder))
     return Parts(device.machine, tuple(objects), path, layout)
 
 

@@ -15,7 +15,7 @@ from tvmlcnn.errors import UserError
 from .elf import ElfFile, read_elf
 from .preprocessing import Preprocessing
 
-FORMAT = 2  # kernels take inputs at any address
+FORMAT = 3  # 2: kernels take inputs at any address; 3: the file brings its threads
 MANIFEST_SECTION = ".tvmlcnn.manifest"
 WEIGHTS_SECTION = ".tvmlcnn.weights"
 PROGRAM, STEPWISE = "main", "main_stepwise"

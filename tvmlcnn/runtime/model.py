@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import tempfile
 import threading
@@ -28,10 +29,7 @@ from .manifest import (
 )
 from .native import load_runtime
 from .placement import placement
-
-_BIG_CORES = 1  # TVM's affinity mode; binding itself is off
-
-_configured = threading.local()
+from .thread_pool import ThreadPool
 
 
 def load(path: str | Path, threads: int | None = None) -> Model:
@@ -95,7 +93,8 @@ class Model:
         self.threads = threads
         self._lock = threading.Lock()
         self._placement = placement(self._ffi, manifest.json["target"]["tvm"]["kind"])
-        self._library = _loaded(self._ffi, elf.path)
+        self._library, symbols = _loaded(self._ffi, elf.path)
+        self._pool = ThreadPool(symbols, threads)
         self._main = self._new_machine()[PROGRAM]
         self._rooms = [self._placement.allocate(spec) for spec in self.inputs]
         self._weights: list[Any] = []
@@ -176,18 +175,14 @@ class Model:
     def exclusively(self) -> Iterator[None]:
         """Keep other threads from calling the model, and let this one use its threads."""
         with self._lock:
-            self._use_threads()
+            self._pool.use()
             yield
 
-    def _use_threads(self) -> None:
-        """Set the number of threads of TVM's pool, of which each calling thread has its own."""
-        if getattr(_configured, "threads", None) != self.threads:
-            self._ffi.get_global_func("runtime.config_threadpool")(_BIG_CORES, self.threads)
-            _configured.threads = self.threads
 
-
-def _loaded(ffi: types.ModuleType, path: Path) -> Any:
+def _loaded(ffi: types.ModuleType, path: Path) -> tuple[Any, ctypes.CDLL]:
     """Load a library, be it another one under a name that this process has loaded before.
+
+    Return it as TVM's module, and as a library of C functions.
 
     The dynamic loader knows libraries by the names under which they were loaded, and would return
     the former one where a file was compiled again meanwhile.
@@ -195,7 +190,7 @@ def _loaded(ffi: types.ModuleType, path: Path) -> Any:
     with tempfile.TemporaryDirectory(prefix="tvmlcnn-load-") as folder:
         link = Path(folder) / "model.so"
         link.symlink_to(path.absolute())
-        return ffi.load_module(str(link))
+        return ffi.load_module(str(link)), ctypes.CDLL(str(link))
 
 
 def _mapped_weights(elf: ElfFile, manifest: Manifest) -> Iterator[np.ndarray]:
