@@ -27,6 +27,12 @@ from tvmlcnn.errors import UserError
     show_default=True,
     help="Time a network for about so long, all frameworks together.",
 )
+@click.option(
+    "--neighbours",
+    type=click.IntRange(0),
+    default=0,
+    help="Keep so many of the CPUs busy with other programs; the medians tell then.",
+)
 @click.option("--rounds", type=click.IntRange(1), help="Time so many rounds instead.")
 @click.option("--work", metavar="DIR", help="Keep converted networks here for the next time.")
 @click.option("--plot", "picture", metavar="FILE.png", help="Draw the shares of the roofline.")
@@ -37,6 +43,7 @@ def command(
     threads: int,
     peers: str | None,
     seconds: float,
+    neighbours: int,
     rounds: int | None,
     work: str | None,
     picture: str | None,
@@ -53,6 +60,8 @@ def command(
     available = sorted(os.sched_getaffinity(0))
     if threads > len(available):
         raise UserError(f"--threads {threads}: this process has {len(available)} CPUs")
+    if neighbours > threads:
+        raise UserError(f"--neighbours {neighbours}: only {threads} CPUs are measured on")
     # Before any of the libraries counts the CPUs.
     os.sched_setaffinity(0, available[:threads])
     os.environ["OMP_NUM_THREADS"] = str(threads)
@@ -74,6 +83,8 @@ def command(
     resolve(target)
     cpu = resolve("native").tvm["mcpu"]
     settings = f"{cpu}, {threads} thread{'s'[: threads > 1]}, compiled for {target}"
+    if neighbours:
+        settings += f", {neighbours} of the CPUs busy with another program"
     jobs = [read(model, target, threads) for model in models]
     comparisons = []
     with tempfile.TemporaryDirectory(prefix="peers-") if work is None else nullcontext(work) as at:
@@ -82,7 +93,9 @@ def command(
         if not as_json:
             click.echo(f"{settings}\n")
         for job in jobs:
-            comparison = compare(job, (OURS, *chosen), folder, seconds, rounds, _progress)
+            comparison = compare(
+                job, (OURS, *chosen), folder, seconds, rounds, neighbours, _progress
+            )
             comparisons.append(comparison)
             if not as_json:
                 print_comparison(comparison)

@@ -15,6 +15,7 @@ from .convert import UnavailableError, convert, one_line, version
 from .frameworks import FRAMEWORKS, OURS, Call
 from .job import Job
 from .measure import SETTLE, interleave
+from .neighbours import neighbours
 from .quiet import output_to
 from .results import WRONG, Comparison, Row
 from .roofline import Roofline
@@ -28,6 +29,7 @@ def compare(
     work: Path,
     seconds: float,
     rounds: int | None,
+    busy: int,
     progress: Callable[[str], None],
 ) -> Comparison:
     """Return the figures of one network in the named frameworks; a failure is a row's reason.
@@ -41,6 +43,8 @@ def compare(
         Folder of converted networks; what is there already is used.
     seconds, rounds
         How long to time (`measure.interleave`).
+    busy : int
+        CPUs that other programs keep busy meanwhile.
     progress : callable
         Called with what begins.
     """
@@ -72,7 +76,8 @@ def compare(
         rows[name] = replace(rows[name], reason=one_line(error))
 
     progress(f"{job.name}: timing")
-    times = interleave(calls, seconds, rounds, SETTLE if job.threads > 1 else 0.0, failed)
+    with neighbours(busy):
+        times = interleave(calls, seconds, rounds, SETTLE if job.threads > 1 else 0.0, failed)
     loop: tuple[float, ...] = ()
     if roofline is not None:
         loop = tuple(map(roofline.gflops, times[_ROOFLINE]))
