@@ -215,5 +215,6 @@ def _channels_last(mod: tvm.IRModule, device: Cpu) -> tvm.IRModule:
     new_main = named(built["main"], rewriter.names())
     functions[built.get_global_var("main")] = new_main.with_attrs(main.attrs)
     mod = tvm.IRModule(functions, attrs=mod.attrs)
-    mod = mod.with_attr(_TURNED_BACK, json.dumps(sorted(rewriter.unknown)))
+    if rewriter.unknown:
+        mod = mod.with_attr(_TURNED_BACK, json.dumps(sorted(rewriter.unknown)))
     return relax.transform.DeadCodeElimination()(mod)

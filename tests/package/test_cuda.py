@@ -224,10 +224,6 @@ def test_packed_modules_round_trip(executable: Any) -> None:
     ((place, module),) = parsed.cuda_modules().items()
     assert module.serialize() == parsed.modules[place][1]
     assert "max_pool2d_kernel" in module.kernels
-    with pytest.raises(ValueError, match="size"):
-        LibraryBin.parse(packed[:-1])
-    with pytest.raises(ValueError, match="left over"):
-        type(module).parse(module.serialize() + b"x")
 
 
 @pytest.mark.system
