@@ -95,7 +95,7 @@ def policy(folder: Path, threads: int, *tasks: Task) -> Recorded:
     """Return the policy after it was asked for tasks."""
     asked = Recorded(Library.of(folder), TARGET, threads)
     for task in tasks:
-        asked.of(task.rule, task.workload)
+        asked.of(task.rule, task.workload, task.element)
     return asked
 
 
