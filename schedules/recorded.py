@@ -24,9 +24,9 @@ class Recorded:
         self._library = library
         self._target = target
         self._threads = threads
-        self._records: dict[str, Record | None] = {}
-        self._chosen: dict[str, Chosen] = {}
-        self._applied: set[str] = set()
+        self._records: dict[tuple[str, ElementType], Record | None] = {}
+        self._chosen: dict[tuple[str, ElementType], Chosen] = {}
+        self._applied: set[tuple[str, ElementType]] = set()
         self._old: set[str] = set()
         self._others: set[int] = set()
         self.asked: set[str] = set()
@@ -35,30 +35,30 @@ class Recorded:
     def rule(self, layer: Layer) -> str | None:
         """Return the rule of the record, if it decides something."""
         record = self._of(layer.workload, layer.element)
-        return record.rule if record and layer.workload in self._chosen else None
+        return record.rule if record and not record.is_default else None
 
     def of(self, rule: str, workload: str, element: ElementType) -> Decisions:
         """Return what decides for a workload of a rule."""
         record = self._of(workload, element)
-        if record is None or record.rule != rule or workload not in self._chosen:
+        if record is None or record.rule != rule or record.is_default:
             return Asking(DEFAULTS, lambda: self.asked.add(workload))
 
         def applied() -> None:
             self.asked.add(workload)
-            self._applied.add(workload)
+            self._applied.add((workload, element))
 
-        return Asking(self._chosen[workload], applied)
+        return Asking(self._chosen[workload, element], applied)
 
     def _of(self, workload: str, element: ElementType) -> Record | None:
         """Return the record that decides about a workload, of whichever rule."""
-        if workload not in self._records:
+        if (workload, element) not in self._records:
             keys = [
                 Key(workload, self._target, rule, version, element.name, self._threads)
                 for rule, version in VERSIONS.items()
             ]
             found = [record for key in keys if (record := self._library.find(key))]
             best = max(found, key=lambda r: (not r.is_default, r.gain), default=None)
-            self._records[workload] = best
+            self._records[workload, element] = best
             if best is None:
                 if self._library.stale(keys[0], VERSIONS):
                     self._old.add(workload)
@@ -66,13 +66,13 @@ class Recorded:
             elif best.is_default:
                 self.default.add(workload)
             else:
-                self._chosen[workload] = Chosen(best.decisions)
-        return self._records[workload]
+                self._chosen[workload, element] = Chosen(best.decisions)
+        return self._records[workload, element]
 
     @property
     def found(self) -> set[str]:
         """Workloads that were made as their records say."""
-        return {name for name in self._applied if not self._chosen[name].misfits}
+        return {key[0] for key in self._applied if not self._chosen[key].misfits}
 
     @property
     def warnings(self) -> list[str]:

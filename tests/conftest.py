@@ -14,6 +14,7 @@ from typing import Any
 import board_kernels
 import pytest
 import torch
+from golden import Golden
 from hypothesis import is_hypothesis_test
 from lab import Lab
 
@@ -22,6 +23,20 @@ from tvmlcnn import emulator
 from tvmlcnn.cli import main
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write the golden files, and the versions of rules, as the code makes them now",
+    )
+
+
+@pytest.fixture(scope="session")
+def golden(pytestconfig: pytest.Config) -> Golden:
+    """Compare texts with golden files, or write those."""
+    return Golden(pytestconfig.getoption("--update-golden"))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -19,7 +19,7 @@ import tvmlcnn
 from tvmlcnn.records import VERSIONS, Library, Record, Store
 from tvmlcnn.schedules.recorded import Recorded
 from tvmlcnn.targets import records_name
-from tvmlcnn.tuning.kernels import Fixed, Kernel, fitting, scheduled
+from tvmlcnn.tuning.kernels import RULE, Fixed, Kernel, fitting, scheduled
 from tvmlcnn.tuning.measuring import _error
 from tvmlcnn.tuning.search import Search, TemplateSpace
 from tvmlcnn.tuning.tasks import Task
@@ -98,12 +98,14 @@ def computed(kernel: Kernel) -> list[np.ndarray]:
 
 
 def record(task: Task, decisions: dict[str, Any]) -> Record:
+    """Return a record of decisions, of the rule among them where several can make the kernel."""
+    rule = decisions.get(RULE, task.rule)
     return Record(
         workload=task.workload,
         target=TARGET,
-        rule=task.rule,
-        version=VERSIONS[task.rule],
-        decisions=decisions,
+        rule=rule,
+        version=VERSIONS[rule],
+        decisions={name: value for name, value in decisions.items() if name != RULE},
         microseconds=1.0,
         default_microseconds=2.0,
         threads=1,
@@ -149,8 +151,8 @@ def test_a_record_gives_the_kernel_that_was_measured(name: str, tmp_path: Path) 
 
 
 def test_both_algorithms_of_a_3x3_convolution_are_sampled() -> None:
-    forks = {decisions["rule"] for decisions in sampled(wanted("winograd"), 8)}
-    assert forks == {"winograd", "direct"}
+    rules = {decisions[RULE] for decisions in sampled(wanted("winograd"), 8)}
+    assert rules == {"winograd", "dense"}
 
 
 def test_options_that_depend_on_another_decision_are_not_recorded_where_they_do_not_fit() -> None:

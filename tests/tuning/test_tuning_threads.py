@@ -92,10 +92,10 @@ def test_compile_takes_the_records_for_its_threads(
 
 
 def policy(folder: Path, threads: int, *tasks: Task) -> Recorded:
-    """Return the policy after it was asked for tasks."""
+    """Return the policy after it decided something about tasks."""
     asked = Recorded(Library.of(folder), TARGET, threads)
     for task in tasks:
-        asked.of(task.rule, task.workload)
+        asked.of(task.rule, task.workload, task.element).choose("unroll", [True, False])
     return asked
 
 
@@ -128,7 +128,8 @@ def test_a_rule_without_a_version(
         folder = tmp_path / str(version)
         Store(folder).add(record(dense, 1, {"unroll": False}, version=version))
         with monkeypatch.context() as patch:
-            patch.setattr("tvmlcnn.schedules.recorded.VERSIONS", {})
+            others = {rule: its for rule, its in VERSIONS.items() if rule != "dense"}
+            patch.setattr("tvmlcnn.schedules.recorded.VERSIONS", others)
             asked = policy(folder, 1, dense)
         assert asked.found == set()
 
