@@ -174,7 +174,7 @@ def test_a_rule_without_a_version_is_not_tuned(
     net: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tune, "boards", pis)
-    monkeypatch.setattr("tvmlcnn.tuning.run.VERSIONS", {"dense": 1, "default": 1})
+    monkeypatch.setattr("tvmlcnn.tuning.tuner.VERSIONS", {"dense": 1, "default": 1})
     preparing = tune.prepare([f"{net}:net"], "rpi4", input_shape=SHAPE, device="pi")
     with pytest.raises(RuntimeError, match="the rule 'depthwise' has no version"), preparing:
         pass

@@ -14,7 +14,7 @@ from conftest import ROOT
 
 from tvmlcnn import frontend, remote
 from tvmlcnn.targets import Device, resolve
-from tvmlcnn.tuning.bench import Bench
+from tvmlcnn.tuning.comparing import Bench
 from tvmlcnn.tuning.building import Builder
 from tvmlcnn.tuning.tasks import Task, extract
 

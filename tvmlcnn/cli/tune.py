@@ -69,7 +69,7 @@ def command(
     `compile` takes the records for its threads by itself. The same command goes on where it was
     stopped; without --trials or --minutes it ends when no kernel gets better any more.
     """
-    from tvmlcnn.tuning.run import Plan
+    from tvmlcnn.tuning.tuner import Goal
     from tvmlcnn.tuning.tune import prepare
 
     from .tuning_view import tuning_view
@@ -81,7 +81,7 @@ def command(
                     models,
                     target,
                     input_shape=read_shapes(shapes),
-                    plan=Plan(space, trials, minutes, early_stop, pattern),
+                    goal=Goal(space, trials, minutes, early_stop, pattern),
                     threads=threads,
                     device=device,
                     tracker=tracker,

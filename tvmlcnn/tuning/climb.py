@@ -12,7 +12,7 @@ from tvmlcnn.records import VERSIONS, Key, Record, Store, Trial
 from tvmlcnn.runtime.native import tvm_version
 from tvmlcnn.targets import Device
 
-from .bench import Bench, Failure
+from .comparing import Bench, Failure
 from .kernels import RULE, fitting, unscheduled
 from .measuring import Outcome
 from .search import GeneratedSpace, Search, TemplateSpace

@@ -15,7 +15,7 @@ from tvmlcnn.remote import boards
 from tvmlcnn.runtime import limits
 from tvmlcnn.targets import Device, resolve
 
-from .run import Plan, Run, tasks_of
+from .tuner import Goal, Run, tasks_of
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def prepare(
     target: str | dict[str, Any] = "native",
     *,
     input_shape: Sequence[int] | Sequence[Sequence[int]] | None = None,
-    plan: Plan | None = None,
+    goal: Goal | None = None,
     threads: int | None = None,
     device: str | None = None,
     tracker: str | None = None,
@@ -46,7 +46,7 @@ def prepare(
         As `tvmlcnn.compile` takes it; a CPU.
     input_shape : sequence of int, or one such sequence an input, optional
         Of every model; by default what each one says.
-    plan : Plan, optional
+    goal : Goal, optional
     threads : int, optional
         That kernels are made for and measured with; by default all physical cores of the boards.
     device, tracker, key, parallel : optional
@@ -73,9 +73,9 @@ def prepare(
         for board in fleet:
             _check_fits(whole, board.name, board.facts())
         cores = min(board.facts()["cores"] for board in fleet)
-        plan = replace(plan or Plan(), threads=threads or cores)
+        goal = replace(goal or Goal(), threads=threads or cores)
         # Kernels are made for the threads that they are measured with.
-        wanted = whole.with_cores(plan.threads)
+        wanted = whole.with_cores(goal.threads)
         networks = {}
         for model in dict.fromkeys(models):
             progress(f"load {model}")
@@ -85,10 +85,10 @@ def prepare(
             name = model if network.name in networks else network.name
             networks[name] = frontend.import_graph(network.module, inputs).mod
         progress("find kernels")
-        tasks, fixed = tasks_of(networks, wanted, plan)
+        tasks, fixed = tasks_of(networks, wanted, goal)
         progress("measure the machine")
-        best = _limits(whole, plan.threads, device or tracker)
-        yield Run(tasks, fixed, wanted, plan, fleet, records, best)
+        best = _limits(whole, goal.threads, device or tracker)
+        yield Run(tasks, fixed, wanted, goal, fleet, records, best)
 
 
 def _check_fits(device: Device, name: str, facts: dict[str, Any]) -> None:

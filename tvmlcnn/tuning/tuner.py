@@ -17,7 +17,7 @@ from tvmlcnn.remote import Fleet
 from tvmlcnn.runtime.limits import Limits
 from tvmlcnn.targets import Device, records_name
 
-from .bench import Bench
+from .comparing import Bench
 from .building import Builder
 from .climb import BATCH, Climb
 from .measuring import Outcome
@@ -32,7 +32,7 @@ _LITTLE = 0.02
 
 
 @dataclass(frozen=True)
-class Plan:
+class Goal:
     """What a run is to do.
 
     Attributes
@@ -60,9 +60,9 @@ class Plan:
 
 
 def tasks_of(
-    networks: Mapping[str, tvm.IRModule], device: Device, plan: Plan
+    networks: Mapping[str, tvm.IRModule], device: Device, goal: Goal
 ) -> tuple[list[Task], list[Task]]:
-    """Return the kernels of imported networks that a plan tunes, and those that have no choice.
+    """Return the kernels of imported networks that a goal tunes, and those that have no choice.
 
     Each kernel once. The latter are a part of a network's latency, where all of it is tuned.
 
@@ -78,17 +78,17 @@ def tasks_of(
         task
         for task in found.values()
         if task.rule
-        if plan.space == "both" or SPACES[plan.space] == task.is_generated
-        if any(fnmatch(text, plan.pattern) for text in (task.workload, *task.layers))
+        if goal.space == "both" or SPACES[goal.space] == task.is_generated
+        if any(fnmatch(text, goal.pattern) for text in (task.workload, *task.layers))
     ]
     if not wanted:
         known = ", ".join(task.layers[0] for task in found.values() if task.layers and task.rule)
         raise UserError(
-            f"no kernel of the space {plan.space!r} matches {plan.pattern!r}; "
+            f"no kernel of the space {goal.space!r} matches {goal.pattern!r}; "
             f"the layers are {known}",
             parameters=("space", "pattern"),
         )
-    fixed = [task for task in found.values() if not task.rule and plan.pattern == "*"]
+    fixed = [task for task in found.values() if not task.rule and goal.pattern == "*"]
     return wanted, fixed
 
 
@@ -108,26 +108,26 @@ class Run:
         tasks: Sequence[Task],
         fixed: Sequence[Task],
         device: Device,
-        plan: Plan,
+        goal: Goal,
         fleet: Fleet,
         folder: Path | None = None,
         limits: Limits | None = None,
     ) -> None:
         self.store = Store(folder or user_folder())
-        self._plan, self._device, self._fleet = plan, device, fleet
+        self._goal, self._device, self._fleet = goal, device, fleet
         target = records_name(device)
         self.state = RunState(
             target,
-            plan.threads,
+            goal.threads,
             {board.name: WORKING for board in fleet},
             any(board.facts()["emulated"] for board in fleet),
             [_state(task, limits) for task in tasks],
             {name: 0.0 for task in tasks for name in task.calls},
-            plan.trials,
-            None if plan.minutes is None else plan.minutes * 60,
+            goal.trials,
+            None if goal.minutes is None else goal.minutes * 60,
         )
         self._tasks, self._fixed, self._target = tasks, fixed, target
-        self._keys = [_key(task, target, plan.threads) for task in tasks]
+        self._keys = [_key(task, target, goal.threads) for task in tasks]
 
     def __call__(self, refresh: Callable[[], None]) -> None:
         """Measure each untuned kernel, then candidates where the expected gain is largest.
@@ -149,7 +149,7 @@ class Run:
             if not record.is_stale(VERSIONS) and (not former or former.gain < record.gain):
                 records[_kernel(key)] = record
         with Builder(self._device) as builder:
-            bench = Bench(self._device, self._fleet, builder, self._plan.threads)
+            bench = Bench(self._device, self._fleet, builder, self._goal.threads)
             climbs = []
             for task, key, state in zip(self._tasks, self._keys, self.state.tasks, strict=True):
                 climb = Climb(task, key, state, self._device, self.store, bench)
@@ -211,7 +211,7 @@ class Run:
         That is its share of each network's time, times what it may still gain: the distance to
         the roofline, less the more often it was tried in vain.
         """
-        stop = self._plan.early_stop
+        stop = self._goal.early_stop
         for climb in climbs:
             climb.state.done |= stop is not None and climb.stale >= stop
         waiting = [climb for climb in climbs if not climb.state.done]
