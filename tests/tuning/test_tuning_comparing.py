@@ -20,8 +20,8 @@ from tvmlcnn import remote
 from tvmlcnn.remote import fleet as fleet_module
 from tvmlcnn.tuning import bench as bench_module
 from tvmlcnn.tuning import building, measuring
-from tvmlcnn.tuning.comparing import Bench, Failure
 from tvmlcnn.tuning.building import Builder
+from tvmlcnn.tuning.comparing import Bench, Failure
 from tvmlcnn.tuning.kernels import Fixed, Kernel, scheduled
 from tvmlcnn.tuning.measuring import Outcome, _error, _Tensors
 from tvmlcnn.tuning.tasks import Task

@@ -14,8 +14,8 @@ from conftest import ROOT
 
 from tvmlcnn import frontend, remote
 from tvmlcnn.targets import Device, resolve
-from tvmlcnn.tuning.comparing import Bench
 from tvmlcnn.tuning.building import Builder
+from tvmlcnn.tuning.comparing import Bench
 from tvmlcnn.tuning.tasks import Task, extract
 
 DEVICE = resolve("native").with_cores(1)

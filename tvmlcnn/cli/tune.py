@@ -69,8 +69,8 @@ def command(
     `compile` takes the records for its threads by itself. The same command goes on where it was
     stopped; without --trials or --minutes it ends when no kernel gets better any more.
     """
-    from tvmlcnn.tuning.tuner import Goal
     from tvmlcnn.tuning.tune import prepare
+    from tvmlcnn.tuning.tuner import Goal
 
     from .tuning_view import tuning_view
 

@@ -17,9 +17,9 @@ from tvmlcnn.remote import Fleet
 from tvmlcnn.runtime.limits import Limits
 from tvmlcnn.targets import Device, records_name
 
-from .comparing import Bench
 from .building import Builder
 from .climb import BATCH, Climb
+from .comparing import Bench
 from .measuring import Outcome
 from .state import WORKING, RunState, TaskState
 from .tasks import Task, extract
