@@ -18,8 +18,7 @@ from torch import nn
 import tvmlcnn
 from tvmlcnn import remote
 from tvmlcnn.remote import fleet as fleet_module
-from tvmlcnn.tuning import bench as bench_module
-from tvmlcnn.tuning import building, measuring
+from tvmlcnn.tuning import building, comparing, measuring
 from tvmlcnn.tuning.building import Builder
 from tvmlcnn.tuning.comparing import Bench, Failure
 from tvmlcnn.tuning.kernels import Fixed, Kernel, scheduled
@@ -53,7 +52,7 @@ def by_name(monkeypatch: pytest.MonkeyPatch) -> None:
             raise ValueError("cannot\n  be scheduled")
         return replace(kernel, function=getattr(faults, name))
 
-    monkeypatch.setattr(bench_module, "scheduled", made)
+    monkeypatch.setattr(comparing, "scheduled", made)
     monkeypatch.setattr(measuring, "_START", 4.0)
     monkeypatch.setattr(measuring, "_SLOWER", 2)
 
