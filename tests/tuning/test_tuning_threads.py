@@ -95,7 +95,7 @@ def policy(folder: Path, threads: int, *tasks: Task) -> Recorded:
     """Return the policy after it was asked for tasks."""
     asked = Recorded(Library.of(folder), TARGET, threads)
     for task in tasks:
-        asked.of(task.rule, task.workload)
+        asked.of(task.rule, task.workload, task.element).choose("unroll", [True, False])
     return asked
 
 
@@ -128,7 +128,7 @@ def test_a_rule_without_a_version(
         folder = tmp_path / str(version)
         Store(folder).add(record(dense, 1, {"unroll": False}, version=version))
         with monkeypatch.context() as patch:
-            patch.setattr("tvmlcnn.schedules.recorded.VERSIONS", {})
+            patch.setattr("tvmlcnn.schedules.recorded.versions", lambda: {"default": 1})
             asked = policy(folder, 1, dense)
         assert asked.found == set()
 
@@ -173,7 +173,7 @@ def test_a_rule_without_a_version_is_not_tuned(
     net: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tune, "boards", pis)
-    monkeypatch.setattr("tvmlcnn.tuning.run.VERSIONS", {"dense": 1, "default": 1})
+    monkeypatch.setattr("tvmlcnn.tuning.run.versions", lambda: {"dense": 1, "default": 1})
     preparing = tune.prepare([f"{net}:net"], "rpi4", input_shape=SHAPE, device="pi")
     with pytest.raises(RuntimeError, match="the rule 'depthwise' has no version"), preparing:
         pass
