@@ -6,10 +6,13 @@ so that no kernel is left to TVM's bare loops.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import tvm
 from tvm.s_tir import Schedule
 from tvm.tirx import PrimFunc
 
+from tvmlcnn import plugins
 from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, Device
 
 from . import cpu, cuda
@@ -35,6 +38,7 @@ __all__ = [
     "kernels_by_rule",
     "planned",
     "rules_for",
+    "rules_of_others",
     "schedule",
     "to_text",
     "workloads",
@@ -46,8 +50,48 @@ _RULE, _WORKLOAD = "tvmlcnn.rule", "tvmlcnn.workload"
 
 
 def rules_for(device: Device) -> tuple[Rule, ...]:
-    """Return the rules for a device, in the order in which they are asked."""
-    return RULES[device.family]
+    """Return the rules for a device, in the order in which they are asked: other packages' first.
+
+    Raises
+    ------
+    UserError
+        If another package's rules cannot be loaded.
+    """
+    return (*rules_of_others().get(device.family, ()), *RULES[device.family])
+
+
+def rules_of_others() -> dict[str, tuple[Rule, ...]]:
+    """Return the rules of other packages, by the family of the device.
+
+    A package adds its own by an entry point that names a mapping of the form of `RULES`::
+
+        [project.entry-points."tvmlcnn.rules"]
+        myrules = "myrules:RULES"
+
+    Raises
+    ------
+    UserError
+        If an entry point cannot be loaded, names something else, or a rule whose name is taken.
+    """
+    found: dict[str, tuple[Rule, ...]] = {}
+    names = {rule.name for rules in RULES.values() for rule in rules}
+    for point, loaded in plugins.load(plugins.RULES):
+        if not isinstance(loaded, Mapping):
+            raise plugins.unfit(point, f"names {loaded!r:.60}, which is no mapping of rules")
+        for family, rules in loaded.items():
+            if family not in RULES:
+                known = ", ".join(RULES)
+                raise plugins.unfit(point, f"has rules for {family!r}, which is none of {known}")
+            if not isinstance(rules, tuple | list):
+                raise plugins.unfit(point, f"names {rules!r:.60}, which is no sequence of rules")
+            for rule in rules:
+                if not isinstance(rule, Rule):
+                    raise plugins.unfit(point, f"names {rule!r:.60}, which is no Rule")
+                if rule.name in names:
+                    raise plugins.unfit(point, f"adds the rule {rule.name!r}, which exists already")
+                names.add(rule.name)
+            found[family] = (*found.get(family, ()), *rules)
+    return found
 
 
 def planned(layer: Layer, device: Device, policy: Policy = DEFAULTS) -> Plan:

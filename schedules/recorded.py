@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tvmlcnn.records import VERSIONS, Key, Library, Record
+from tvmlcnn.records import Key, Library, Record, versions
 from tvmlcnn.targets import ElementType
 
 from .decisions import DEFAULTS, Asking, Chosen, Decisions
@@ -22,6 +22,7 @@ class Recorded:
 
     def __init__(self, library: Library, target: str, threads: int) -> None:
         self._library = library
+        self._versions = versions()
         self._target = target
         self._threads = threads
         self._records: dict[tuple[str, ElementType], Record | None] = {}
@@ -54,13 +55,13 @@ class Recorded:
         if (workload, element) not in self._records:
             keys = [
                 Key(workload, self._target, rule, version, element.name, self._threads)
-                for rule, version in VERSIONS.items()
+                for rule, version in self._versions.items()
             ]
             found = [record for key in keys if (record := self._library.find(key))]
             best = max(found, key=lambda r: (not r.is_default, r.gain), default=None)
             self._records[workload, element] = best
             if best is None:
-                if self._library.stale(keys[0], VERSIONS):
+                if self._library.stale(keys[0], self._versions):
                     self._old.add(workload)
                 self._others.update(*map(self._library.other_threads, keys))
             elif best.is_default:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from tvmlcnn import plugins
 from tvmlcnn.errors import UserError, did_you_mean
 
 from .arm import RPI2, RPI3, RPI4, RPI5
@@ -31,6 +33,7 @@ __all__ = [
     "ElementType",
     "Gpu",
     "MultiplyAdd",
+    "devices",
     "records_name",
     "resolve",
 ]
@@ -39,6 +42,35 @@ DEVICES: dict[str, Device] = {
     device.name: device for device in (X86, RPI2, RPI3, RPI4, RPI5, CUDA, JETSON_ORIN_NANO)
 }
 ALIASES = {"arm": "rpi4"}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # it becomes a part of files' names
+
+
+def devices() -> Mapping[str, Device]:
+    """Return all devices by name: ours, then those of other packages.
+
+    A package adds its own by an entry point that names a `Cpu` or `Gpu`, or several of them::
+
+        [project.entry-points."tvmlcnn.targets"]
+        myboards = "myboards:BOARDS"
+
+    Raises
+    ------
+    UserError
+        If another package's entry point cannot be loaded, names something else than devices, or
+        a device whose name is taken or is none for a file.
+    """
+    found = dict(DEVICES)
+    for point, loaded in plugins.load(plugins.TARGETS):
+        several = isinstance(loaded, Iterable) and not isinstance(loaded, str | Mapping)
+        for device in loaded if several else [loaded]:
+            if not isinstance(device, Cpu | Gpu):
+                raise plugins.unfit(point, f"names {device!r:.60}, which is no Cpu or Gpu")
+            if not _NAME.fullmatch(device.name):
+                raise plugins.unfit(point, f"calls a target {device.name!r}, which no file can be")
+            if device.name in found or device.name in ALIASES or device.name == "native":
+                raise plugins.unfit(point, f"adds the target {device.name!r}, which exists already")
+            found[device.name] = device
+    return found
 
 
 def resolve(target: str | dict[str, Any]) -> Device:
@@ -47,7 +79,7 @@ def resolve(target: str | dict[str, Any]) -> Device:
     Parameters
     ----------
     target : str or dict
-        A name of `DEVICES`, ``"arm"``, ``"native"`` for the machine at hand, or a TVM target as
+        A name of `devices`, ``"arm"``, ``"native"`` for the machine at hand, or a TVM target as
         a JSON object (or its text).
 
     Raises
@@ -66,10 +98,11 @@ def resolve(target: str | dict[str, Any]) -> Device:
     name = ALIASES.get(target, target)
     if name == "native":
         return native()
-    if name in DEVICES:
+    found = devices()
+    if name in found:
         # The device keeps the name that was asked for, so that the file is called after it.
-        return replace(DEVICES[name], name=target)
-    known = [*DEVICES, *ALIASES, "native"]
+        return replace(found[name], name=target)
+    known = [*found, *ALIASES, "native"]
     raise UserError(
         f"no target {target!r}{did_you_mean(target, known)}; `tvmlcnn targets` lists them, "
         "or give TVM's JSON"
@@ -83,6 +116,6 @@ def records_name(device: Device) -> str:
     TVM's own targets are told by machine and processor, as in ``"x86_64-znver3"``.
     """
     name = ALIASES.get(device.name, device.name)
-    if name in DEVICES:
+    if name in devices():
         return name
     return re.sub(r"[^A-Za-z0-9._-]", "_", f"{device.machine}-{device.processor or 'generic'}")

@@ -12,6 +12,13 @@ from typing import Any
 
 from tvmlcnn.errors import UserError
 
+MODELS = "tvmlcnn.models"
+"""Each names a module that registers networks."""
+TARGETS = "tvmlcnn.targets"
+"""Each names a device, or several; see `tvmlcnn.targets.devices`."""
+RULES = "tvmlcnn.rules"
+"""Each names rules by the family of the device; see `tvmlcnn.schedules.rules_of_others`."""
+
 
 def load(group: str) -> Iterator[tuple[str, Any]]:
     """Yield what the entry points of a group stand for, each loaded once a process.
@@ -28,12 +35,20 @@ def load(group: str) -> Iterator[tuple[str, Any]]:
     """
     for point in _points(group):
         loaded, failure = _loaded(point)
-        name = f"the entry point {point.name!r} of {_package(point)}"
+        name = f"the entry point {point.name!r} of {_package(point)} ({group})"
         if failure is not None:
-            raise UserError(
-                f"{name} ({group}) cannot be loaded: {failure}; update or uninstall that package"
-            )
+            raise unfit(name, f"cannot be loaded: {failure}")
         yield name, loaded
+
+
+def are_installed(group: str) -> bool:
+    """Tell whether the group has entry points; none is loaded."""
+    return bool(_points(group))
+
+
+def unfit(name: str, reason: str) -> UserError:
+    """Return the error that says what is wrong with an entry point, by its name from `load`."""
+    return UserError(f"{name} {reason}; update or uninstall that package")
 
 
 @cache

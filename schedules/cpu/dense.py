@@ -92,7 +92,9 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
         packed = ops.pack(weight.reshape(*kernel, inner, outer), tile)
         return Definition(define, [packed, *places])
 
-    layout = Layout(tile, rows, outer, width, (*kernel, inner), read, padded, panel)
+    # A table counts the zeros around the maps, which are there in a copy alone.
+    skippable = padded and not table
+    layout = Layout(tile, rows, outer, width, (*kernel, inner), read, skippable, panel)
     return Plan(DENSE.name, layer.element, layer.workload, layout, definition=definition)
 
 

@@ -32,8 +32,8 @@ class Layout:
         Extents of the reduction, the input channels last.
     read : int
         Elements of the tensor that is multiplied.
-    padded : bool
-        Whether zeros are put around the maps.
+    skippable : bool
+        Whether zeros are put around the maps whose taps may be left out.
     panel : bool
         Whether a prologue's results are kept for several blocks of channels.
     """
@@ -44,7 +44,7 @@ class Layout:
     width: int
     kernel: tuple[int, ...]
     read: int
-    padded: bool
+    skippable: bool
     panel: bool
 
     @property
@@ -135,7 +135,7 @@ def _tiles_of_a_map_row(layout: Layout, core: Core) -> int:
     little work for a pixel that is read: a padded copy would cost as much.
     """
     light = core.bytes(layout.depth * layout.channels) <= core.first_cache
-    whole = layout.padded and layout.width % layout.tile.pixels == 0
+    whole = layout.skippable and layout.width % layout.tile.pixels == 0
     return layout.width // layout.tile.pixels if light and whole else 0
 
 

@@ -104,6 +104,8 @@ NETS: dict[str, tuple[nn.Module, int]] = {
     "input, odd": (Net(lambda x, b, c: c(cat(x, b(x))), b=conv(16, 12), c=conv(28, 8, 3)), 7),
     "orders": (Net(orders, **wide), 8),
     "orders, odd": (Net(orders, **odd), 7),
+    # Whose rows tiles divide, so that their padding could be left out.
+    "orders, odd, even rows": (Net(orders, **odd), 8),
     "outputs": (Net(outputs, **wide), 8),
     "outputs, odd": (Net(outputs, **odd), 7),
     "pixels": (Net(pixels, **wide), 7),

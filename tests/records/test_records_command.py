@@ -17,7 +17,7 @@ BETTER = {"microseconds": 50.0, "decisions": {"tile": 9}}
 
 @pytest.fixture(autouse=True)
 def _versions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tvmlcnn.records.VERSIONS", {"dense": 2, "depthwise": 1})
+    monkeypatch.setattr("tvmlcnn.records.versions", lambda: {"dense": 2, "depthwise": 1})
 
 
 @pytest.fixture

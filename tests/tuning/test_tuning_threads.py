@@ -124,12 +124,12 @@ def test_a_rule_without_a_version(
 ) -> None:
     """Its records are stale, whatever version they say."""
     dense = tasks["dense"]
+    others = {rule: its for rule, its in VERSIONS.items() if rule != "dense"}
     for version in (0, VERSIONS["dense"]):
         folder = tmp_path / str(version)
         Store(folder).add(record(dense, 1, {"unroll": False}, version=version))
         with monkeypatch.context() as patch:
-            others = {rule: its for rule, its in VERSIONS.items() if rule != "dense"}
-            patch.setattr("tvmlcnn.schedules.recorded.VERSIONS", others)
+            patch.setattr("tvmlcnn.schedules.recorded.versions", lambda: others)
             asked = policy(folder, 1, dense)
         assert asked.found == set()
 
@@ -174,7 +174,7 @@ def test_a_rule_without_a_version_is_not_tuned(
     net: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tune, "boards", pis)
-    monkeypatch.setattr("tvmlcnn.tuning.tuner.VERSIONS", {"dense": 1, "default": 1})
+    monkeypatch.setattr("tvmlcnn.tuning.tuner.versions", lambda: {"dense": 1, "default": 1})
     preparing = tune.prepare([f"{net}:net"], "rpi4", input_shape=SHAPE, device="pi")
     with pytest.raises(RuntimeError, match="the rule 'depthwise' has no version"), preparing:
         pass

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tvmlcnn.errors import UserError
-from tvmlcnn.targets import DEVICES, Device
+from tvmlcnn.targets import Device, devices
 
 from .fusion import traffic
 from .layer_graph import Graph
@@ -75,7 +75,9 @@ def limits_of(device: Device) -> Limits:
         If it has none: they are of data sheets, which a class of machines does not have.
     """
     if device.peak_gflops is None or device.bandwidth_gbs is None:
-        known = ", ".join(name for name, entry in DEVICES.items() if entry.peak_gflops is not None)
+        known = ", ".join(
+            name for name, entry in devices().items() if entry.peak_gflops is not None
+        )
         raise UserError(
             f"the target {device.name} has no figures of peak and bandwidth for a roofline; "
             f"use one that has: {known}"

@@ -157,9 +157,9 @@ def prune(folder: Path | None, as_json: bool) -> None:
 
 
 def _versions() -> Mapping[str, int]:
-    from tvmlcnn.records import VERSIONS
+    from tvmlcnn.records import versions
 
-    return VERSIONS
+    return versions()
 
 
 def _folder_of(target: str | None, library: Library) -> str | None:

@@ -11,18 +11,18 @@ from .output import json_option, print_json, print_table
 @json_option
 def command(as_json: bool) -> None:
     """List the devices to compile for."""
-    from tvmlcnn.targets import ALIASES, DEVICES
+    from tvmlcnn.targets import ALIASES, devices
 
     also = {"native": "the machine at hand", **{k: f"same as {v}" for k, v in ALIASES.items()}}
     if as_json:
         known = [
             {"name": d.name, "summary": d.summary, "machine": d.machine, "tvm": d.tvm}
-            for d in DEVICES.values()
+            for d in devices().values()
         ]
         others = [{"name": name, "summary": summary} for name, summary in also.items()]
         print_json({"targets": known + others})
         return
-    rows = [(device.name, device.machine, device.summary) for device in DEVICES.values()]
+    rows = [(device.name, device.machine, device.summary) for device in devices().values()]
     print_table(
         ("target", "machine", "device"),
         [*rows, *((name, "", summary) for name, summary in also.items())],

@@ -8,7 +8,7 @@
     applied to the data first. The constants of the steps follow the weight.
 ``tvmlcnn.join(first, second, ...)``
     Tensors one after the other along the outermost axis. They are given places in one buffer, so
-    that it copies nothing; see `tvmlcnn.passes.joins`.
+    that it copies nothing; see `tvmlcnn.passes.place_joins`.
 """
 
 from __future__ import annotations

@@ -17,9 +17,6 @@ from tvmlcnn.runtime.preprocessing import Preprocessing
 
 IMAGENET = Preprocessing()
 
-GROUP = "tvmlcnn.models"
-"""Entry points of other packages; each names a module that registers networks."""
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -123,7 +120,7 @@ def entries() -> Mapping[str, Entry]:
     UserError
         If another package's networks cannot be registered.
     """
-    for _ in plugins.load(GROUP):
+    for _ in plugins.load(plugins.MODELS):
         pass  # its import has registered them
     return MappingProxyType(_entries)
 

@@ -10,7 +10,7 @@ from .places import shipped_folder, user_folder
 from .record import Key, Record, Trial, geometric_mean
 from .sharing import Merged, Pruned, export, merge, prune
 from .store import Contents, Store
-from .versions import VERSIONS
+from .versions import VERSIONS, versions
 
 __all__ = [
     "VERSIONS",
@@ -29,4 +29,5 @@ __all__ = [
     "prune",
     "shipped_folder",
     "user_folder",
+    "versions",
 ]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from tvmlcnn import plugins
+
 VERSIONS: dict[str, int] = {
     "default": 1,
     "dense": 4,
@@ -16,3 +20,21 @@ VERSIONS: dict[str, int] = {
 
 `tools/test --update-golden` writes it.
 """
+
+
+def versions() -> Mapping[str, int]:
+    """Return the version of each rule, those of other packages too.
+
+    Only where there are such rules are they loaded, and TVM with them.
+
+    Raises
+    ------
+    UserError
+        If another package's rules cannot be loaded.
+    """
+    if not plugins.are_installed(plugins.RULES):
+        return VERSIONS
+    from tvmlcnn.schedules import rules_of_others
+
+    others = (rule for rules in rules_of_others().values() for rule in rules)
+    return VERSIONS | {rule.name: rule.version for rule in others}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from tvmlcnn.records import VERSIONS, Key, Record, Store, Trial
+from tvmlcnn.records import Key, Record, Store, Trial, versions
 from tvmlcnn.runtime.native import tvm_version
 from tvmlcnn.targets import Device
 
@@ -150,7 +150,7 @@ class Climb:
     def _key_of(self, decisions: dict[str, Any]) -> Key:
         """Return what decisions are recorded under: the rule that has them."""
         rule = decisions.get(RULE, self.task.rule)
-        return self._key._replace(rule=rule, version=VERSIONS[rule])
+        return self._key._replace(rule=rule, version=versions()[rule])
 
     def _trial(self, decisions: dict[str, Any], outcome: Outcome | Failure) -> Trial:
         usual = self.state.default_us

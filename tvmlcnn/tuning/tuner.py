@@ -11,7 +11,7 @@ from pathlib import Path
 import tvm
 
 from tvmlcnn.errors import UserError
-from tvmlcnn.records import VERSIONS, Key, Record, Store, Trial, user_folder
+from tvmlcnn.records import Key, Record, Store, Trial, user_folder, versions
 from tvmlcnn.records.store import best as best_of
 from tvmlcnn.remote import Fleet
 from tvmlcnn.runtime.limits import Limits
@@ -139,14 +139,15 @@ class Run:
         UserError
             If records cannot be written.
         """
+        current = versions()
         trials: dict[Key, list[Trial]] = {}
         for trial in self.store.trials(self._target).entries:
-            if not trial.is_stale(VERSIONS):
+            if not trial.is_stale(current):
                 trials.setdefault(_kernel(trial.key), []).append(trial)
         records: dict[Key, Record] = {}
         for key, record in best_of(self.store.records(self._target).entries).items():
             former = records.get(_kernel(key))
-            if not record.is_stale(VERSIONS) and (not former or former.gain < record.gain):
+            if not record.is_stale(current) and (not former or former.gain < record.gain):
                 records[_kernel(key)] = record
         with Builder(self._device) as builder:
             bench = Bench(self._device, self._fleet, builder, self._goal.threads)
@@ -232,7 +233,7 @@ class Run:
 
 def _key(task: Task, target: str, threads: int) -> Key:
     """Return what records and trials of a task are for."""
-    version = VERSIONS.get(task.rule)
+    version = versions().get(task.rule)
     if version is None:
         raise RuntimeError(
             f"the rule {task.rule!r} has no version in tvmlcnn.records.VERSIONS, "
