@@ -36,6 +36,8 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan:
 
 
 def _convolution(layer: Convolution) -> partial[te.Tensor]:
+    plain = not (len(layer.reads) or layer.prologue or layer.channels_first)
+    assert plain, "ungrouped convolutions have whole vectors of channels, which another rule takes"
     window = layer.window
     return partial(
         topi.nn.group_conv2d_nhwc,

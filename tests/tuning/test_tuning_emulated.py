@@ -67,7 +67,7 @@ def test_from_tuning_to_a_result(cli: Cli, lab: Lab, tmp_path: Path) -> None:
     assert tuned.untuned(records) == before
 
     compiled = tmp_path / "tiny.so"
-    done = cli("compile", *arguments[:5], "--records", records, "-o", compiled, "--json")
+    done = cli("compile", *arguments[:7], "--records", records, "-o", compiled, "--json")
     assert done.code == 0, done.err
     report = done.json
     assert report["records"] == tuned.counts(records)
