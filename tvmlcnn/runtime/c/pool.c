@@ -2,9 +2,11 @@
  *
  * TVM's kernels split their outer loop into as many pieces as a launcher asks for, and call it
  * through a slot of the library. TVM's own launcher gives each thread one piece and spins: where
- * other programs have the CPUs, all wait for the thread that is not running. Here a kernel is cut
- * into several chunks a thread, which whoever is free takes, the caller too; who finds none spins
- * for some microseconds and then sleeps. A thread that does not run holds up one chunk at most.
+ * other programs have the CPUs, all wait for the thread that is not running. Here each thread, the
+ * caller too, begins with pieces of its own, so that it finds in its core's caches what it wrote
+ * there in the kernel before; who is done takes what others have not begun. Where a thread turns
+ * out to be kept from running, pieces are cut smaller for a while: it then holds up little. Who
+ * finds no work spins for some microseconds and then sleeps.
  */
 #define _GNU_SOURCE
 #include <linux/futex.h>
@@ -13,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,23 +28,33 @@ typedef struct {
 typedef int (*Kernel)(int piece, Group *group, void *data);
 typedef int (*Launcher)(Kernel kernel, void *data, int pieces);
 
-/* Chunks a thread: enough for one that starts late to find some left, and for the last ones to
- * end together; more would cut the pieces that schedules keep in a cache. */
-enum { CHUNKS = 4 };
+/* Pieces a thread while other programs keep threads from running, instead of one; more would cut
+ * what schedules keep in a cache. */
+enum { SMALL = 4 };
+/* Kernels that are cut so after one that had to wait. */
+enum { WARY = 256 };
 /* Nanoseconds that a thread spins before it sleeps. The kernels of one network follow each other
- * within a few thousand; waking a thread takes some 5000 to 50000. */
-enum { SPIN = 20000, POLLS = 32 };
+ * within a few thousand, unless one runs on a single thread; waking a thread takes some 50000. */
+enum { SPIN = 100000, POLLS = 32 };
+
+/* What one thread begins with: the end of its pieces << 16 | the next one to take. */
+typedef struct {
+    _Alignas(64) atomic_uint pieces;
+} Share;
 
 typedef struct {
     _Alignas(64) atomic_uint epoch; /* counts the kernels; threads sleep on it */
-    _Alignas(64) atomic_uint ticket; /* chunks of the kernel << 16 | the next one to take */
-    _Alignas(64) atomic_uint left;   /* chunks that are not done; the caller sleeps on it */
-    atomic_uint sleeping, waiting, closing;
+    _Alignas(64) atomic_uint left;  /* pieces that are not done; the caller sleeps on it */
+    atomic_uint waiting;
+    _Alignas(64) atomic_uint sleeping, closing;
     atomic_int failed;
     Kernel kernel;
     void *data;
+    int32_t count; /* pieces of the kernel */
+    int wary;      /* kernels that are still to be cut small */
     int workers;
-    pthread_t threads[];
+    pthread_t *threads;
+    Share shares[]; /* the caller's, then each worker's */
 } Pool;
 
 static _Thread_local Pool *current;
@@ -77,22 +90,38 @@ static int spin(atomic_uint *word, unsigned value, int until_zero) {
     return 0;
 }
 
-static void take_chunks(Pool *pool) {
-    for (;;) {
-        unsigned ticket = atomic_fetch_add(&pool->ticket, 1);
-        unsigned chunks = ticket >> 16, chunk = ticket & 0xffff;
-        if (chunk >= chunks) return;
-        /* No other kernel begins while a chunk of this one is not done. */
-        Group group = {0, (int32_t)chunks};
-        int status = pool->kernel((int)chunk, &group, pool->data);
-        if (status) atomic_store(&pool->failed, status);
-        if (atomic_fetch_sub(&pool->left, 1) == 1 && atomic_load(&pool->waiting))
-            futex(&pool->left, FUTEX_WAKE, 1);
+/* Run the pieces of the own share, then those that others have not begun. */
+static void take_pieces(Pool *pool, int own) {
+    int threads = pool->workers + 1;
+    unsigned done = 0;
+    for (int turn = 0; turn < threads; turn++) {
+        atomic_uint *share = &pool->shares[(own + turn) % threads].pieces;
+        for (;;) {
+            unsigned found = atomic_load_explicit(share, memory_order_relaxed);
+            if ((found & 0xffff) >= found >> 16) break;
+            found = atomic_fetch_add(share, 1);
+            unsigned piece = found & 0xffff;
+            if (piece >= found >> 16) break;
+            /* No other kernel begins before a piece that was taken is counted as done. */
+            Group group = {0, pool->count};
+            int status = pool->kernel((int)piece, &group, pool->data);
+            if (status) atomic_store(&pool->failed, status);
+            done++;
+        }
     }
+    if (done && atomic_fetch_sub(&pool->left, done) == done && atomic_load(&pool->waiting))
+        futex(&pool->left, FUTEX_WAKE, 1);
 }
 
+typedef struct {
+    Pool *pool;
+    int own;
+} Start;
+
 static void *work(void *argument) {
-    Pool *pool = argument;
+    Pool *pool = ((Start *)argument)->pool;
+    int own = ((Start *)argument)->own;
+    free(argument);
     unsigned seen = 0;
     for (;;) {
         while (atomic_load(&pool->epoch) == seen && !spin(&pool->epoch, seen, 0)) {
@@ -102,7 +131,7 @@ static void *work(void *argument) {
         }
         seen = atomic_load(&pool->epoch);
         if (atomic_load(&pool->closing)) return 0;
-        take_chunks(pool);
+        take_pieces(pool, own);
     }
 }
 
@@ -118,39 +147,61 @@ static int launch(Kernel kernel, void *data, int pieces) {
         Group alone = {0, 1};
         return kernel(0, &alone, data);
     }
-    unsigned chunks = CHUNKS * (unsigned)(pool->workers + 1);
+    unsigned threads = (unsigned)pool->workers + 1;
+    unsigned each = pool->wary ? SMALL : 1;
     pool->kernel = kernel;
     pool->data = data;
-    atomic_store(&pool->failed, 0);
-    atomic_store(&pool->left, chunks);
-    atomic_store(&pool->ticket, chunks << 16);
+    pool->count = (int32_t)(threads * each);
+    atomic_store_explicit(&pool->failed, 0, memory_order_relaxed);
+    atomic_store_explicit(&pool->left, threads * each, memory_order_relaxed);
+    for (unsigned thread = 0; thread < threads; thread++)
+        atomic_store_explicit(&pool->shares[thread].pieces,
+                              (thread + 1) * each << 16 | thread * each, memory_order_release);
+    int64_t start = now();
     wake_workers(pool);
-    take_chunks(pool);
+    take_pieces(pool, 0);
+    int64_t done = now();
     if (!spin(&pool->left, 0, 1)) {
         atomic_store(&pool->waiting, 1);
         for (unsigned left; (left = atomic_load(&pool->left));) futex(&pool->left, FUTEX_WAIT, left);
         atomic_store(&pool->waiting, 0);
+        /* A thread that runs takes as long for its share as this one did. */
+        if (now() - done > (done - start) / 2) pool->wary = WARY + 1;
     }
-    return atomic_load(&pool->failed);
+    if (pool->wary) pool->wary--;
+    return atomic_load_explicit(&pool->failed, memory_order_relaxed);
 }
 
 /* The slot of the library; a library without parallel loops has none. TVM's loader fills it, and
  * fills it again where the library is loaded once more. */
 extern __attribute__((weak)) Launcher __TVMBackendParallelLaunch;
 
-/* Return a pool of so many threads, the caller's included; NULL where there is no memory. */
+/* Return a pool of so many threads, the caller's included; NULL where there is no memory. Where
+ * not so many threads can be had, those that were have all the work. */
 Pool *tvmlcnn_pool_open(int threads) {
-    int wanted = threads - 1;
-    size_t size = sizeof(Pool) + (size_t)wanted * sizeof(pthread_t);
+    size_t size = sizeof(Pool) + (size_t)threads * sizeof(Share);
     Pool *pool = aligned_alloc(64, (size + 63) / 64 * 64);
     if (!pool) return 0;
-    *pool = (Pool){0};
+    memset(pool, 0, size);
+    pool->threads = malloc((size_t)threads * sizeof(pthread_t));
+    if (!pool->threads) {
+        free(pool);
+        return 0;
+    }
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the application's threads' */
-    while (pool->workers < wanted &&
-           !pthread_create(&pool->threads[pool->workers], 0, work, pool))
-        pool->workers++;
+    int begun = 0;
+    for (; begun < threads - 1; begun++) {
+        Start *start = malloc(sizeof(Start));
+        if (!start) break;
+        *start = (Start){pool, begun + 1};
+        if (pthread_create(&pool->threads[begun], 0, work, start)) {
+            free(start);
+            break;
+        }
+    }
+    pool->workers = begun; /* workers read it after the first kernel was announced */
     pthread_sigmask(SIG_SETMASK, &before, 0);
     return pool;
 }
@@ -167,5 +218,6 @@ void tvmlcnn_pool_close(Pool *pool) {
     atomic_store(&pool->closing, 1);
     wake_workers(pool);
     for (int worker = 0; worker < pool->workers; worker++) pthread_join(pool->threads[worker], 0);
+    free(pool->threads);
     free(pool);
 }
