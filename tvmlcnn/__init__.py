@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from .errors import UserError
 
 if TYPE_CHECKING:
-    from .compiler import Report, compile
+    from .compile_report import Report
+    from .compiler import compile
     from .runtime import Model, load
 
 __all__ = ["Model", "Report", "UserError", "compile", "load"]

@@ -58,6 +58,19 @@ class Flatten(nn.Module):
         return self.fc(self.conv(x).flatten(1))
 
 
+class Plain(nn.Module):
+    """Tuples none of whose members was moved, as heads, stacks and recurrent layers make them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.lstm = nn.Conv2d(8, 4, 3), nn.LSTM(16, 8, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.conv(x).flatten(2)
+        both = torch.cat((y, y * 2), 1)
+        return self.lstm(torch.stack((both, both + 1), 1).sum(1))[0]
+
+
 class Outputs(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -73,6 +86,7 @@ NETS = {
     "broadcast": Broadcast(),
     "flatten": Flatten(),
     "outputs": Outputs(),
+    "plain": Plain(),
     "pools": nn.Sequential(
         nn.Conv2d(8, 4, 1), nn.AvgPool2d(3, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()
     ),

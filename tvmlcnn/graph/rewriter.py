@@ -59,6 +59,8 @@ class Rewriter:
             if isinstance(found, Permuted):
                 return found
             return Permuted(relax.Tuple([self.ordered(v) for v in found]), ())
+        if isinstance(expr, relax.Tuple):
+            return Permuted(relax.Tuple([self.ordered(self.value(f)) for f in expr.fields]), ())
         rank = len(expr.ty.shape) if hasattr(expr.ty, "shape") else 0
         return Permuted(expr, tuple(range(rank)))
 
