@@ -23,29 +23,24 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan:
     """Take every layer, and define those that TVM has no definition of."""
     definition = None
     if isinstance(layer, Convolution):
-        definition = Definition(_convolution(layer), [layer.weight])
+        definition = partial(_convolution, layer)
     elif isinstance(layer, Concatenation):
-        definition = Definition(_concatenate, name="concatenate", takes_epilogue=False)
-    return Plan(
-        DEFAULT.name,
-        layer.element,
-        "",
-        None,
-        definition=None if definition is None else lambda: definition,
-    )
+        definition = partial(Definition, _concatenate, name="concatenate", takes_epilogue=False)
+    return Plan(DEFAULT.name, layer.element, "", None, definition=definition)
 
 
-def _convolution(layer: Convolution) -> partial[te.Tensor]:
+def _convolution(layer: Convolution) -> Definition:
     plain = not (len(layer.reads) or layer.prologue or layer.channels_first)
     assert plain, "ungrouped convolutions have whole vectors of channels, which another rule takes"
     window = layer.window
-    return partial(
+    define = partial(
         topi.nn.group_conv2d_nhwc,
         stride=window.strides,
         padding=window.padding,
         dilation=window.dilation,
         groups=layer.groups,
     )
+    return Definition(define, [layer.weight])
 
 
 def _concatenate(*tensors: te.Tensor) -> te.Tensor:

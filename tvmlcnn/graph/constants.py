@@ -16,7 +16,8 @@ def value_of(expr: relax.Expr) -> np.ndarray | None:
 
 def constant(array: np.ndarray) -> relax.Expr:
     """Return a constant with a copy of the array."""
-    return relax.const(np.ascontiguousarray(array))
+    # numpy gives what it makes contiguous an axis, where it had none.
+    return relax.const(np.ascontiguousarray(array).reshape(array.shape))
 
 
 def is_call_of(expr: relax.Expr, operator: str) -> bool:

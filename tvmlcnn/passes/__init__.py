@@ -23,6 +23,7 @@ from .group import group
 from .legalize import legalize
 from .lift_weights import lift_weights, weights_of, without_weights
 from .list_kernel_calls import list_kernel_calls
+from .multiply_by_reciprocals import multiply_by_reciprocals
 from .phase import Phase
 from .place_joins import PlaceJoins
 from .take_prologues import take_prologues
@@ -65,6 +66,7 @@ def graph_phases(device: Device) -> list[Phase]:
         Phase("fold constants", fold_constants),
         Phase("fold batch norm", fold_batch_norm),
         Phase("count", count_flops),
+        Phase("multiply by reciprocals", multiply_by_reciprocals),
         *_LAYOUT_PHASES[device.family](device),
     ]
 
