@@ -88,7 +88,7 @@ class Recorded:
         if self._others and not (self._chosen or self.default):
             counts = " or ".join(map(str, sorted(self._others)))
             said.append(
-                f"the records of {self._target} for these kernels are for {counts} "
+                f"your records of {self._target} for these kernels are for {counts} "
                 f"thread{'' if counts == '1' else 's'}; compile with threads={counts} to use them"
             )
         return said

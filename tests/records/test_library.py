@@ -124,7 +124,8 @@ def test_each_element_type_and_number_of_threads_has_its_own_record(library: Lib
 
 
 def test_other_threads(library: Library) -> None:
-    """Only where tuning was of use there, for the same kernel."""
+    """Only where the user's tuning was of use there, for the same kernel."""
+    library.shipped.add(record(threads=9))
     library.user.add(record(threads=1), record(threads=2), record(threads=4))
     library.user.add(record(threads=3, decisions={}), record(threads=5, version=1))
     library.user.add(record(threads=6, dtype="int8"), record("other", threads=7))

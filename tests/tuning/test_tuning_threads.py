@@ -85,7 +85,7 @@ def test_compile_takes_the_records_for_its_threads(
     assert three.json["records"] == {"tuned": 0, "default": 0, "of": KERNELS}
     (warning,) = three.json["warnings"]
     assert warning == (
-        f"the records of {TARGET} for these kernels are for 1 thread; "
+        f"your records of {TARGET} for these kernels are for 1 thread; "
         "compile with threads=1 to use them"
     )
     assert f"warning: {warning}\n" in three.err
@@ -107,7 +107,7 @@ def test_records_for_other_threads_are_told_where_there_are_none_for_these(
     store.add(record(dense, 2, {"unroll": False}), record(dense, 1, {"unroll": False}))
     (warning,) = policy(tmp_path, 4, dense, depthwise).warnings
     assert warning == (
-        f"the records of {TARGET} for these kernels are for 1 or 2 threads; "
+        f"your records of {TARGET} for these kernels are for 1 or 2 threads; "
         "compile with threads=1 or 2 to use them"
     )
     assert policy(tmp_path, 4, depthwise).warnings == []

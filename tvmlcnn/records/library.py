@@ -74,12 +74,15 @@ class Library:
         ]
 
     def other_threads(self, key: Key) -> set[int]:
-        """Return with how many threads, other than the key's, tuning was of use for a kernel."""
+        """Return with how many threads, other than the key's, the user's tuning was of use.
+
+        Those that come with tvmlcnn do not count: nobody expects them who has not tuned.
+        """
         return {
             other.threads
             for other, found in self._of(key.target).items()
             if other._replace(threads=key.threads) == key and other.threads != key.threads
-            if not found.record.is_default
+            if found.origin == YOURS and not found.record.is_default
         }
 
     def _of(self, target: str) -> dict[Key, Found]:
