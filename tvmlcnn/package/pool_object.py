@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,8 +37,14 @@ def pool_object(machine: str, folder: Path) -> Path:
     """
     path = folder / "pool.o"
     command = [sys.executable, "-m", "ziglang", "cc", "-target", _TRIPLES[machine], *_FLAGS]
+    # zig would keep a cache in the home folder, which may not be writable.
+    cache = str(folder / "zig")
     done = subprocess.run(
-        [*command, "-c", str(SOURCE), "-o", str(path)], capture_output=True, text=True, check=False
+        [*command, "-c", str(SOURCE), "-o", str(path)],
+        env=os.environ | {"ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         if "No module named ziglang" in done.stderr:
