@@ -116,15 +116,17 @@ def alternatives(layer: Layer, device: Device) -> list[str]:
 def schedule(mod: tvm.IRModule, device: Device, policy: Policy = DEFAULTS) -> tvm.IRModule:
     """Schedule each TensorIR function of the module by the rule that planned it."""
     functions = dict(mod.functions.items())
+    rules = {rule.name: rule for rule in rules_for(device)}
     with tvm.target.Target(device.tvm):
         for variable, function in functions.items():
             if isinstance(function, PrimFunc):
-                functions[variable] = _scheduled(function, device, policy)
+                functions[variable] = _scheduled(function, rules, device, policy)
     return tvm.IRModule(functions, attrs=mod.attrs)
 
 
-def _scheduled(function: PrimFunc, device: Device, policy: Policy) -> PrimFunc:
-    rules = {rule.name: rule for rule in rules_for(device)}
+def _scheduled(
+    function: PrimFunc, rules: dict[str, Rule], device: Device, policy: Policy
+) -> PrimFunc:
     attrs = dict(function.attrs.items()) if function.attrs else {}
     if ATTRIBUTE in attrs:
         plan = from_text(str(attrs.pop(ATTRIBUTE)), rules)
@@ -132,7 +134,7 @@ def _scheduled(function: PrimFunc, device: Device, policy: Policy) -> PrimFunc:
     else:
         # Functions that only move other types are laid out as those of float32.
         element = ELEMENT_TYPES.get(str(function.params[-1].ty.dtype), FLOAT32)
-        plan = Plan(rules_for(device)[-1].name, element, "", None)
+        plan = Plan(list(rules)[-1], element, "", None)
     workload = plan.workload or kernel_name(function)
     decisions = policy.of(plan.rule, workload, plan.element)
     sch = rules[plan.rule].schedule(Schedule(function), plan, device, decisions)

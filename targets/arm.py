@@ -9,7 +9,7 @@ the cores was measured for. Bandwidths are of the memory chips, which the proces
 from __future__ import annotations
 
 from .core import Arithmetic, MultiplyAdd
-from .costs import AVX2
+from .costs import AVX2, Costs
 from .device import KIB, MIB, Cpu
 from .element import FLOAT32
 
@@ -26,16 +26,38 @@ def _neon(multiply_adds: float, instruction: str = "fmla") -> tuple[Arithmetic, 
     return (Arithmetic(FLOAT32, MultiplyAdd(instruction, 4), multiply_adds, multiply_adds),)
 
 
-def _aarch64(cpu: str) -> dict[str, object]:
-    """Return TVM's target of a 64-bit Raspberry Pi."""
-    return {
-        "kind": "llvm",
-        # TVM silently compiles for soft float where a triple has only three parts.
-        "mtriple": "aarch64-unknown-linux-gnu",
-        "mcpu": cpu,
-        "mattr": ["+neon"],
-        "num-cores": 4,
-    }
+def _pi(
+    name: str,
+    summary: str,
+    cpu: str,
+    multiply_adds: float,
+    caches: tuple[int, ...],
+    costs: Costs,
+    clock_ghz: float,
+    bandwidth_gbs: float,
+) -> Cpu:
+    """Return a 64-bit Raspberry Pi, of four cores."""
+    return Cpu(
+        name=name,
+        summary=summary,
+        tvm={
+            "kind": "llvm",
+            # TVM silently compiles for soft float where a triple has only three parts.
+            "mtriple": "aarch64-unknown-linux-gnu",
+            "mcpu": cpu,
+            "mattr": ["+neon"],
+            "num-cores": 4,
+        },
+        machine="aarch64",
+        cores=4,
+        arithmetic=_neon(multiply_adds),
+        vector_registers=32,
+        caches=caches,
+        costs=costs,
+        clock_ghz=clock_ghz,
+        bandwidth_gbs=bandwidth_gbs,
+        emulated_cpu=cpu,
+    )
 
 
 RPI2 = Cpu(
@@ -59,45 +81,33 @@ RPI2 = Cpu(
     bandwidth_gbs=3.6,
     emulated_cpu="cortex-a7",
 )
-RPI3 = Cpu(
-    name="rpi3",
-    summary="Raspberry Pi 3, four Cortex-A53 at 1.2 GHz",
-    tvm=_aarch64("cortex-a53"),
-    machine="aarch64",
-    cores=4,
-    arithmetic=_neon(1),
-    vector_registers=32,
+RPI3 = _pi(
+    "rpi3",
+    "Raspberry Pi 3, four Cortex-A53 at 1.2 GHz",
+    "cortex-a53",
+    multiply_adds=1,
     caches=(32 * KIB, 512 * KIB),
     costs=CORTEX_A53,
     clock_ghz=1.2,
     bandwidth_gbs=3.6,
-    emulated_cpu="cortex-a53",
 )
-RPI4 = Cpu(
-    name="rpi4",
-    summary="Raspberry Pi 4, four Cortex-A72 at 1.5 GHz",
-    tvm=_aarch64("cortex-a72"),
-    machine="aarch64",
-    cores=4,
-    arithmetic=_neon(1),
-    vector_registers=32,
+RPI4 = _pi(
+    "rpi4",
+    "Raspberry Pi 4, four Cortex-A72 at 1.5 GHz",
+    "cortex-a72",
+    multiply_adds=1,
     caches=(32 * KIB, 1 * MIB),
     costs=CORTEX_A72,
     clock_ghz=1.5,
     bandwidth_gbs=12.8,
-    emulated_cpu="cortex-a72",
 )
-RPI5 = Cpu(
-    name="rpi5",
-    summary="Raspberry Pi 5, four Cortex-A76 at 2.4 GHz",
-    tvm=_aarch64("cortex-a76"),
-    machine="aarch64",
-    cores=4,
-    arithmetic=_neon(2),
-    vector_registers=32,
+RPI5 = _pi(
+    "rpi5",
+    "Raspberry Pi 5, four Cortex-A76 at 2.4 GHz",
+    "cortex-a76",
+    multiply_adds=2,
     caches=(64 * KIB, 512 * KIB, 2 * MIB),
     costs=CORTEX_A76,
     clock_ghz=2.4,
     bandwidth_gbs=17.1,
-    emulated_cpu="cortex-a76",
 )

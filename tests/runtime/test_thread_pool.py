@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 
 import tvmlcnn
+from tools.peers.neighbours import neighbours
 from tvmlcnn.runtime.arrays import random_arrays
 from tvmlcnn.runtime.machine import logical_cpus
 from tvmlcnn.runtime.thread_pool import SOURCE
@@ -108,12 +108,7 @@ def test_busy_neighbours_do_not_stop_a_model(small_file: Path) -> None:
     """
     if logical_cpus() < 2:
         pytest.skip("one CPU")
-    spin = "import os, sys\nos.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True: pass"
-    neighbours = [
-        subprocess.Popen([sys.executable, "-c", spin, str(cpu)]) for cpu in os.sched_getaffinity(0)
-    ]
-    try:
-        time.sleep(0.2)
+    with neighbours(logical_cpus()):
         one, two = tvmlcnn.load(small_file, 1), tvmlcnn.load(small_file, 2)
         inputs = random_arrays(one.inputs)
         times: dict[int, list[float]] = {1: [], 2: []}
@@ -123,7 +118,3 @@ def test_busy_neighbours_do_not_stop_a_model(small_file: Path) -> None:
                 model(*inputs)
                 times[model.threads].append(time.perf_counter() - start)
         assert np.median(times[2]) < 20 * np.median(times[1])
-    finally:
-        for neighbour in neighbours:
-            neighbour.kill()
-            neighbour.wait()

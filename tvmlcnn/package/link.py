@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
-from tvmlcnn.errors import UserError
+from .zig import run_zig
 
 
 def link(objects: list[Path], output: Path) -> None:
@@ -20,14 +18,5 @@ def link(objects: list[Path], output: Path) -> None:
     UserError
         If ziglang is not installed.
     """
-    command = [sys.executable, "-m", "ziglang", "ld.lld", "-shared", "-z", "noexecstack"]
-    done = subprocess.run(
-        [*command, "-o", str(output), *map(str, objects)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        if "No module named ziglang" in done.stderr:
-            raise UserError("no linker: pip install 'tvmlcnn[compile]' (it brings ziglang)")
-        raise RuntimeError(f"lld failed ({done.returncode}): {done.stderr.strip()}")
+    command = ["ld.lld", "-shared", "-z", "noexecstack", "-o", str(output)]
+    run_zig([*command, *map(str, objects)])

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-from tvmlcnn.errors import UserError
 from tvmlcnn.runtime.thread_pool import SOURCE
+
+from .zig import run_zig
 
 # The oldest glibc that the file is to be loaded on: that of the manylinux2014 wheels.
 _GLIBC = "2.17"
@@ -36,18 +34,6 @@ def pool_object(machine: str, folder: Path) -> Path:
         If ziglang is not installed.
     """
     path = folder / "pool.o"
-    command = [sys.executable, "-m", "ziglang", "cc", "-target", _TRIPLES[machine], *_FLAGS]
-    # zig would keep a cache in the home folder, which may not be writable.
-    cache = str(folder / "zig")
-    done = subprocess.run(
-        [*command, "-c", str(SOURCE), "-o", str(path)],
-        env=os.environ | {"ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        if "No module named ziglang" in done.stderr:
-            raise UserError("no compiler: pip install 'tvmlcnn[compile]' (it brings ziglang)")
-        raise RuntimeError(f"zig cc failed ({done.returncode}): {done.stderr.strip()}")
+    command = ["cc", "-target", _TRIPLES[machine], *_FLAGS, "-c", str(SOURCE), "-o", str(path)]
+    run_zig(command, folder / "zig")
     return path

@@ -13,7 +13,7 @@ from tvmlcnn.runtime.native import tvm_version
 from tvmlcnn.targets import Device
 
 from .comparing import Bench, Failure
-from .kernels import RULE, fitting, unscheduled
+from .kernels import RULE, fitting, unscheduled, without_rule
 from .measuring import Outcome
 from .search import GeneratedSpace, Search, TemplateSpace
 from .state import TaskState
@@ -160,7 +160,7 @@ class Climb:
             microseconds = outcome.ratio * (usual or outcome.default_microseconds)
         return Trial(
             **self._key_of(decisions)._asdict(),
-            decisions=_without_rule(decisions),
+            decisions=without_rule(decisions),
             microseconds=microseconds,
             error=outcome.kind if isinstance(outcome, Failure) else None,
             detail=outcome.detail if isinstance(outcome, Failure) else "",
@@ -172,7 +172,7 @@ class Climb:
         assert outcome.microseconds is not None
         return Record(
             **self._key_of(decisions)._asdict(),
-            decisions=_without_rule(decisions),
+            decisions=without_rule(decisions),
             microseconds=outcome.microseconds,
             default_microseconds=outcome.default_microseconds,
             board=outcome.board,
@@ -181,10 +181,6 @@ class Climb:
             tvmlcnn=importlib.metadata.version("tvmlcnn"),
             date=_now(),
         )
-
-
-def _without_rule(decisions: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in decisions.items() if name != RULE}
 
 
 def _now() -> str:

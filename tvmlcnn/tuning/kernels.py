@@ -56,12 +56,17 @@ def scheduled(task: Task, device: Device, policy: Policy = DEFAULTS) -> Kernel:
     return _kernel(pipeline.apply(phases, task.module, device))
 
 
+def without_rule(decisions: Mapping[str, Any]) -> dict[str, Any]:
+    """Return decisions as their rule has them, and a record."""
+    return {name: value for name, value in decisions.items() if name != RULE}
+
+
 class Fixed:
     """Decides a task as decisions say that are written down."""
 
     def __init__(self, decisions: Mapping[str, Any]) -> None:
         self._rule = decisions.get(RULE)
-        self.chosen = Chosen({name: value for name, value in decisions.items() if name != RULE})
+        self.chosen = Chosen(without_rule(decisions))
 
     def rule(self, layer: Layer) -> str | None:
         """Return the rule that is written down, if several can make the kernel."""
