@@ -27,20 +27,41 @@ class Net(torch.nn.Module):
 """
 
 
-def test_help_is_light() -> None:
+def imported_by(*arguments: str) -> tuple[str, str, set[str]]:
+    """Return what a command prints, and which heavy packages it imports."""
     program = (
         "import sys; sys.argv = ['tvmlcnn', *sys.argv[1:]]\n"
         "from tvmlcnn.cli import main\n"
         "try: main()\n"
-        "except SystemExit: print({'torch', 'tvm', 'numpy'} & set(sys.modules), file=sys.stderr)"
+        "except SystemExit: print(*{'torch', 'tvm', 'numpy'} & set(sys.modules), file=sys.stderr)"
     )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True
+    )
+    *lines, heavy = done.stderr.splitlines()
+    return done.stdout, "".join(lines), set(heavy.split())
+
+
+def test_help_is_light() -> None:
     verbs = (["compile"], ["run"], ["bench"], ["records"], ["records", "merge"])
     for arguments in (["--help"], *([*verb, "-h"] for verb in verbs)):
-        done = subprocess.run(
-            [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True
-        )
-        assert "Usage:" in done.stdout
-        assert not {"torch", "tvm"} & set(done.stderr.split("'")), done.stderr
+        out, _, heavy = imported_by(*arguments)
+        assert "Usage:" in out
+        assert not heavy & {"torch", "tvm"}
+
+
+def test_lists_are_light() -> None:
+    for verb, name in (("models", "mobilenet_v2"), ("targets", "rpi4")):
+        out, _, heavy = imported_by(verb)
+        assert name in out
+        assert not heavy & {"torch", "tvm"}
+
+
+@pytest.mark.parametrize("verb", ["compile", "tune", "analyze"])
+def test_a_target_that_is_none_is_told_before_anything_is_loaded(verb: str) -> None:
+    _, error, heavy = imported_by(verb, "mobilenet_v2", "--target", "arms")
+    assert "did you mean arm?" in error
+    assert not heavy & {"torch", "tvm"}
 
 
 def test_compile_prints_a_table(cli: Cli, tmp_path: Path) -> None:

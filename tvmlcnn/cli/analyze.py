@@ -43,14 +43,15 @@ def command(
     G1 equal channels, G2 few groups, G3 few branches, G4 few elementwise operators.
     """
     path = None if picture is None else _picture(picture, models)
+    from tvmlcnn.targets import resolve
+
+    device = None if target is None else resolve(target)  # before torch is loaded
     try:
         from tvmlcnn.analysis import analyze, to_json
-        from tvmlcnn.targets import resolve
     except ModuleNotFoundError as error:
         raise UserError(
             f"the analyser needs {error.name}: pip install 'tvmlcnn[compile]'"
         ) from error
-    device = None if target is None else resolve(target)
     input_shapes = read_shapes(shapes)
     analyses = [analyze(model, device, input_shapes) for model in models]
     if path is not None:

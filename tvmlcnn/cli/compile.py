@@ -45,7 +45,9 @@ def command(
     .pt2 file from torch.export.save. TARGET is a name (`tvmlcnn targets`) or TVM's JSON.
     """
     import tvmlcnn
+    from tvmlcnn.targets import resolve
 
+    resolve(target)  # a typo is told at once, before torch and TVM are loaded
     with phases(verbose) as progress:
         report = tvmlcnn.compile(
             model,

@@ -16,12 +16,12 @@ def command(as_json: bool) -> None:
 
     Options are given as in a URL: mobilenet_v2?width=0.5&resolution=160
     """
+    from tvmlcnn.zoo_listing import listing
+
     try:
-        from tvmlcnn.models import entries
+        known = listing()
     except ModuleNotFoundError as error:
         raise UserError(f"the zoo needs {error.name}: pip install 'tvmlcnn[compile]'") from error
-
-    known = entries()
     if as_json:
         print_json(
             {
@@ -33,7 +33,7 @@ def command(as_json: bool) -> None:
                         "top1": entry.top1,
                         "source": entry.source,
                     }
-                    for entry in known.values()
+                    for entry in known
                 ]
             }
         )
@@ -48,6 +48,6 @@ def command(as_json: bool) -> None:
                 "&".join(f"{name}={value}" for name, value in entry.options.items()),
                 entry.source,
             )
-            for entry in known.values()
+            for entry in known
         ),
     )

@@ -69,6 +69,9 @@ def command(
     `compile` takes the records for its threads by itself. The same command goes on where it was
     stopped; without --trials or --minutes it ends when no kernel gets better any more.
     """
+    from tvmlcnn.targets import resolve
+
+    resolve(target)  # a typo is told at once, before torch and TVM are loaded
     from tvmlcnn.tuning.tune import prepare
     from tvmlcnn.tuning.tuner import Goal
 
