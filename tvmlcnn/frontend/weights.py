@@ -1,57 +1,104 @@
-"""Loading a state dict into a module, refusing whatever does not fit."""
+"""Loading weights into a module, refusing whatever does not fit."""
 
 from __future__ import annotations
 
+import argparse
 import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from tvmlcnn.errors import UserError
 
+from .checkpoint import Reading, distinct, is_counter, readings, some
 from .source import Network
 
-_SHOWN = 4
+# Plain data that training programs keep beside the weights: options, and numpy's numbers, under
+# the names that numpy 2 and 1 pickle. Making one runs no code but its own class's.
+_SCALAR = np.float32(0).__reduce__()[0]
+_PLAIN = [
+    argparse.Namespace,
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i4", "i8", "?")),
+    _SCALAR,
+    (_SCALAR, "numpy.core.multiarray.scalar"),
+]
 
 
-def load_weights(network: Network, source: str | Path) -> None:
-    """Load a torch state dict, a safetensors file or torchvision's weights into the network.
+def load_weights(network: Network, source: str | Path) -> list[str]:
+    """Load a checkpoint, a safetensors file or torchvision's weights into the network.
 
     ``"imagenet"`` stands for the weights that torchvision has for the network; torchvision must
-    be installed, and downloads them when they are first used. A checkpoint that keeps its state
-    dict under ``state_dict`` is unwrapped, and so is the prefix ``module.`` that data-parallel
-    training leaves. Pickled code is never executed.
+    be installed, and downloads them when they are first used. A checkpoint of a training program
+    is taken where one way to read it fits all names and shapes (see `checkpoint`); where its
+    weights and their moving average both fit, the latter is taken, which is what the program
+    evaluates. Pickled code is never executed.
+
+    Returns
+    -------
+    list of str
+        What a user should know of how the file was read; nothing for a plain state dict.
 
     Raises
     ------
     UserError
-        If the file is missing or no state dict, or its keys or shapes are not the module's; the
-        message names them.
+        If the file is missing or no state dict, its names, shapes or types are not the module's,
+        or several ways to read it fit; the message names them.
     """
     module = network.module
-    state = _torchvision_s(network) if source == "imagenet" else _read(Path(source))
     wanted = module.state_dict()
-    if all(key.startswith("module.") for key in state) and not wanted.keys() & state.keys():
-        state = {key.removeprefix("module."): value for key, value in state.items()}
-    # Counters of training; inference does not read them and older checkpoints lack them.
-    optional = {key for key in wanted if key.endswith("num_batches_tracked")}
-    missing = [key for key in wanted if key not in state and key not in optional]
-    extra = [key for key in state if key not in wanted]
-    misshapen = [
-        f"{key} is {_size(state[key])}, the model's is {_size(wanted[key])}"
-        for key in wanted
-        if key in state and state[key].shape != wanted[key].shape
+    content = _torchvision_s(network) if source == "imagenet" else _read(Path(source))
+    reading = _chosen(readings(content, wanted), wanted, source)
+    values = {key: reading.state.get(key, wanted[key]) for key in wanted}
+    # A counter of training may have any form; inference does not read it.
+    module.load_state_dict(
+        {key: wanted[key] if is_counter(key) else value for key, value in values.items()}
+    )
+    said = [str(reading)] if str(reading) else []
+    said += [f"leaving out {some(list(reading.left))}"] if reading.left else []
+    said += _converted(values, wanted)
+    return [f"weights: {'; '.join(said)}"] if said else []
+
+
+def _chosen(
+    found: list[Reading], wanted: Mapping[str, torch.Tensor], source: str | Path
+) -> Reading:
+    """Return the reading that fits, or say why there is none, or which there are."""
+    if not found:
+        raise UserError(f"{source} holds no state dict; save model.state_dict()")
+    fitting = distinct([reading for reading in found if not reading.unfit(wanted)], wanted)
+    averaged = [reading for reading in fitting if reading.averaged]
+    if len(averaged or fitting) == 1:
+        return (averaged or fitting)[0]
+    if fitting:
+        ways = " or ".join(str(reading) or "as it is" for reading in averaged or fitting)
+        raise UserError(
+            f"{source} can be read in several ways that fit: {ways}; save the state dict that is "
+            "meant by itself"
+        )
+    nearest = max(found, key=lambda reading: reading.nearness(wanted))
+    how = f", read {nearest}" if str(nearest) else ""
+    raise UserError(f"{source} does not fit the model{how}: {'; '.join(nearest.unfit(wanted))}")
+
+
+def _converted(values: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> list[str]:
+    """Return which element types of weights change when they are loaded."""
+    changes = {
+        (value.dtype, wanted[key].dtype)
+        for key, value in values.items()
+        if value.dtype != wanted[key].dtype and not is_counter(key)
+    }
+    return [
+        f"{_type(given)} {'widened' if given.itemsize < to.itemsize else 'rounded'} to {_type(to)}"
+        for given, to in sorted(changes, key=str)
     ]
-    problems = [
-        f"{what} {_some(found)}"
-        for what, found in (("missing", missing), ("extra", extra), ("misshapen:", misshapen))
-        if found
-    ]
-    if problems:
-        raise UserError(f"{source} does not fit the model: {'; '.join(problems)}")
-    module.load_state_dict({key: state.get(key, wanted[key]) for key in wanted})
+
+
+def _type(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _torchvision_s(network: Network) -> dict[str, torch.Tensor]:
@@ -71,7 +118,7 @@ def _torchvision_s(network: Network) -> dict[str, torch.Tensor]:
         raise UserError(f"cannot download {network.torchvision}: {_reason(error)}") from error
 
 
-def _read(path: Path) -> dict[str, torch.Tensor]:
+def _read(path: Path) -> object:
     if not path.is_file():
         raise UserError(f"no such weights file: {path}")
     try:
@@ -80,7 +127,8 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
 
             content: object = load_file(path)
         else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            with torch.serialization.safe_globals(_PLAIN):
+                content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path} was refused: it holds more than tensors, and loading it could run code; "
@@ -90,25 +138,10 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
         raise UserError("safetensors is missing: pip install 'tvmlcnn[compile]'") from error
     except Exception as error:  # torch and safetensors raise many types for a broken file
         raise UserError(f"{path} is no weights file that can be read: {_reason(error)}") from error
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
-    if not isinstance(content, Mapping) or not all(
-        isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in content.items()
-    ):
-        raise UserError(f"{path} holds no state dict; save model.state_dict()")
-    return dict(content)
+    return content
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, (EOFError, zipfile.BadZipFile)):
         return "it is cut short"
     return str(error).strip().partition("\n")[0] or type(error).__name__
-
-
-def _some(items: list[str]) -> str:
-    more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
-    return ", ".join(items[:_SHOWN]) + more
-
-
-def _size(tensor: torch.Tensor) -> str:
-    return "x".join(map(str, tensor.shape)) or "scalar"
