@@ -166,7 +166,27 @@ class Concatenation:
     workload = ""
 
 
-Layer = Convolution | Product | PointwiseDepthwise | Pool | Concatenation
+@dataclass(frozen=True, eq=False)
+class Resample:
+    """Linear maps along axes, one after the other.
+
+    Attributes
+    ----------
+    element : ElementType
+    data : tuple of int
+    axes : tuple of int
+    tables : tuple of pairs of numpy.ndarray
+        Sources and weights of each axis, as `tvmlcnn.ops.resample` takes them.
+    """
+
+    element: ElementType
+    data: Shape
+    axes: Shape
+    tables: tuple[tuple[np.ndarray, np.ndarray], ...]
+    workload = ""
+
+
+Layer = Convolution | Product | PointwiseDepthwise | Pool | Concatenation | Resample
 
 
 def _sizes(numbers: Iterable[int]) -> str:

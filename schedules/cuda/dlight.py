@@ -8,6 +8,7 @@ from tvm.s_tir import Schedule, dlight
 from tvmlcnn.targets import Gpu
 
 from ..decisions import Decisions
+from ..definitions import definition_of
 from ..layer import Layer
 from ..rule import Plan, Rule
 
@@ -21,8 +22,10 @@ _RULES: tuple[dlight.ScheduleRule, ...] = (
 
 
 def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan:
-    """Take every layer, as TVM defines it."""
-    return Plan(DLIGHT.name, layer.element, "", None)
+    """Take every layer, as TVM defines it, if it does."""
+    definition = definition_of(layer)
+    define = None if definition is None else lambda: definition
+    return Plan(DLIGHT.name, layer.element, "", None, definition=define)
 
 
 def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> Schedule:

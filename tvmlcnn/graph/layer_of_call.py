@@ -6,8 +6,8 @@ import numpy as np
 from tvm import relax
 
 from tvmlcnn.ops import Window
-from tvmlcnn.schedules import Concatenation, Convolution, Pool, Product
-from tvmlcnn.targets import ELEMENT_TYPES, ElementType
+from tvmlcnn.schedules import Concatenation, Convolution, Pool, Product, Resample
+from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, ElementType
 
 from .constants import value_of
 
@@ -85,6 +85,15 @@ def concatenation(call: relax.Call) -> Concatenation | None:
     if not isinstance(call.args[0], relax.Tuple) or not innermost or element is None:
         return None
     return Concatenation(element)
+
+
+def resample(call: relax.Call) -> Resample:
+    """Return the layer of a call of ``tvmlcnn.resample``."""
+    arrays = [value_of(argument) for argument in call.args[1:]]
+    # Elements that are only moved are so as those of float32.
+    element = element_of(call) or FLOAT32
+    pairs = tuple(zip(arrays[::2], arrays[1::2], strict=True))
+    return Resample(element, _shape(call.args[0]), _ints(call.attrs["axes"]), pairs)  # type: ignore[arg-type]
 
 
 def _shape(expr: relax.Expr) -> tuple[int, ...]:

@@ -25,7 +25,8 @@ CONV2D = "tvmlcnn.conv2d"
 JOIN = "tvmlcnn.join"
 
 
-def _register(name: str, summary: str, infer: Callable[..., relax.Type]) -> None:
+def register(name: str, summary: str, infer: Callable[..., relax.Type]) -> None:
+    """Register a pure operator; ``infer`` takes a call and a builder and returns its type."""
     _ffi_api.RegisterOp(name, summary)
     register_op_attr(name, "FInferType", infer)
     register_op_attr(name, "FPurity", True)
@@ -42,8 +43,8 @@ def _join_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
     )
 
 
-_register(CONV2D, "Convolution of channels-last data.", _conv2d_type)
-_register(JOIN, "Tensors that lie one after the other.", _join_type)
+register(CONV2D, "Convolution of channels-last data.", _conv2d_type)
+register(JOIN, "Tensors that lie one after the other.", _join_type)
 
 
 def conv2d(

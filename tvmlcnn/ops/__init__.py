@@ -7,6 +7,7 @@ from .formula import Earlier, Formula, Operand, Parameter, Step, chain
 from .grouped import diagonals, grouped, grouped_diagonals
 from .pointwise_depthwise import Banding, pointwise_depthwise
 from .pooling import average_pool, global_average, max_pool
+from .resample import resample
 from .tile import Tile
 from .winograd import Blocking, transform_weights, winograd
 
@@ -32,6 +33,7 @@ __all__ = [
     "max_pool",
     "pack",
     "pointwise_depthwise",
+    "resample",
     "transform_weights",
     "winograd",
 ]

@@ -24,6 +24,7 @@ from tvmlcnn.graph import channel_moves, operators
 from tvmlcnn.graph.concatenate import aligned
 from tvmlcnn.graph.constants import constant, value_of
 from tvmlcnn.graph.permuted import NHWC, Permuted, compact
+from tvmlcnn.graph.resample import RESAMPLE, resample_permuted
 from tvmlcnn.graph.rewriter import Rewrite, Rewriter, plain_order
 from tvmlcnn.graph.variables import named
 from tvmlcnn.targets import Cpu
@@ -177,6 +178,7 @@ _REWRITES: dict[str, Rewrite] = {
     "relax.strided_slice": channel_moves.strided_slice,
     "relax.reshape": channel_moves.reshape,
     "relax.permute_dims": channel_moves.permute_dims,
+    RESAMPLE: resample_permuted,
 }
 
 

@@ -15,6 +15,7 @@ import tvm
 from tvm import relax
 
 from tvmlcnn.elementwise import BY_RELAX
+from tvmlcnn.graph.resample import RESAMPLE
 
 _ATTRIBUTE = "tvmlcnn.flops"
 _MOVES = frozenset(
@@ -62,6 +63,10 @@ def _flops(expr: relax.Expr) -> int:
         return 2 * math.prod(pixels) * math.prod(weight) // channels
     if name == "relax.matmul":
         return 2 * math.prod(_shape(out)) * _shape(expr.args[0].ty)[-1]
+    if name == RESAMPLE:
+        # Weights of a single element are those of outputs that are one input each.
+        taps = [_shape(argument.ty) for argument in expr.args[2::2]]
+        return 2 * math.prod(_shape(out)) * sum(n[1] for n in taps if len(n) == 2)
     if name in _REDUCTIONS:
         return math.prod(_shape(expr.args[0].ty))
     if "_pool" in name:

@@ -9,7 +9,8 @@ from tvm import relax
 
 from tvmlcnn.graph import layer_of_call, operators
 from tvmlcnn.graph.kernel_calls import call_of
-from tvmlcnn.schedules import Layer, planned
+from tvmlcnn.graph.resample import RESAMPLE
+from tvmlcnn.schedules import Convolution, Layer, planned
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
 from tvmlcnn.targets import Device
 
@@ -21,6 +22,7 @@ _LAYERS: dict[str, Callable[[relax.Call], Layer | None]] = {
     "relax.nn.adaptive_avg_pool2d": layer_of_call.global_average,
     "relax.mean": layer_of_call.global_average,
     "relax.concat": layer_of_call.concatenation,
+    RESAMPLE: layer_of_call.resample,
 }
 
 
@@ -30,7 +32,7 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
     def kernel(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
         layer = _LAYERS[call.op.name](call)
         if layer is not None:
-            data, beside = _operands(call)
+            data, beside = _operands(call, layer)
             result = call_of(builder, planned(layer, device, policy), data, beside)
             if result is not None:
                 return result
@@ -39,8 +41,8 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
     return relax.transform.LegalizeOps(dict.fromkeys(_LAYERS, kernel))
 
 
-def _operands(call: relax.Call) -> tuple[list[relax.Expr], list[relax.Expr]]:
+def _operands(call: relax.Call, layer: Layer) -> tuple[list[relax.Expr], list[relax.Expr]]:
     """Return the data of a layer, and what follows its weights."""
     first, *others = call.args
     data = list(first.fields) if isinstance(first, relax.Tuple) else [first]
-    return data, others[1:]
+    return data, others[1:] if isinstance(layer, Convolution) else []
