@@ -10,10 +10,10 @@ import numpy as np
 import torch
 import tvm
 
-from tvmlcnn.errors import UserError
 from tvmlcnn.runtime.manifest import TensorSpec
 
-from .layer_naming import import_with_layers
+from .importing import import_program
+from .refusals import export_refusal
 
 
 @dataclass(frozen=True)
@@ -25,48 +25,53 @@ class Graph:
     mod : tvm.IRModule
         ``main`` takes the inputs and returns a tuple of the outputs; weights are constants.
     inputs, outputs : tuple of TensorSpec
+    is_tensor : bool
+        Whether the network returns one tensor, in no collection.
     """
 
     mod: tvm.IRModule
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    is_tensor: bool
 
 
-def import_graph(module: torch.nn.Module, inputs: Sequence[np.ndarray]) -> Graph:
+def import_graph(
+    module: torch.nn.Module, inputs: Sequence[np.ndarray], keywords: Sequence[str] = ()
+) -> Graph:
     """Export the module with torch and import it into Relax.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    inputs : sequence of numpy.ndarray
+    keywords : sequence of str
+        The names of the last inputs, where ``forward`` takes them by name.
 
     Raises
     ------
     UserError
-        If torch cannot export the module, or TVM has no import for one of its operators.
+        If torch cannot export the module, or one of its operators cannot be compiled.
     """
-    tensors = tuple(torch.from_numpy(array) for array in inputs)
+    tensors = [torch.from_numpy(array.copy()) for array in inputs]
+    plain = len(tensors) - len(keywords)
+    by_name = dict(zip(keywords, tensors[plain:], strict=True))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own deprecations
         try:
             with torch.no_grad():
-                program = torch.export.export(module, tensors)
+                program = torch.export.export(module, tuple(tensors[:plain]), by_name or None)
         except Exception as error:  # torch raises many types here
-            raise UserError(f"torch.export cannot export the model: {_reason(error)}") from error
-        try:
-            mod = import_with_layers(program)
-        except (AssertionError, NotImplementedError, ValueError, KeyError) as error:
-            raise UserError(f"TVM cannot import the model: {_reason(error)}") from error
+            raise export_refusal(error) from error
+        mod, signature = import_program(program)
     main = mod["main"]
+    names = [name for name, _ in signature.outputs]
     return Graph(
         mod,
         tuple(_spec(str(param.name), param.ty) for param in main.params),
-        tuple(
-            _spec("output" if len(main.ret_ty.fields) == 1 else f"output{index}", field)
-            for index, field in enumerate(main.ret_ty.fields)
-        ),
+        tuple(map(_spec, names, main.ret_ty.fields)),
+        signature.is_tensor,
     )
 
 
 def _spec(name: str, ty: tvm.relax.TensorType) -> TensorSpec:
     return TensorSpec(name, tuple(int(size) for size in ty.shape), str(ty.dtype))
-
-
-def _reason(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

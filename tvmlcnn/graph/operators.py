@@ -9,6 +9,8 @@
 ``tvmlcnn.join(first, second, ...)``
     Tensors one after the other along the outermost axis. They are given places in one buffer, so
     that it copies nothing; see `tvmlcnn.passes.place_joins`.
+``tvmlcnn.copy(data)``
+    A tensor of its own with the same elements: what a network returns of its inputs and constants.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from tvm.ir.op import _ffi_api
 
 CONV2D = "tvmlcnn.conv2d"
 JOIN = "tvmlcnn.join"
+COPY = "tvmlcnn.copy"
 
 
 def register(name: str, summary: str, infer: Callable[..., relax.Type]) -> None:
@@ -43,6 +46,11 @@ def _join_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
     )
 
 
+def _copy_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
+    return call.args[0].ty
+
+
+register(COPY, "A tensor of its own.", _copy_type)
 register(CONV2D, "Convolution of channels-last data.", _conv2d_type)
 register(JOIN, "Tensors that lie one after the other.", _join_type)
 
@@ -89,3 +97,8 @@ def with_prologue(attrs: tvm.ir.Attrs, steps: Sequence[str]) -> tvm.ir.Attrs:
 def join(parts: Sequence[relax.Expr]) -> relax.Call:
     """Return a call of ``tvmlcnn.join``."""
     return relax.Call(Op.get(JOIN), list(parts))
+
+
+def copy(data: relax.Expr) -> relax.Call:
+    """Return a call of ``tvmlcnn.copy``."""
+    return relax.Call(Op.get(COPY), [data])

@@ -7,12 +7,13 @@ splitting, joining and shuffling channels moves nothing.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import tvm
-from tvm import relax, te
+from tvm import relax, te, tirx
 
 from .constants import constant
 
@@ -150,7 +151,8 @@ def copied(builder: relax.BlockBuilder, expr: relax.Expr) -> relax.Expr:
     """Copy a tensor."""
 
     def copy(data: te.Tensor, one: te.Tensor) -> te.Tensor:
-        return te.compute(data.shape, lambda *i: data(*i) * one[0], name="copy")
+        both = tirx.all if data.dtype == "bool" else operator.mul
+        return te.compute(data.shape, lambda *i: both(data(*i), one[0]), name="copy")
 
     return _moved(builder, copy, expr)
 

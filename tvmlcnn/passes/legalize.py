@@ -9,6 +9,7 @@ from tvm import relax
 
 from tvmlcnn.graph import layer_of_call, operators
 from tvmlcnn.graph.kernel_calls import call_of
+from tvmlcnn.graph.permuted import copied
 from tvmlcnn.graph.resample import RESAMPLE
 from tvmlcnn.schedules import Convolution, Layer, planned
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
@@ -38,7 +39,8 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
                 return result
         return call.op.get_attr("FLegalize")(builder, call)
 
-    return relax.transform.LegalizeOps(dict.fromkeys(_LAYERS, kernel))
+    own = {operators.COPY: lambda builder, call: copied(builder, call.args[0])}
+    return relax.transform.LegalizeOps(dict.fromkeys(_LAYERS, kernel) | own)
 
 
 def _operands(call: relax.Call, layer: Layer) -> tuple[list[relax.Expr], list[relax.Expr]]:

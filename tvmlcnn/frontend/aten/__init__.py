@@ -1,0 +1,33 @@
+"""ATen's operators in Relax: one table, a family of operators a file."""
+
+from __future__ import annotations
+
+from . import (
+    activations,
+    arithmetic,
+    convolution,
+    indexing,
+    normalization,
+    pooling,
+    products,
+    reductions,
+    resizing,
+    shapes,
+)
+from .emitter import Call, Converter, Emitter, dtype_named
+
+__all__ = ["CONVERTERS", "Call", "Converter", "Emitter", "dtype_named"]
+
+CONVERTERS: dict[str, Converter] = {
+    **arithmetic.TABLE,
+    **activations.TABLE,
+    **shapes.TABLE,
+    **indexing.TABLE,
+    **reductions.TABLE,
+    **products.TABLE,
+    **convolution.TABLE,
+    **pooling.TABLE,
+    **normalization.TABLE,
+    **resizing.TABLE,
+}
+"""By the name of the operator and its overload, without ``aten.``."""

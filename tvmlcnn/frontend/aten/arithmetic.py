@@ -1,0 +1,289 @@
+"""Arithmetic, comparisons and logic, element by element, with torch's types."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from tvm import relax
+
+from .emitter import Call, Converter, Emitter, Value, dtype_of, shape_of
+
+op = relax.op
+
+
+def _arithmetic(operator: Callable[..., relax.Expr]) -> Converter:
+    """Compute in the type of the result."""
+
+    def convert(emit: Emitter, call: Call) -> Value:
+        left, right = _operands(emit, call, call.dtype_)
+        alpha = call.values.get("alpha", 1)
+        if alpha != 1:
+            right = emit(op.multiply, right, emit.scalar(alpha, call.dtype_))
+        return emit(operator, left, right)
+
+    return convert
+
+
+def _operands(emit: Emitter, call: Call, dtype: str) -> tuple[Value, Value]:
+    """Return both operands in a type; what was expanded to the other one's shape as it was."""
+    left, right = call.self, call.other
+    if isinstance(left, relax.Expr) and isinstance(right, relax.Expr):
+        if shape_of(left) == call.shape_:
+            right = emit.unexpanded(right, call.shape_)
+        elif shape_of(right) == call.shape_:
+            left = emit.unexpanded(left, call.shape_)
+    return emit.cast(left, dtype), emit.cast(right, dtype)
+
+
+def _comparison(operator: Callable[..., relax.Expr]) -> Converter:
+    """Compare in the type that both are promoted to."""
+
+    def convert(emit: Emitter, call: Call) -> Value:
+        dtype = call.promoted("self", "other")
+        if dtype == "bool":
+            dtype = "int8"
+        return emit(operator, *_operands(emit, call, dtype))
+
+    return convert
+
+
+def _logical(operator: Callable[..., relax.Expr]) -> Converter:
+    def convert(emit: Emitter, call: Call) -> Value:
+        return emit(operator, emit.cast(call.self, "bool"), emit.cast(call.other, "bool"))
+
+    return convert
+
+
+def _bitwise(logical: Callable[..., relax.Expr], bits: Callable[..., relax.Expr]) -> Converter:
+    def convert(emit: Emitter, call: Call) -> Value:
+        left, right = _operands(emit, call, call.dtype_)
+        return emit(logical if call.dtype_ == "bool" else bits, left, right)
+
+    return convert
+
+
+def _bitwise_not(emit: Emitter, call: Call) -> Value:
+    return emit(op.logical_not if call.dtype_ == "bool" else op.bitwise_not, call.self)
+
+
+def _unary(operator: Callable[..., relax.Expr]) -> Converter:
+    """Compute in the type of the result, to which integers are promoted."""
+
+    def convert(emit: Emitter, call: Call) -> Value:
+        return emit(operator, emit.cast(call.self, call.dtype_))
+
+    return convert
+
+
+def _rounding(operator: Callable[..., relax.Expr]) -> Converter:
+    """Round to integers, which those are already."""
+
+    def convert(emit: Emitter, call: Call) -> Value:
+        return emit(operator, call.self) if "float" in call.dtype_ else call.self
+
+    return convert
+
+
+def _scaled_log(base: float) -> Converter:
+    def convert(emit: Emitter, call: Call) -> Value:
+        value = emit(op.log, emit.cast(call.self, call.dtype_))
+        return emit(op.multiply, value, emit.scalar(1 / math.log(base), call.dtype_))
+
+    return convert
+
+
+def _divide(emit: Emitter, call: Call) -> Value:
+    left, right = _operands(emit, call, call.dtype_)
+    mode: Value = call.values.get("rounding_mode")
+    if "float" not in call.dtype_:
+        return _integer_quotient(emit, left, right, mode)
+    quotient = emit(op.divide, left, right)
+    return (
+        quotient if mode is None else emit({"floor": op.floor, "trunc": op.trunc}[mode], quotient)
+    )
+
+
+def _integer_quotient(emit: Emitter, left: Value, right: Value, mode: str) -> Value:
+    if mode == "floor":
+        return emit(op.floor_divide, left, right)
+    magnitude = emit(op.floor_divide, emit(op.abs, left), emit(op.abs, right))
+    signs = emit(op.multiply, emit(op.sign, left), emit(op.sign, right))
+    return emit(op.multiply, magnitude, signs)
+
+
+def _remainder(mode: str) -> Converter:
+    """Return what a division leaves whose quotient is rounded down, or toward zero."""
+
+    def convert(emit: Emitter, call: Call) -> Value:
+        left, right = _operands(emit, call, call.dtype_)
+        if "float" not in call.dtype_:
+            quotient = _integer_quotient(emit, left, right, mode)
+        else:
+            rounded = {"floor": op.floor, "trunc": op.trunc}[mode]
+            quotient = emit(rounded, emit(op.divide, left, right))
+        return emit(op.subtract, left, emit(op.multiply, quotient, right))
+
+    return convert
+
+
+def _power(emit: Emitter, call: Call) -> Value:
+    """Raise to a power; to small whole ones and halves as exactly as torch does."""
+    base, exponent = call.self, call.exponent
+    dtype = call.dtype_
+    if not isinstance(exponent, int | float):
+        return emit(op.power, emit.cast(base, dtype), emit.cast(exponent, dtype))
+    base = emit.cast(base, dtype)
+    if exponent == 0:
+        return emit(op.add, emit(op.multiply, base, emit.scalar(0, dtype)), emit.scalar(1, dtype))
+    if exponent in (0.5, -0.5):
+        return emit(op.sqrt if exponent > 0 else op.rsqrt, base)
+    if abs(exponent) <= 8 and exponent == int(exponent) and (exponent > 0 or "float" in dtype):
+        result, square, left = None, base, abs(int(exponent))
+        while left:  # by repeated squaring
+            if left % 2:
+                result = square if result is None else emit(op.multiply, result, square)
+            left //= 2
+            if left:
+                square = emit(op.multiply, square, square)
+        return result if exponent > 0 else emit(op.divide, emit.scalar(1, dtype), result)
+    return emit(op.power, base, emit.scalar(exponent, dtype))
+
+
+def _reciprocal(emit: Emitter, call: Call) -> Value:
+    return emit(op.divide, emit.scalar(1, call.dtype_), emit.cast(call.self, call.dtype_))
+
+
+def _round(emit: Emitter, call: Call) -> Value:
+    """Round to the nearest integer, halves to the even one, as IEEE 754 does.
+
+    Adding 1.5 * 2^23 leaves no bits for the fraction of a float32; from 2^23 on there is none.
+    """
+    if "float" not in call.dtype_:
+        return call.self
+    decimals = call.values.get("decimals", 0)
+    data, dtype = call.self, call.dtype_
+    if decimals:
+        data = emit(op.multiply, data, emit.scalar(10.0**decimals, dtype))
+    magic = 1.5 * 2.0 ** (52 if dtype == "float64" else 23 if dtype == "float32" else 10)
+    shifted = emit(op.add, data, emit.scalar(magic, dtype))
+    rounded = emit(op.subtract, shifted, emit.scalar(magic, dtype))
+    small = emit(op.less, emit(op.abs, data), emit.scalar(magic / 1.5, dtype))
+    result = emit(op.where, small, rounded, data)
+    if decimals:
+        result = emit(op.divide, result, emit.scalar(10.0**decimals, dtype))
+    return result
+
+
+def _clamp(emit: Emitter, call: Call) -> Value:
+    data, dtype = emit.cast(call.self, call.dtype_), call.dtype_
+    low, high = call.min, call.max
+    numbers = all(isinstance(bound, int | float | None) for bound in (low, high))
+    if numbers and dtype == "float32":
+        low, high = (-math.inf if low is None else low), (math.inf if high is None else high)
+        return emit(op.clip, data, float(low), float(high))
+    if low is not None:
+        data = emit(op.maximum, data, emit.cast(low, dtype))
+    return data if high is None else emit(op.minimum, data, emit.cast(high, dtype))
+
+
+def _where(emit: Emitter, call: Call) -> Value:
+    values = (emit.cast(call.values[name], call.dtype_) for name in ("self", "other"))
+    return emit(op.where, emit.cast(call.condition, "bool"), *values)
+
+
+def _sign(emit: Emitter, call: Call) -> Value:
+    return call.self if call.dtype_ == "bool" else emit(op.sign, call.self)
+
+
+def _is_special(operator: Callable[..., relax.Expr]) -> Converter:
+    """Tell which elements are NaN or infinite, which integers never are."""
+
+    def convert(emit: Emitter, call: Call) -> Value:
+        if "float" in dtype_of(call.self):
+            return emit(operator, call.self)
+        return relax.const(np.zeros(shape_of(call.self), bool))
+
+    return convert
+
+
+def _cast(emit: Emitter, call: Call) -> Value:
+    """Convert the type; a float becomes an integer toward zero."""
+    return emit.cast(call.values.get("self", call.values.get("a")), call.dtype_)
+
+
+_BINARY: dict[str, Converter] = {
+    "add": _arithmetic(op.add),
+    "sub": _arithmetic(op.subtract),
+    "mul": _arithmetic(op.multiply),
+    "div": _divide,
+    "remainder": _remainder("floor"),
+    "fmod": _remainder("trunc"),
+    "bitwise_and": _bitwise(op.logical_and, op.bitwise_and),
+    "bitwise_or": _bitwise(op.logical_or, op.bitwise_or),
+    "bitwise_xor": _bitwise(op.logical_xor, op.bitwise_xor),
+    "eq": _comparison(op.equal),
+    "ne": _comparison(op.not_equal),
+    "lt": _comparison(op.less),
+    "le": _comparison(op.less_equal),
+    "gt": _comparison(op.greater),
+    "ge": _comparison(op.greater_equal),
+}
+
+TABLE: dict[str, Converter] = {
+    **{f"{name}.{form}": c for name, c in _BINARY.items() for form in ("Tensor", "Scalar")},
+    "div.Tensor_mode": _divide,
+    "div.Scalar_mode": _divide,
+    "maximum.default": _arithmetic(op.maximum),
+    "minimum.default": _arithmetic(op.minimum),
+    "atan2.default": _arithmetic(op.atan2),
+    "logical_and.default": _logical(op.logical_and),
+    "logical_or.default": _logical(op.logical_or),
+    "logical_xor.default": _logical(op.logical_xor),
+    "logical_not.default": lambda emit, call: emit(op.logical_not, emit.cast(call.self, "bool")),
+    "bitwise_not.default": _bitwise_not,
+    "pow.Tensor_Tensor": _power,
+    "pow.Tensor_Scalar": _power,
+    "pow.Scalar": _power,
+    "reciprocal.default": _reciprocal,
+    "round.default": _round,
+    "round.decimals": _round,
+    "clamp.default": _clamp,
+    "clamp.Tensor": _clamp,
+    "where.self": _where,
+    "sign.default": _sign,
+    "isnan.default": _is_special(op.isnan),
+    "isinf.default": _is_special(op.isinf),
+    "_to_copy.default": _cast,
+    "log2.default": _scaled_log(2),
+    "log10.default": _scaled_log(10),
+    "ceil.default": _rounding(op.ceil),
+    "floor.default": _rounding(op.floor),
+    "trunc.default": _rounding(op.trunc),
+    **{
+        f"{name}.default": _unary(operator)
+        for name, operator in {
+            "abs": op.abs,
+            "neg": op.negative,
+            "sqrt": op.sqrt,
+            "rsqrt": op.rsqrt,
+            "exp": op.exp,
+            "log": op.log,
+            "erf": op.erf,
+            "sin": op.sin,
+            "cos": op.cos,
+            "tan": op.tan,
+            "asin": op.asin,
+            "acos": op.acos,
+            "atan": op.atan,
+            "sinh": op.sinh,
+            "cosh": op.cosh,
+            "tanh": op.tanh,
+            "asinh": op.asinh,
+            "acosh": op.acosh,
+            "atanh": op.atanh,
+            "sigmoid": op.sigmoid,
+        }.items()
+    },
+}

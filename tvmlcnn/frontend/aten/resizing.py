@@ -1,0 +1,57 @@
+"""Resizing of maps by interpolation, which is a linear map along each axis."""
+
+from __future__ import annotations
+
+from tvmlcnn.graph.resample import resample
+from tvmlcnn.ops.resampling import interpolation
+
+from .emitter import Call, Converter, Emitter, Value, shape_of
+
+_FORMS = {
+    "upsample_nearest{}d": ("nearest", (1, 2, 3)),
+    "_upsample_nearest_exact{}d": ("nearest-exact", (1, 2, 3)),
+    "upsample_linear{}d": ("linear", (1,)),
+    "upsample_bilinear{}d": ("linear", (2,)),
+    "upsample_trilinear{}d": ("linear", (3,)),
+    "upsample_bicubic{}d": ("cubic", (2,)),
+    "_upsample_bilinear{}d_aa": ("linear", (2,)),
+    "_upsample_bicubic{}d_aa": ("cubic", (2,)),
+}
+
+
+def _resize(mode: str, rank: int, antialias: bool) -> Converter:
+    def convert(emit: Emitter, call: Call) -> Value:
+        data = call.values.get("input", call.values.get("self"))
+        sizes, outputs = shape_of(data)[-rank:], call.shape_[-rank:]
+        tables = {
+            axis + 2: interpolation(
+                sizes[axis],
+                outputs[axis],
+                mode,
+                align_corners=bool(call.values.get("align_corners")),
+                antialias=antialias,
+                factor=factor,
+                rank=rank,
+                dtype=call.dtype_,
+            )
+            for axis, factor in enumerate(_factors(call, rank))
+        }
+        return emit(resample, data, tables)
+
+    return convert
+
+
+def _factors(call: Call, rank: int) -> list[float | None]:
+    """Return the scale factor of each axis; torch uses a given one, not the sizes' ratio."""
+    if "scale_factors" in call.values:
+        return list(call.scale_factors or [None] * rank)
+    names = ("scales",) if rank == 1 else ("scales_d", "scales_h", "scales_w")[-rank:]
+    return [call.values.get(name) for name in names]
+
+
+TABLE: dict[str, Converter] = {
+    f"{form.format(rank)}.{overload}": _resize(mode, rank, form.endswith("_aa"))
+    for form, (mode, ranks) in _FORMS.items()
+    for rank in ranks
+    for overload in ("vec", "default")
+}

@@ -1,0 +1,65 @@
+"""What depends on parameters and buffers alone is computed when compiling, by torch itself.
+
+Standardized and reparametrized weights, spectral norms, tables of positions and anchors are
+expressions in torch's graph; a device should not compute them with each call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import fx
+
+# What only reads the shape and the element type of its first argument.
+_BY_SHAPE = frozenset(
+    {
+        "full_like.default",
+        "ones_like.default",
+        "zeros_like.default",
+        "empty_like.default",
+        "new_full.default",
+        "new_zeros.default",
+        "new_ones.default",
+        "new_empty.default",
+    }
+)
+_RANDOM = torch.Tag.nondeterministic_seeded
+
+
+def known(
+    graph: fx.Graph, given: dict[fx.Node, torch.Tensor], name_of: Callable[[Any], str]
+) -> dict[fx.Node, Any]:
+    """Return the values of all nodes that do not depend on an input.
+
+    Parameters
+    ----------
+    graph : torch.fx.Graph
+        Of functional operators.
+    given : dict
+        The values of parameters, buffers and constants.
+    name_of : callable
+        Names an operator.
+
+    Returns
+    -------
+    dict
+        Tensors, or tuples of them, by node; those of ``given`` among them.
+    """
+    values: dict[fx.Node, Any] = dict(given)
+    for node in graph.nodes:
+        if node.op != "call_function" or _RANDOM in getattr(node.target, "tags", ()):
+            continue
+        arguments, keywords = node.args, node.kwargs
+        if name_of(node.target) in _BY_SHAPE:
+            like = node.args[0].meta["val"]
+            arguments = (torch.empty(like.shape, dtype=like.dtype), *arguments[1:])
+        needed: list[fx.Node] = []
+        fx.node.map_arg((arguments, keywords), needed.append)
+        if any(argument not in values for argument in needed):
+            continue
+        arguments, keywords = fx.node.map_arg((arguments, keywords), values.__getitem__)
+        with torch.no_grad():
+            values[node] = node.target(*arguments, **keywords)
+    return values

@@ -1,0 +1,20 @@
+"""Outputs that are tensors of their own."""
+
+from __future__ import annotations
+
+from tvm import relax
+
+from tvmlcnn.graph.operators import copy
+
+
+def own_output(
+    builder: relax.BlockBuilder, result: relax.Expr, taken: list[relax.Expr]
+) -> relax.Expr:
+    """Return an output, or a copy of what is an input, a constant or an output already.
+
+    What is returned is added to those taken.
+    """
+    if not isinstance(result, relax.Var) or result in taken:
+        result = builder.emit(copy(result))
+    taken.append(result)
+    return result

@@ -1,0 +1,83 @@
+"""Saying in one line what in a user's network cannot be compiled, and where it stands."""
+
+from __future__ import annotations
+
+import re
+
+from torch import fx
+
+from tvmlcnn.errors import UserError
+
+_FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>\S+)')
+_NOT_THE_USER_S = ("/torch/", "/torchvision/", "<string>", "<eval_with_key>", "/tvmlcnn/")
+
+REFUSED: dict[str, str] = {
+    **dict.fromkeys(
+        [
+            "nonzero.default",
+            "masked_select.default",
+            "unique_consecutive.default",
+            "_unique2.default",
+        ],
+        "the shape of its result depends on the input's values",
+    ),
+    **dict.fromkeys(
+        ["_local_scalar_dense.default", "item.default"],
+        "it makes a number of the input's values, which the graph cannot depend on",
+    ),
+    "masked_scatter.default": "how much it writes where depends on the input's values",
+    **dict.fromkeys(
+        ["rand.default", "randn.default", "randperm.default", "rand_like.default"]
+        + ["randn_like.default", "bernoulli.p", "bernoulli.default", "native_dropout.default"],
+        "it is random; call eval(), or make what is random an input",
+    ),
+    **dict.fromkeys(
+        ["_fft_r2c.default", "_fft_c2r.default", "_fft_c2c.default", "view_as_complex.default"],
+        "complex numbers cannot be compiled; write the transform as a product with a matrix",
+    ),
+    "empty.memory_format": "its memory is undefined; use zeros",
+    "_embedding_bag.default": "bags of embeddings cannot be compiled; use embedding and sum",
+    "_pdist_forward.default": "distances of one set cannot be compiled; use cdist",
+}
+"""Why an operator is refused, by its name and overload."""
+
+
+def refusal(node: fx.Node, operator: str, reason: str) -> UserError:
+    """Return the error that names an operator, where it stands in the user's source, and why."""
+    place = _place(node.meta.get("stack_trace"))
+    return UserError(f"{operator}{place} cannot be compiled: {reason}")
+
+
+def _place(trace: str | None) -> str:
+    """Return file and line of the innermost frame that is not the library's."""
+    lines = (trace or "").splitlines()
+    found = [
+        (match, lines[number + 1].strip() if number + 1 < len(lines) else "")
+        for number, line in enumerate(lines)
+        if (match := _FRAME.search(line)) and not any(p in match["file"] for p in _NOT_THE_USER_S)
+    ]
+    if not found:
+        return ""
+    match, code = found[-1]
+    name = match["file"].rpartition("/")[2]
+    return f" ({name}:{match['line']}: {code[:80]})" if code else f" ({name}:{match['line']})"
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the first line of an error that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = [line for line in lines if not line.startswith(("Traceback", "File ", "---"))]
+    return said[0].rstrip(".") if said else type(error).__name__
+
+
+def export_refusal(error: Exception) -> UserError:
+    """Return what to say where torch cannot export a module."""
+    text = str(error)
+    reason = reason_of(error)
+    if "data-dependent" in text or "GuardOnDataDependent" in type(error).__name__:
+        reason = "its control flow or a shape depends on the input's values"
+    frames = [m for m in _FRAME.finditer(text) if not any(p in m["file"] for p in _NOT_THE_USER_S)]
+    place = ""
+    if frames:
+        place = f" ({frames[-1]['file'].rpartition('/')[2]}:{frames[-1]['line']})"
+    return UserError(f"torch.export cannot export the model{place}: {reason}")
