@@ -25,14 +25,14 @@ class Graph:
     mod : tvm.IRModule
         ``main`` takes the inputs and returns a tuple of the outputs; weights are constants.
     inputs, outputs : tuple of TensorSpec
-    is_tensor : bool
-        Whether the network returns one tensor, in no collection.
+    in_collection : bool
+        Whether the network returns its outputs in a collection; else there is one.
     """
 
     mod: tvm.IRModule
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    is_tensor: bool
+    in_collection: bool
 
 
 def import_graph(
@@ -69,7 +69,7 @@ def import_graph(
         mod,
         tuple(_spec(str(param.name), param.ty) for param in main.params),
         tuple(map(_spec, names, main.ret_ty.fields)),
-        signature.is_tensor,
+        signature.in_collection,
     )
 
 

@@ -24,15 +24,15 @@ class Signature:
     outputs : tuple of (str, torch.fx.Node)
         What the user gets, in order, with names: the keys of dicts and the places in tuples that
         lead there.
-    is_tensor : bool
-        Whether the network returns one tensor, in no collection.
+    in_collection : bool
+        Whether the network returns its outputs in a collection; else there is one.
     given : dict
         The values of parameters, buffers and constants.
     """
 
     inputs: tuple[fx.Node, ...]
     outputs: tuple[tuple[str, fx.Node], ...]
-    is_tensor: bool
+    in_collection: bool
     given: dict[fx.Node, torch.Tensor]
 
 
@@ -74,8 +74,8 @@ def signature_of(program: torch.export.ExportedProgram) -> Signature:
     if not outputs:
         raise UserError("the model returns no tensor")
     _check_stateless(program, nodes, [node for _, node in outputs])
-    is_tensor = tree.type is None
-    return Signature(tuple(inputs), tuple(_numbered(outputs)), is_tensor, given)
+    in_collection = tree.type is not None
+    return Signature(tuple(inputs), tuple(_numbered(outputs)), in_collection, given)
 
 
 def _name(path: tuple[Any, ...]) -> str:

@@ -50,4 +50,4 @@ def reference(module: torch.nn.Module, inputs: Sequence[np.ndarray]) -> list[np.
     outputs = pytree.tree_leaves(result)
     if not outputs or not all(isinstance(output, torch.Tensor) for output in outputs):
         raise UserError(f"the model returns {type(result).__name__}; only tensors can be compiled")
-    return [output.numpy() for output in outputs]
+    return [output.detach().numpy() for output in outputs]

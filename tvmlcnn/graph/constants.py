@@ -17,7 +17,8 @@ def value_of(expr: relax.Expr) -> np.ndarray | None:
 def constant(array: np.ndarray) -> relax.Expr:
     """Return a constant with a copy of the array."""
     # numpy gives what it makes contiguous an axis, where it had none.
-    return relax.const(np.ascontiguousarray(array).reshape(array.shape))
+    # TVM makes integers of 32 bits of those of 64 where it is not told the type.
+    return relax.const(np.ascontiguousarray(array).reshape(array.shape), str(array.dtype))
 
 
 def is_call_of(expr: relax.Expr, operator: str) -> bool:

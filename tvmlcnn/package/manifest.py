@@ -66,6 +66,7 @@ def compose(
         "threads": threads,
         "inputs": [asdict(spec) for spec in graph.inputs],
         "outputs": [asdict(spec) for spec in graph.outputs],
+        "in_collection": graph.in_collection,
         "preprocessing": None if preprocessing is None else preprocessing.to_json(),
         "labels": list(names) if names is not None and len(names) == classes else None,
         "assumed": assumed,

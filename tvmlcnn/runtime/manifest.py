@@ -83,6 +83,8 @@ class Manifest:
     json : dict
         The whole manifest, as it is in the file.
     inputs, outputs : tuple of TensorSpec
+    in_collection : bool
+        Whether the network returns its outputs in a collection; else there is one.
     weights : tuple of Weight
     preprocessing : Preprocessing or None
         How a photo becomes the input, where the input is an image.
@@ -95,6 +97,7 @@ class Manifest:
     json: dict[str, Any]
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    in_collection: bool
     weights: tuple[Weight, ...]
     preprocessing: Preprocessing | None
     labels: tuple[str, ...] | None
@@ -109,6 +112,7 @@ class Manifest:
             data,
             tuple(TensorSpec(s["name"], tuple(s["shape"]), s["dtype"]) for s in data["inputs"]),
             tuple(TensorSpec(s["name"], tuple(s["shape"]), s["dtype"]) for s in data["outputs"]),
+            bool(data.get("in_collection", len(data["outputs"]) > 1)),
             tuple(Weight(tuple(w["shape"]), w["dtype"], w["offset"]) for w in data["weights"]),
             None if preprocessing is None else Preprocessing.from_json(preprocessing),
             None if labels is None else tuple(labels),

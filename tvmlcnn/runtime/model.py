@@ -28,6 +28,7 @@ from .manifest import (
     read_manifest,
 )
 from .native import load_runtime
+from .outputs import Outputs
 from .placement import placement
 from .thread_pool import ThreadPool
 
@@ -86,6 +87,7 @@ class Model:
         self._ffi = load_runtime()
         self.inputs: tuple[TensorSpec, ...] = manifest.inputs
         self.outputs: tuple[TensorSpec, ...] = manifest.outputs
+        self._in_collection = manifest.in_collection
         self.manifest: dict[str, Any] = manifest.json
         self.preprocessing = manifest.preprocessing
         self.labels = manifest.labels
@@ -112,8 +114,9 @@ class Model:
 
         Returns
         -------
-        numpy.ndarray or tuple of numpy.ndarray
-            As the torch module returns: one array, or a tuple of several.
+        numpy.ndarray or Outputs
+            One array where the torch module returns a tensor; of a collection the tensors in
+            order, which can be had by name too.
 
         Raises
         ------
@@ -122,8 +125,10 @@ class Model:
         """
         with self.exclusively():
             results = self.program(*self.arguments(*inputs))
-            outputs = tuple(self._placement.array(result) for result in results)
-        return outputs[0] if len(outputs) == 1 else outputs
+            arrays = [self._placement.array(result) for result in results]
+        if not self._in_collection:
+            return arrays[0]
+        return Outputs(arrays, [spec.name for spec in self.outputs])
 
     def arguments(self, *inputs: np.ndarray) -> list[Any]:
         """Return the arguments of `program` for a call, good until the next one.
