@@ -20,7 +20,7 @@ import numpy as np
 import tvm
 from tvm import relax
 
-from tvmlcnn.graph import channel_moves, operators
+from tvmlcnn.graph import channel_moves, operators, pixel_moves, pixel_operators
 from tvmlcnn.graph.concatenate import aligned
 from tvmlcnn.graph.constants import constant, value_of
 from tvmlcnn.graph.permuted import NHWC, Permuted, compact
@@ -179,6 +179,9 @@ _REWRITES: dict[str, Rewrite] = {
     "relax.reshape": channel_moves.reshape,
     "relax.permute_dims": channel_moves.permute_dims,
     RESAMPLE: resample_permuted,
+    pixel_operators.INTERLEAVE: pixel_moves.interleave,
+    pixel_operators.GATHER_FRAMES: pixel_moves.gather_frames,
+    pixel_operators.REGROUP: pixel_moves.regroup,
 }
 
 
