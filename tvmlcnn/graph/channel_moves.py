@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from tvm import relax
 
-from .permuted import NHWC, SPLIT_NHWC, Permuted, compact
+from .permuted import LINE, NHWC, SPLIT_NHWC, Permuted, compact
 from .rewriter import Rewriter
 
 
@@ -47,7 +47,7 @@ def strided_slice(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
 
 
 def reshape(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
-    """Follow the channels through a split or a merge, and through maps of one pixel."""
+    """Follow the channels through a split or a merge, through lines, and maps of one pixel."""
     data = rewriter.value(call.args[0])
     old = [int(n) for n in call.args[0].ty.shape]
     new = [int(n) for n in call.ty.shape]
@@ -59,6 +59,13 @@ def reshape(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     if data.order == NHWC and old[2:] == [1, 1] and len(new) == 2 and new[0] == old[0]:
         packed = compact(rewriter.builder, data).expr
         return Permuted(rewriter.builder.emit(relax.op.reshape(packed, new)), (0, 1))
+    if data.order == NHWC and new == [*old[:2], old[2] * old[3]]:
+        packed = compact(rewriter.builder, data).expr
+        line = relax.op.reshape(packed, (new[0], new[2], new[1]))
+        return Permuted(rewriter.builder.emit(line), LINE)
+    if data.order == LINE and len(new) == 4 and new[:2] == old[:2]:
+        shape = (new[0], *new[2:], new[1])
+        return Permuted(rewriter.builder.emit(relax.op.reshape(data.expr, shape)), NHWC)
     if data.order == NHWC and len(new) == 5 and new[0] == old[0] and new[3:] == old[2:]:
         return replace(data, order=SPLIT_NHWC, places=data.located().reshape(new[1:3]))
     merged = [old[0], old[1] * old[2], *old[3:]] if len(old) == 5 else None

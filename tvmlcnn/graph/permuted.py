@@ -19,6 +19,8 @@ from .constants import constant
 
 OPAQUE = 8  # TVM's OpPatternKind
 NHWC = (0, 2, 3, 1)
+# All pixels in a line: (N, C, W).
+LINE = (0, 2, 1)
 # Channels split into groups, as a channel shuffle does: (N, groups, channels of one, H, W).
 SPLIT_NHWC = (0, 3, 4, 1, 2)
 

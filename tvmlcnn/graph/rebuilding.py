@@ -41,6 +41,7 @@ class Rebuilding(Generic[Form]):
         self.forms: dict[relax.Expr, Form] = {}
         self.rewrites, self.lower = rewrites, lower
         self._plain: dict[relax.Expr, relax.Expr] = {}
+        self._tuples: dict[relax.Expr, relax.Tuple] = {}
 
     def form(self, expr: relax.Expr) -> Form | None:
         """Return the other form of an expression of the old function, if it is held in one."""
@@ -49,6 +50,8 @@ class Rebuilding(Generic[Form]):
     def plain(self, expr: relax.Expr) -> relax.Expr:
         """Return an expression of the old function in its old form."""
         if isinstance(expr, relax.Var):
+            if expr in self._tuples and expr not in self._plain:
+                self._plain[expr] = self.emit(self.plain(self._tuples[expr]), expr)
             if expr not in self._plain:
                 self._plain[expr] = self.lower(self, expr, self.forms[expr])
             return self._plain[expr]
@@ -70,6 +73,11 @@ class Rebuilding(Generic[Form]):
         named = isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.Op)
         rewrite = self.rewrites.get(value.op.name) if named else None
         found = rewrite(self, var, value) if rewrite else None
+        if isinstance(value, relax.Tuple):
+            self._tuples[var] = value
+            return
+        if isinstance(value, relax.TupleGetItem) and value.tuple_value in self._tuples:
+            value = self._tuples[value.tuple_value].fields[value.index]
         if isinstance(value, relax.Var) and value in self.forms:
             found = self.forms[value]
         if found is None:
@@ -88,7 +96,8 @@ class Rebuilding(Generic[Form]):
             with self.builder.dataflow():
                 for binding in bindings(main):
                     self.bind(binding.var, binding.value)
-                result = self.builder.emit_output(self.plain(main.body.body))
+                body = self._tuples.get(main.body.body, main.body.body)
+                result = self.builder.emit_output(self.plain(body))
             self.builder.emit_func_output(result)
         built = self.builder.get()
         functions = {v: f for v, f in mod.functions.items() if v.name_hint != "main"}

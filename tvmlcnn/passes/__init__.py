@@ -29,6 +29,7 @@ from .phase import Phase
 from .place_joins import PlaceJoins
 from .take_prologues import take_prologues
 from .transposed_convolutions import transposed_convolutions
+from .two_dimensions import two_dimensions
 from .unaligned_inputs import unaligned_inputs
 
 __all__ = [
@@ -78,6 +79,7 @@ def _channels_last_phases(device: Cpu) -> list[Phase]:
     return [
         Phase("fold zero padding", fold_zero_padding),
         Phase("transposed convolutions", transposed_convolutions(device)),
+        Phase("two dimensions", two_dimensions),
         Phase("channels last", channels_last(device)),
         Phase("take prologues", take_prologues),
         Phase("depthwise after pointwise", depthwise_after_pointwise(device)),
