@@ -14,7 +14,7 @@ import tvm
 from tvm import relax
 
 from tvmlcnn.elementwise import BY_RELAX
-from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, Cpu
+from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, Core, Cpu
 
 from .concatenate import Joins
 from .constants import constant, value_of
@@ -47,10 +47,13 @@ class Rewriter:
         self.joins = Joins(builder)
         self.unknown: set[str] = set()
 
+    def core(self, expr: relax.Expr) -> Core:
+        """Return a core as it works on a tensor's type."""
+        return self.device.core(ELEMENT_TYPES.get(str(expr.ty.dtype), FLOAT32))
+
     def unit(self, expr: relax.Expr) -> int:
         """Return what the number of computed channels is a multiple of, for a tensor's type."""
-        element = ELEMENT_TYPES.get(str(expr.ty.dtype), FLOAT32)
-        return self.device.core(element).lanes
+        return self.core(expr).lanes
 
     def value(self, expr: relax.Expr) -> Permuted:
         """Return the new value of an operand."""

@@ -41,19 +41,36 @@ def interleave(
     def pixel(n: Expr, h: Expr, w: Expr, c: Expr) -> Expr:
         depth = n % after if after > 1 else 0
         video = n // after
-        places = [place + cut for place, cut in zip((depth, h, w), crop, strict=True)]
         phase: Expr | int = 0
-        for place, step in zip(places, steps, strict=True):
-            phase = phase * step + (place % step if step > 1 else 0)
-        d, y, x = (
-            place // step if step > 1 else place for place, step in zip(places, steps, strict=True)
-        )
+        at = []
+        for place, step, cut in zip((depth, h, w), steps, crop, strict=True):
+            block, inside = _divided(place, step, cut)
+            at.append(block)
+            phase = phase * step + inside
+        d, y, x = at
         row = (planes[phase] * videos + video) * before + d
         if len(positions.shape) == 1:
             return data[row, y, x, positions[phase] + c]
         return data[row, y, x, positions[phase, c]]
 
     return te.compute(tuple(shape), pixel, name="interleave")
+
+
+def _divided(place: Expr | int, step: int, cut: int) -> tuple[Expr | int, Expr | int]:
+    """Return ``place + cut``, for ``cut < step``, divided by ``step``, and the remainder.
+
+    TVM takes ``(n % 32 + 2) % 4``, which it may make of the plain form, for ``n % 4``.
+    """
+    if step == 1:
+        return place + cut, 0
+    block, inside = place // step, place % step
+    if not cut:
+        return block, inside
+    last = inside + cut >= step
+    return (
+        block + tirx.Select(last, tirx.const(1, place.ty.dtype), tirx.const(0, place.ty.dtype)),
+        inside + tirx.Select(last, cut - step, cut),
+    )
 
 
 def gather_frames(

@@ -32,7 +32,7 @@ from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, Cpu
 # read twice.
 _KERNEL = 1 << 18
 # As many convolutions in groups, one a phase, are no more than their pixels are worth.
-_MOST_PHASES = 4
+_MOST_PHASES = 64
 _CONVOLUTIONS = (relax.op.nn.conv1d, relax.op.nn.conv2d, relax.op.nn.conv3d)
 
 
