@@ -7,7 +7,6 @@ vector divides: some more are computed, with weights of zero, and where the true
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 from tvm import relax
@@ -50,7 +49,8 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         odd = height * width > 1 and height * width * unit % aligned(call)
         weight, places = _filled_up(weight, aligned(call) if odd else unit)
     elif groups == outer == weight.shape[3] and weight.shape[2] == 1:
-        data = _widened(rewriter, data if data.planes == 1 else compact(rewriter.builder, data))
+        data = data if data.planes == 1 else compact(rewriter.builder, data)
+        data = rewriter.widened(data, min(core.vectors()))
         places, wide = data.places, data.shape[3]
         spread = np.zeros((*weight.shape[:3], wide), weight.dtype)
         spread[..., data.located()] = weight
@@ -97,15 +97,6 @@ def _ungrouped(weight: np.ndarray, groups: int) -> np.ndarray:
         here = slice(number * outer // groups, (number + 1) * outer // groups)
         whole[:, :, number * inner : (number + 1) * inner, here] = part
     return whole
-
-
-def _widened(rewriter: Rewriter, data: Permuted) -> Permuted:
-    """Return a tensor with as many channels as some vector divides, the last of them zeros."""
-    missing = -data.shape[3] % min(rewriter.core(data.expr).vectors())
-    if not missing:
-        return data
-    wider = rewriter.builder.emit(relax.op.nn.pad(data.expr, [0] * 7 + [missing]))
-    return replace(data, expr=wider, places=data.located())
 
 
 def _filled_groups(
