@@ -21,6 +21,8 @@ OPAQUE = 8  # TVM's OpPatternKind
 NHWC = (0, 2, 3, 1)
 # All pixels in a line: (N, C, W).
 LINE = (0, 2, 1)
+# Frames of videos, which are maps: (N, D, C, H, W).
+FRAMES = (0, 1, 3, 4, 2)
 # Channels split into groups, as a channel shuffle does: (N, groups, channels of one, H, W).
 SPLIT_NHWC = (0, 3, 4, 1, 2)
 

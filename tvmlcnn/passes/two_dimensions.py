@@ -24,7 +24,7 @@ from tvmlcnn.graph.attributes import ints
 from tvmlcnn.graph.constants import constant, value_of
 from tvmlcnn.graph.rebuilding import Rebuilding
 
-_FRAMES_FIRST = [0, 2, 1, 3, 4]
+_MANY = 8  # channels that no convolution reads where they are; see `channels_last`
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,27 @@ def _maps(building: _Building, expr: relax.Expr, upright: bool = False) -> _Maps
     if found is None:
         shape = ints(expr.ty.shape)
         value = building.plain(expr)
-        if len(shape) == 5 and shape[2] > 1:
-            value = building.emit(relax.op.permute_dims(value, _FRAMES_FIRST), expr)
-        value = building.emit(relax.op.reshape(value, _as_maps(shape)), expr)
+        value = building.emit(_frames(building, value, shape, expr), expr)
         found = _Maps(value, tuple(shape))
         if isinstance(expr, relax.Var):
             building.forms[expr] = found
     return _turned(building, found, upright, expr)
+
+
+def _frames(
+    building: _Building, value: relax.Expr, shape: list[int], var: relax.Expr
+) -> relax.Expr:
+    """Return a line or a volume of any form as maps."""
+    maps = _as_maps(shape)
+    if maps[0] == shape[0]:
+        return relax.op.reshape(value, maps)
+    if shape[1] < _MANY:
+        moved = building.emit(relax.op.permute_dims(value, [0, 2, 1, 3, 4]), var)
+        return relax.op.reshape(moved, maps)
+    # Channels are last then, as convolutions want them: the second permutation moves nothing.
+    moved = building.emit(relax.op.permute_dims(value, [0, 2, 3, 4, 1]), var)
+    last = building.emit(relax.op.reshape(moved, (maps[0], *maps[2:], maps[1])), var)
+    return relax.op.permute_dims(last, [0, 3, 1, 2])
 
 
 def _turned(building: _Building, maps: _Maps, upright: bool, var: relax.Expr) -> _Maps:
@@ -100,7 +114,7 @@ def _lowered(building: _Building, var: relax.Var, form: _Maps) -> relax.Expr:
     if form.frames > 1:
         batch, channels, depth, *sizes = shape
         maps = building.emit(relax.op.reshape(maps, [batch, depth, channels, *sizes]), var)
-        return building.emit(relax.op.permute_dims(maps, _FRAMES_FIRST), var)
+        return building.emit(relax.op.permute_dims(maps, [0, 2, 1, 3, 4]), var)
     return building.emit(relax.op.reshape(maps, shape), var)
 
 
