@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from tvm import relax
 
-from .permuted import NHWC, SPLIT_NHWC, Permuted, compact
+from .permuted import FRAMES, LINE, NHWC, SPLIT_NHWC, Permuted, compact
 from .rewriter import Rewriter
 
 
@@ -47,7 +47,7 @@ def strided_slice(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
 
 
 def reshape(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
-    """Follow the channels through a split or a merge, and through maps of one pixel."""
+    """Follow the channels through a split or a merge, through lines, and maps of one pixel."""
     data = rewriter.value(call.args[0])
     old = [int(n) for n in call.args[0].ty.shape]
     new = [int(n) for n in call.ty.shape]
@@ -59,6 +59,17 @@ def reshape(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     if data.order == NHWC and old[2:] == [1, 1] and len(new) == 2 and new[0] == old[0]:
         packed = compact(rewriter.builder, data).expr
         return Permuted(rewriter.builder.emit(relax.op.reshape(packed, new)), (0, 1))
+    if data.order == NHWC and new == [*old[:2], old[2] * old[3]]:
+        packed = compact(rewriter.builder, data).expr
+        line = relax.op.reshape(packed, (new[0], new[2], new[1]))
+        return Permuted(rewriter.builder.emit(line), LINE)
+    if data.order == LINE and len(new) == 4 and new[:2] == old[:2]:
+        shape = (new[0], *new[2:], new[1])
+        return Permuted(rewriter.builder.emit(relax.op.reshape(data.expr, shape)), NHWC)
+    if data.order == NHWC and new[2:] == old[1:] and new[0] * new[1] == old[0] > new[0]:
+        packed = compact(rewriter.builder, data).expr
+        frames = relax.op.reshape(packed, (*new[:2], *new[3:], new[2]))
+        return Permuted(rewriter.builder.emit(frames), FRAMES)
     if data.order == NHWC and len(new) == 5 and new[0] == old[0] and new[3:] == old[2:]:
         return replace(data, order=SPLIT_NHWC, places=data.located().reshape(new[1:3]))
     merged = [old[0], old[1] * old[2], *old[3:]] if len(old) == 5 else None
@@ -68,10 +79,14 @@ def reshape(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
 
 
 def permute_dims(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
-    """Permute the groups of channels: only their places change."""
+    """Permute the groups of channels, whose places change, or axes, whose order does."""
     data = rewriter.value(call.args[0])
-    if data.order != SPLIT_NHWC or data.places is None or call.attrs.axes is None:
+    if call.attrs.axes is None:
         return None
-    if [int(axis) for axis in call.attrs.axes] != [0, 2, 1, 3, 4]:
+    axes = [int(axis) for axis in call.attrs.axes]
+    if data.places is None:
+        order = tuple(axes.index(axis) for axis in data.order)
+        return None if data.plain and order != NHWC else replace(data, order=order)
+    if data.order != SPLIT_NHWC or axes != [0, 2, 1, 3, 4]:
         return None
     return replace(data, places=data.places.T)

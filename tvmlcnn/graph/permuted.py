@@ -17,8 +17,12 @@ from tvm import relax, te, tirx
 
 from .constants import constant
 
-_OPAQUE = 8  # TVM's OpPatternKind
+OPAQUE = 8  # TVM's OpPatternKind
 NHWC = (0, 2, 3, 1)
+# All pixels in a line: (N, C, W).
+LINE = (0, 2, 1)
+# Frames of videos, which are maps: (N, D, C, H, W).
+FRAMES = (0, 1, 3, 4, 2)
 # Channels split into groups, as a channel shuffle does: (N, groups, channels of one, H, W).
 SPLIT_NHWC = (0, 3, 4, 1, 2)
 
@@ -168,7 +172,7 @@ def _moved(
     by a one that it does not know keeps it from that.
     """
     one = constant(np.ones(1, str(expr.ty.dtype)))
-    pattern = {"op_pattern": _OPAQUE}
+    pattern = {"op_pattern": OPAQUE}
     return builder.emit(
         builder.call_te(define, expr, one, primfunc_name_hint="copy", primfunc_attrs=pattern)
     )

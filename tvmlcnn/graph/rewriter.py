@@ -8,13 +8,14 @@ they were in the old graph.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import tvm
 from tvm import relax
 
 from tvmlcnn.elementwise import BY_RELAX
-from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, Cpu
+from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, Core, Cpu
 
 from .concatenate import Joins
 from .constants import constant, value_of
@@ -46,11 +47,16 @@ class Rewriter:
         self.values: dict[relax.Var, Permuted | list[Permuted]] = {}
         self.joins = Joins(builder)
         self.unknown: set[str] = set()
+        self._channels_last: dict[relax.Expr, Permuted] = {}
+        self._widened: dict[relax.Expr, Permuted] = {}
+
+    def core(self, expr: relax.Expr) -> Core:
+        """Return a core as it works on a tensor's type."""
+        return self.device.core(ELEMENT_TYPES.get(str(expr.ty.dtype), FLOAT32))
 
     def unit(self, expr: relax.Expr) -> int:
         """Return what the number of computed channels is a multiple of, for a tensor's type."""
-        element = ELEMENT_TYPES.get(str(expr.ty.dtype), FLOAT32)
-        return self.device.core(element).lanes
+        return self.core(expr).lanes
 
     def value(self, expr: relax.Expr) -> Permuted:
         """Return the new value of an operand."""
@@ -65,9 +71,29 @@ class Rewriter:
         return Permuted(expr, tuple(range(rank)))
 
     def nhwc(self, expr: relax.Expr) -> Permuted:
-        """Return an operand with its channels last, wherever they are."""
+        """Return an operand with its channels last, wherever they are.
+
+        Each tensor is transposed once, also where several layers read it.
+        """
         value = self.value(expr)
-        return value if value.order == NHWC else Permuted(self.ordered(value, NHWC), NHWC)
+        if value.order == NHWC:
+            return value
+        if value.expr not in self._channels_last:
+            self._channels_last[value.expr] = Permuted(self.ordered(value, NHWC), NHWC)
+        return self._channels_last[value.expr]
+
+    def widened(self, value: Permuted, unit: int) -> Permuted:
+        """Return a tensor in one plane with a multiple of ``unit`` channels, the last ones zeros.
+
+        Each tensor is copied once.
+        """
+        missing = -value.shape[3] % unit
+        if not missing:
+            return value
+        if value.expr not in self._widened:
+            wider = self.builder.emit(relax.op.nn.pad(value.expr, [0] * 7 + [missing]))
+            self._widened[value.expr] = replace(value, expr=wider, places=value.located())
+        return replace(self._widened[value.expr], places=value.located())
 
     def ordered(self, value: Permuted, order: Sequence[int] | None = None) -> relax.Expr:
         """Return all channels of a value with its axes in an order; by default the old one."""

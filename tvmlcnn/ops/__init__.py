@@ -5,6 +5,7 @@ from .convolution import Window, depthwise
 from .dense import dense, pack
 from .formula import Earlier, Formula, Operand, Parameter, Step, chain
 from .grouped import diagonals, grouped, grouped_diagonals
+from .pixels import gather_frames, interleave
 from .pointwise_depthwise import Banding, pointwise_depthwise
 from .pooling import average_pool, global_average, max_pool
 from .resample import resample
@@ -27,9 +28,11 @@ __all__ = [
     "dense",
     "depthwise",
     "diagonals",
+    "gather_frames",
     "global_average",
     "grouped",
     "grouped_diagonals",
+    "interleave",
     "max_pool",
     "pack",
     "pointwise_depthwise",

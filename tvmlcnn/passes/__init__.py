@@ -18,6 +18,7 @@ from .count_flops import count_flops
 from .depthwise_after_pointwise import depthwise_after_pointwise
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
+from .fold_zero_padding import fold_zero_padding
 from .fuse import fuse
 from .group import group
 from .legalize import legalize
@@ -27,6 +28,8 @@ from .multiply_by_reciprocals import multiply_by_reciprocals
 from .phase import Phase
 from .place_joins import PlaceJoins
 from .take_prologues import take_prologues
+from .transposed_convolutions import transposed_convolutions
+from .two_dimensions import two_dimensions
 from .unaligned_inputs import unaligned_inputs
 
 __all__ = [
@@ -74,6 +77,9 @@ def graph_phases(device: Device) -> list[Phase]:
 def _channels_last_phases(device: Cpu) -> list[Phase]:
     """Return the rewrites to channels-last activations, and those that build on them."""
     return [
+        Phase("fold zero padding", fold_zero_padding),
+        Phase("transposed convolutions", transposed_convolutions(device)),
+        Phase("two dimensions", two_dimensions),
         Phase("channels last", channels_last(device)),
         Phase("take prologues", take_prologues),
         Phase("depthwise after pointwise", depthwise_after_pointwise(device)),

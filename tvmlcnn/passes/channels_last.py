@@ -16,13 +16,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
 import tvm
 from tvm import relax
 
-from tvmlcnn.graph import channel_moves, operators
-from tvmlcnn.graph.concatenate import aligned
-from tvmlcnn.graph.constants import constant, value_of
+from tvmlcnn.graph import channel_moves, filled_convolution, pixel_moves, pixel_operators
 from tvmlcnn.graph.permuted import NHWC, Permuted, compact
 from tvmlcnn.graph.resample import RESAMPLE, resample_permuted
 from tvmlcnn.graph.rewriter import Rewrite, Rewriter, plain_order
@@ -30,67 +27,6 @@ from tvmlcnn.graph.variables import named
 from tvmlcnn.targets import Cpu
 
 _TURNED_BACK = "tvmlcnn.turned_back"
-_FEWEST = 8  # channels that are worth a shorter vector
-
-
-def _conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
-    attrs, weight = call.attrs, value_of(call.args[1])
-    if weight is None or attrs.data_layout != "NCHW" or attrs.kernel_layout != "OIHW":
-        return None
-    groups, reads = int(attrs.groups), np.arange(0)
-    batch, outer, height, width = (int(n) for n in call.ty.shape)
-    data = rewriter.value(call.args[0])
-    # A network's few input channels are read where they are, without a transpose before.
-    channels_first = data.plain and groups == 1 and weight.shape[1] < rewriter.unit(call)
-    if not channels_first:
-        data = rewriter.nhwc(call.args[0])
-    weight, places = weight.transpose(2, 3, 1, 0), None
-    if groups == 1:
-        located = np.arange(weight.shape[2]) if channels_first else data.located()
-        order = np.argsort(located)
-        reads, weight = located[order], weight[:, :, order]
-        if data.planes == 1 and np.array_equal(reads, np.arange(len(reads))):
-            reads = reads[:0]
-        # So that it can be joined with others; maps of one pixel are not worth it.
-        unit = _unit(outer, rewriter.unit(call))
-        odd = height * width > 1 and height * width * unit % aligned(call)
-        weight, places = _filled_up(weight, aligned(call) if odd else unit)
-    elif groups == outer == weight.shape[3] and weight.shape[2] == 1 and data.planes == 1:
-        places, wide = data.places, data.shape[3]
-        spread = np.zeros((*weight.shape[:3], wide), weight.dtype)
-        spread[..., data.located()] = weight
-        weight, groups = spread, wide
-    else:
-        data = compact(rewriter.builder, data)
-    result = operators.conv2d(
-        data.expr,
-        constant(weight),
-        (batch, height, width, weight.shape[3]),
-        attrs,
-        groups,
-        reads,
-        channels_first,
-    )
-    return Permuted(rewriter.builder.emit(result), NHWC, places)
-
-
-def _unit(channels: int, lanes: int) -> int:
-    """Return what the number of computed channels is a multiple of: the lanes of a vector.
-
-    Shorter vectors take as much time as whole ones, which few channels need not fill.
-    """
-    while lanes > _FEWEST and channels <= lanes // 2:
-        lanes //= 2
-    return lanes
-
-
-def _filled_up(weight: np.ndarray, unit: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return weights for a multiple of ``unit`` output channels, and where the true ones are."""
-    outer = weight.shape[3]
-    missing = -outer % unit
-    if not missing:
-        return weight, None
-    return np.pad(weight, [(0, 0)] * 3 + [(0, missing)]), np.arange(outer)
 
 
 def _pool(operator: Callable[..., relax.Call]) -> Callable[..., Permuted | None]:
@@ -168,7 +104,7 @@ def _fields(rewriter: Rewriter, expr: relax.Expr) -> list[Permuted]:
 
 
 _REWRITES: dict[str, Rewrite] = {
-    "relax.nn.conv2d": _conv2d,
+    "relax.nn.conv2d": filled_convolution.conv2d,
     "relax.nn.max_pool2d": _pool(relax.op.nn.max_pool2d),
     "relax.nn.avg_pool2d": _pool(relax.op.nn.avg_pool2d),
     "relax.nn.adaptive_avg_pool2d": _adaptive_pool,
@@ -179,6 +115,9 @@ _REWRITES: dict[str, Rewrite] = {
     "relax.reshape": channel_moves.reshape,
     "relax.permute_dims": channel_moves.permute_dims,
     RESAMPLE: resample_permuted,
+    pixel_operators.INTERLEAVE: pixel_moves.interleave,
+    pixel_operators.GATHER_FRAMES: pixel_moves.gather_frames,
+    pixel_operators.REGROUP: pixel_moves.regroup,
 }
 
 

@@ -28,7 +28,10 @@ _MOVES = frozenset(
 )
 _REDUCTIONS = frozenset(
     f"relax.{name}"
-    for name in ("mean", "sum", "max", "min", "variance", "std", "nn.adaptive_avg_pool2d")
+    for name in (
+        *("mean", "sum", "max", "min", "variance", "std"),
+        *(f"nn.adaptive_avg_pool{rank}d" for rank in (1, 2, 3)),
+    )
 )
 
 

@@ -19,6 +19,10 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 from tvmlcnn.graph.constants import constant, is_call_of, value_of
 from tvmlcnn.graph.variables import bound
 
+_CONVOLUTIONS = tuple(
+    f"relax.nn.conv{rank}d{kind}" for rank in (1, 2, 3) for kind in ("", "_transpose")
+)
+
 
 @mutator
 class _Fold(PyExprMutator):
@@ -44,7 +48,7 @@ class _Fold(PyExprMutator):
         convolution, bias = self._convolution(data)
         weight = None if convolution is None else value_of(convolution.args[1])
         if convolution is not None and weight is not None:
-            new_weight = constant((weight * scale.reshape(-1, 1, 1, 1)).astype(weight.dtype))
+            new_weight = constant(_scaled(weight, scale, convolution).astype(weight.dtype))
             arguments = [self.visit_expr(convolution.args[0]), new_weight]
             scaled = relax.Call(convolution.op, arguments, convolution.attrs)
             shift = shift + bias * scale
@@ -59,17 +63,28 @@ class _Fold(PyExprMutator):
         call, bias = self.values.get(data, data), np.zeros(1)
         single = self.uses[data] == 1
         if is_call_of(call, "relax.add"):
-            array, channels = value_of(call.args[1]), int(call.ty.shape[1])
-            if array is not None and array.shape == (1, channels, 1, 1):
+            array, (_, channels, *maps) = value_of(call.args[1]), call.ty.shape
+            if array is not None and array.shape == (1, int(channels), *(1 for _ in maps)):
                 single = single and self.uses[call.args[0]] == 1
                 call, bias = self.values.get(call.args[0]), array.astype(np.float64).reshape(-1)
         fits = (
             single
-            and is_call_of(call, "relax.nn.conv2d")
-            and call.attrs.data_layout == "NCHW"
+            and any(is_call_of(call, name) for name in _CONVOLUTIONS)
+            and call.attrs.data_layout.startswith("NC")
             and value_of(call.args[1]) is not None
         )
         return (call, bias) if fits else (None, bias)
+
+
+def _scaled(weight: np.ndarray, scale: np.ndarray, convolution: relax.Call) -> np.ndarray:
+    """Return the weights times a factor for each channel that is computed."""
+    layout = str(convolution.attrs.kernel_layout)
+    if layout.index("O") == 0:
+        return weight * scale.reshape(-1, *[1] * (weight.ndim - 1))
+    # Of a transposed convolution each group of inputs has the outputs of its group.
+    groups, (inner, outer, *kernel) = int(convolution.attrs.groups), weight.shape
+    grouped = weight.reshape(groups, inner // groups, outer, *kernel)
+    return (grouped * scale.reshape(groups, 1, outer, *[1] * len(kernel))).reshape(weight.shape)
 
 
 def _variables(function: relax.Function) -> Iterator[relax.Var]:

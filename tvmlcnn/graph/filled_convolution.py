@@ -1,0 +1,122 @@
+"""Convolutions of channels-last tensors, with as many channels as vectors want.
+
+A vector that is not full takes as long as a full one, and no rule has a kernel for channels that no
+vector divides: some more are computed, with weights of zero, and where the true ones are is known.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from tvm import relax
+
+from tvmlcnn.ops.grouped import alignment
+from tvmlcnn.targets import Core
+
+from . import operators
+from .concatenate import aligned
+from .constants import constant, value_of
+from .permuted import NHWC, Permuted, compact
+from .rewriter import Rewriter
+
+_FEWEST = 8  # channels that are worth a shorter vector
+
+
+def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
+    """Convolve wherever the channels are, of which the weights know."""
+    attrs, weight = call.attrs, value_of(call.args[1])
+    if weight is None or attrs.data_layout != "NCHW" or attrs.kernel_layout != "OIHW":
+        return None
+    groups, reads = int(attrs.groups), np.arange(0)
+    batch, outer, height, width = (int(n) for n in call.ty.shape)
+    data, core = rewriter.value(call.args[0]), rewriter.core(call)
+    weight, places = weight.transpose(2, 3, 1, 0), None
+    # A network's few input channels are read where they are, without a transpose before.
+    channels_first = data.plain and groups * weight.shape[2] < core.lanes
+    if channels_first:
+        weight, groups = _ungrouped(weight, groups), 1
+    else:
+        data = rewriter.nhwc(call.args[0])
+    if groups == 1:
+        located = np.arange(weight.shape[2]) if channels_first else data.located()
+        order = np.argsort(located)
+        reads, weight = located[order], weight[:, :, order]
+        if data.planes == 1 and np.array_equal(reads, np.arange(len(reads))):
+            reads = reads[:0]
+        # So that it can be joined with others; maps of one pixel are not worth it.
+        unit = _unit(outer, core.lanes)
+        odd = height * width > 1 and height * width * unit % aligned(call)
+        weight, places = _filled_up(weight, aligned(call) if odd else unit)
+    elif groups == outer == weight.shape[3] and weight.shape[2] == 1:
+        data = data if data.planes == 1 else compact(rewriter.builder, data)
+        data = rewriter.widened(data, min(core.vectors()))
+        places, wide = data.places, data.shape[3]
+        spread = np.zeros((*weight.shape[:3], wide), weight.dtype)
+        spread[..., data.located()] = weight
+        weight, groups = spread, wide
+    else:
+        data = compact(rewriter.builder, data)
+        weight, places = _filled_groups(weight, groups, core)
+    result = operators.conv2d(
+        data.expr,
+        constant(weight),
+        (batch, height, width, weight.shape[3]),
+        attrs,
+        groups,
+        reads,
+        channels_first,
+    )
+    return Permuted(rewriter.builder.emit(result), NHWC, places)
+
+
+def _unit(channels: int, lanes: int) -> int:
+    """Return what the number of computed channels is a multiple of: the lanes of a vector.
+
+    Shorter vectors take as much time as whole ones, which few channels need not fill.
+    """
+    while lanes > _FEWEST and channels <= lanes // 2:
+        lanes //= 2
+    return lanes
+
+
+def _filled_up(weight: np.ndarray, unit: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return weights for a multiple of ``unit`` output channels, and where the true ones are."""
+    outer = weight.shape[3]
+    missing = -outer % unit
+    if not missing:
+        return weight, None
+    return np.pad(weight, [(0, 0)] * 3 + [(0, missing)]), np.arange(outer)
+
+
+def _ungrouped(weight: np.ndarray, groups: int) -> np.ndarray:
+    """Return the weights of one group that computes what several do."""
+    *kernel, inner, outer = weight.shape
+    whole = np.zeros((*kernel, groups * inner, outer), weight.dtype)
+    for number, part in enumerate(np.split(weight, groups, axis=3)):
+        here = slice(number * outer // groups, (number + 1) * outer // groups)
+        whole[:, :, number * inner : (number + 1) * inner, here] = part
+    return whole
+
+
+def _filled_groups(
+    weight: np.ndarray, groups: int, core: Core
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return weights for as many outputs a group as vectors take, and where the true ones are."""
+
+    def vectors(size: int) -> float:
+        """Return how many vectors so many outputs a group fill, if the groups end with one."""
+        for lanes in core.vectors():
+            period = alignment(size, lanes)
+            if groups * size % period == 0 and period // lanes <= core.costs.unrolled_vectors:
+                return groups * size / lanes
+        return math.inf
+
+    outer = weight.shape[3] // groups
+    if vectors(outer) < math.inf:
+        return weight, None
+    size = min(range(outer + 1, -(-outer // core.lanes) * core.lanes + 1), key=vectors)
+    apart = weight.reshape(*weight.shape[:3], groups, outer)
+    filled = np.pad(apart, [(0, 0)] * 4 + [(0, size - outer)])
+    places = np.arange(groups * size).reshape(groups, size)[:, :outer].reshape(-1)
+    return filled.reshape(*weight.shape[:3], groups * size), places
