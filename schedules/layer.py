@@ -186,7 +186,35 @@ class Resample:
     workload = ""
 
 
-Layer = Convolution | Product | PointwiseDepthwise | Pool | Concatenation | Resample
+@dataclass(frozen=True, eq=False)
+class Normalization:
+    """Layer, group, instance and batch norm, with the statistics of the data.
+
+    Attributes
+    ----------
+    element : ElementType
+    data : tuple of int
+        Shape of the data.
+    lead : int
+        Outer axes of which each place has statistics of its own.
+    groups : int
+        Of the channels, each of which has statistics of its own; 0 where all axes but the outer
+        ones are normalized together.
+    channels_last : bool
+        Whether the channels are the last axis; else the first one after the outer ones.
+    epsilon : float
+    """
+
+    element: ElementType
+    data: Shape
+    lead: int
+    groups: int
+    channels_last: bool
+    epsilon: float
+    workload = ""
+
+
+Layer = Convolution | Product | PointwiseDepthwise | Pool | Concatenation | Resample | Normalization
 
 
 def _sizes(numbers: Iterable[int]) -> str:

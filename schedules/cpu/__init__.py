@@ -4,6 +4,7 @@ from .default import DEFAULT
 from .dense import DENSE
 from .depthwise import DEPTHWISE
 from .grouped import GROUPED
+from .normalization import NORMALIZATION
 from .pointwise_depthwise import POINTWISE_DEPTHWISE
 from .pooling import POOLING
 from .resample import RESAMPLE
@@ -19,5 +20,6 @@ RULES = (
     GROUPED,
     POOLING,
     RESAMPLE,
+    NORMALIZATION,
     DEFAULT,
 )

@@ -68,10 +68,11 @@ def reshape(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
 
 
 def permute_dims(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
-    """Permute the groups of channels: only their places change."""
+    """Permute axes by telling which is which; of groups of channels only the places change."""
     data = rewriter.value(call.args[0])
-    if data.order != SPLIT_NHWC or data.places is None or call.attrs.axes is None:
-        return None
-    if [int(axis) for axis in call.attrs.axes] != [0, 2, 1, 3, 4]:
-        return None
-    return replace(data, places=data.places.T)
+    rank = len(data.order)
+    axes = [int(axis) % rank for axis in call.attrs.axes or reversed(range(rank))]
+    if data.order == SPLIT_NHWC and data.places is not None and axes == [0, 2, 1, 3, 4]:
+        return replace(data, places=data.places.T)
+    data = compact(rewriter.builder, data)
+    return Permuted(data.expr, tuple(axes.index(axis) for axis in data.order))

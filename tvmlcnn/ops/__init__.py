@@ -5,6 +5,7 @@ from .convolution import Window, depthwise
 from .dense import dense, pack
 from .formula import Earlier, Formula, Operand, Parameter, Step, chain
 from .grouped import diagonals, grouped, grouped_diagonals
+from .normalization import normalize_channels, normalize_rows
 from .pointwise_depthwise import Banding, pointwise_depthwise
 from .pooling import average_pool, global_average, max_pool
 from .resample import resample
@@ -31,6 +32,8 @@ __all__ = [
     "grouped",
     "grouped_diagonals",
     "max_pool",
+    "normalize_channels",
+    "normalize_rows",
     "pack",
     "pointwise_depthwise",
     "resample",

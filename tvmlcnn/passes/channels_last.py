@@ -20,7 +20,7 @@ import numpy as np
 import tvm
 from tvm import relax
 
-from tvmlcnn.graph import channel_moves, operators
+from tvmlcnn.graph import channel_moves, normalization, operators
 from tvmlcnn.graph.concatenate import aligned
 from tvmlcnn.graph.constants import constant, value_of
 from tvmlcnn.graph.permuted import NHWC, Permuted, compact
@@ -179,6 +179,9 @@ _REWRITES: dict[str, Rewrite] = {
     "relax.reshape": channel_moves.reshape,
     "relax.permute_dims": channel_moves.permute_dims,
     RESAMPLE: resample_permuted,
+    "relax.nn.layer_norm": normalization.layer_norm,
+    "relax.nn.group_norm": normalization.channel_norm,
+    "relax.nn.instance_norm": normalization.channel_norm,
 }
 
 
