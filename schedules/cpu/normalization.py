@@ -34,13 +34,17 @@ class Layout:
         Of the channels; 0 for none.
     channels_last : bool
     whole : bool
-        Whether what is normalized together is one block, after which its output comes.
+        Whether all of what is normalized together is done with before the next: each core has
+        some of its own then.
+    blocks : int
+        Of the sums of a row.
     """
 
     lead: int
     groups: int
     channels_last: bool
     whole: bool
+    blocks: int
 
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
@@ -48,19 +52,22 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     if not isinstance(layer, Normalization):
         return None
     options = {"lead": layer.lead, "groups": layer.groups, "epsilon": layer.epsilon}
-    whole = False
+    core, whole, blocks = device.core(layer.element), False, 1
     if layer.channels_last:
         define = partial(ops.normalize_channels, **options)
     else:
         count = math.prod(layer.data[layer.lead :]) // max(1, layer.groups)
-        wide = _wide(count, device.core(layer.element))
-        whole = blocks_of(count // wide)[0] == 1
+        wide = _wide(count, core)
+        blocks, _ = blocks_of(count // wide)
+        rows = math.prod(layer.data[: layer.lead]) * max(1, layer.groups)
+        shared = rows % core.count == 0 or rows >= 2 * core.count
+        whole = blocks == 1 or shared
         define = partial(ops.normalize_rows, **options, wide=wide)
     return Plan(
         NORMALIZATION.name,
         layer.element,
         layer.workload,
-        Layout(layer.lead, layer.groups, layer.channels_last, whole),
+        Layout(layer.lead, layer.groups, layer.channels_last, whole, blocks),
         definition=lambda: Definition(define, name="normalization"),
     )
 
@@ -81,9 +88,8 @@ def _wide(count: int, core: Core) -> int:
 def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> Schedule:
     """Sum up vectors, blocks of them by each core, then scale.
 
-    Where all that is normalized together is a few vectors, as for a token, it stays in the first
-    cache from the sums to the output. Larger ones are read once for the mean, once for the
-    variance and once for the output.
+    What is normalized together is read for the mean, for the variance and for the output. Where
+    a cache holds it, it is so before the next, as a token is.
     """
     layout, core = plan.layout, device.core(plan.element)
     output = sch.get_sblock("normalized")
@@ -93,7 +99,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     stages = {str(sch.get(b).name_hint): b for b in sch.get_child_blocks(sch.get_sblock("root"))}
     del stages[str(sch.get(output).name_hint)]
     for name in ("center_lanes", "variance_lanes"):
-        if layout.whole:
+        if name in stages and layout.blocks == 1:
             sch.compute_inline(stages.pop(name))
     loops = sch.get_loops(output)
     if layout.channels_last:

@@ -108,14 +108,6 @@ def test_integers_are_moved() -> None:
 def test_channels_in_planes_stay_where_they_are() -> None:
     """Between convolutions nothing is gathered or transposed."""
 
-    class Neck(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.left, self.right = torch.nn.Conv2d(16, 16, 1), torch.nn.Conv2d(16, 16, 1)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return torch.cat([self.left(x), self.right(x)], 1)
-
     weight = np.random.default_rng(0).standard_normal((8, 32, 1, 1)).astype("float32")
 
     def define(builder: relax.BlockBuilder, x: relax.Expr) -> relax.Expr:

@@ -107,11 +107,12 @@ def normalization(call: relax.Call) -> Normalization | None:
     """Return the layer of a layer, group or instance norm, None where axes lie apart."""
     attrs, element, data = call.attrs, element_of(call), _shape(call.args[0])
     rank = len(data)
-    axes = sorted(int(axis) % rank for axis in attrs.axes)
+    # A batch of one is no axis to sum over.
+    axes = [axis for axis in sorted(int(a) % rank for a in attrs.axes) if axis or data[0] > 1]
     if element is None or not (attrs.center and attrs.scale):
         return None
     if call.op.name == "relax.nn.layer_norm":
-        lead = rank - len(axes)
+        lead = rank - len(attrs.axes)
         if not lead or [int(axis) % rank for axis in attrs.axes] != list(range(lead, rank)):
             return None
         return Normalization(element, data, lead, 0, False, float(attrs.epsilon))

@@ -32,7 +32,7 @@ def channel_norm(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     rank = len(data.order)
     channel = int(attrs.channel_axis) % rank
     old = [int(axis) % rank for axis in attrs.axes]
-    if data.plain and 0 not in old:
+    if data.plain and (0 not in old or data.shape[0] == 1):
         return None
     last = (*(axis for axis in range(rank) if axis != channel), channel)
     data = Permuted(rewriter.ordered(data, last), last)

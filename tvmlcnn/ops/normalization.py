@@ -143,7 +143,7 @@ def normalize_rows(
             row.append(place[lead] // inner[0])
             beside = [place[lead]]
         distance = data(*place) - element(row, 0) - center(*row)
-        return distance * scale(*row) * gamma(*beside) + beta(*beside)
+        return distance * (scale(*row) * gamma(*beside)) + beta(*beside)
 
     return te.compute(shape, output, name="normalized")
 
