@@ -1,5 +1,6 @@
 """Rules for CPUs; `default` takes what no other rule does."""
 
+from .batched_product import BATCHED_PRODUCT
 from .default import DEFAULT
 from .dense import DENSE
 from .depthwise import DEPTHWISE
@@ -19,6 +20,7 @@ RULES = (
     POINTWISE_DEPTHWISE,
     GROUPED,
     POOLING,
+    BATCHED_PRODUCT,
     RESAMPLE,
     NORMALIZATION,
     DEFAULT,

@@ -34,7 +34,7 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
 
 def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
     depth, channels = layer.weight.shape
-    rows = layer.data[0]
+    rows = math.prod(layer.data[:-1])
     tiles = dense_tiles(rows, depth, channels, core)
     if not tiles:
         return None

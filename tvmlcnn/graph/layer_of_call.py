@@ -7,6 +7,7 @@ from tvm import relax
 
 from tvmlcnn.ops import Window
 from tvmlcnn.schedules import (
+    BatchedProduct,
     Concatenation,
     Convolution,
     Normalization,
@@ -48,12 +49,17 @@ def convolution(call: relax.Call) -> Convolution:
     )
 
 
-def product(call: relax.Call) -> Product | None:
-    """Return the layer of a ``relax.matmul`` with a constant matrix, None of any other."""
-    data, weight, element = call.args[0], value_of(call.args[1]), element_of(call)
-    if weight is None or element is None or weight.ndim != 2 or len(data.ty.shape) != 2:
+def product(call: relax.Call) -> Product | BatchedProduct | None:
+    """Return the layer of a ``relax.matmul``, None where a factor is a vector."""
+    left, right, element = _shape(call.args[0]), _shape(call.args[1]), element_of(call)
+    weight = value_of(call.args[1])
+    if element is None or min(len(left), len(right)) < 2 or str(call.args[0].ty.dtype) != (
+        str(call.ty.dtype)
+    ):
         return None
-    return Product(element, _shape(data), weight)
+    if weight is not None and weight.ndim == 2:
+        return Product(element, left, weight)
+    return BatchedProduct(element, left, right)
 
 
 def pool(call: relax.Call) -> Pool | None:

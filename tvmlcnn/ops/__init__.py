@@ -1,5 +1,6 @@
 """TE definitions of the workloads that schedules are written for."""
 
+from .batched_product import batched_product
 from .concatenation import concatenate
 from .convolution import Window, depthwise
 from .dense import dense, pack
@@ -23,6 +24,7 @@ __all__ = [
     "Tile",
     "Window",
     "average_pool",
+    "batched_product",
     "chain",
     "concatenate",
     "dense",

@@ -10,7 +10,7 @@ from tvm import relax
 from tvmlcnn.graph import layer_of_call, operators
 from tvmlcnn.graph.kernel_calls import call_of
 from tvmlcnn.graph.resample import RESAMPLE
-from tvmlcnn.schedules import Convolution, Layer, Normalization, planned
+from tvmlcnn.schedules import BatchedProduct, Convolution, Layer, Normalization, planned
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
 from tvmlcnn.targets import Device
 
@@ -47,7 +47,7 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
 def _operands(call: relax.Call, layer: Layer) -> tuple[list[relax.Expr], list[relax.Expr]]:
     """Return the data of a layer, and what follows its weights."""
     first, *others = call.args
-    if isinstance(layer, Normalization):
+    if isinstance(layer, Normalization | BatchedProduct):
         return list(call.args), []
     data = list(first.fields) if isinstance(first, relax.Tuple) else [first]
     return data, others[1:] if isinstance(layer, Convolution) else []
