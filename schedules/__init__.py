@@ -18,17 +18,29 @@ from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, Device
 from . import cpu, cuda
 from .decisions import DEFAULTS, Policy
 from .generated import kernel_name
-from .layer import Concatenation, Convolution, Layer, PointwiseDepthwise, Pool, Product, Resample
+from .layer import (
+    BatchedProduct,
+    Concatenation,
+    Convolution,
+    Layer,
+    Normalization,
+    PointwiseDepthwise,
+    Pool,
+    Product,
+    Resample,
+)
 from .plan_text import ATTRIBUTE, from_text, to_text
 from .rule import Definition, Plan, Rule
 
 __all__ = [
     "ATTRIBUTE",
     "RULES",
+    "BatchedProduct",
     "Concatenation",
     "Convolution",
     "Definition",
     "Layer",
+    "Normalization",
     "Plan",
     "PointwiseDepthwise",
     "Pool",

@@ -80,7 +80,7 @@ class Convolution:
 
 @dataclass(frozen=True, eq=False)
 class Product:
-    """A product of data, shape (M, K), with a constant matrix, shape (K, N)."""
+    """A product of data, shape (..., K), with a constant matrix, shape (K, N)."""
 
     element: ElementType
     data: Shape
@@ -89,12 +89,35 @@ class Product:
     @property
     def shape(self) -> Shape:
         """Of the result."""
-        return (self.data[0], self.weight.shape[1])
+        return (*self.data[:-1], self.weight.shape[1])
 
     @property
     def workload(self) -> str:
         """What it computes, for records of tuning."""
         return f"matmul {_sizes(self.data)} {_sizes(self.weight.shape)}"
+
+
+@dataclass(frozen=True, eq=False)
+class BatchedProduct:
+    """Products of matrices, (..., M, K) with (..., K, N), neither of which is weights.
+
+    Attributes
+    ----------
+    element : ElementType
+    left, right : tuple of int
+        Shapes, whose outer axes are broadcast.
+    """
+
+    element: ElementType
+    left: Shape
+    right: Shape
+    workload = ""
+
+    @property
+    def shape(self) -> Shape:
+        """Of the result."""
+        outer = np.broadcast_shapes(self.left[:-2], self.right[:-2])
+        return (*outer, self.left[-2], self.right[-1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +209,44 @@ class Resample:
     workload = ""
 
 
-Layer = Convolution | Product | PointwiseDepthwise | Pool | Concatenation | Resample
+@dataclass(frozen=True, eq=False)
+class Normalization:
+    """Layer, group, instance and batch norm, with the statistics of the data.
+
+    Attributes
+    ----------
+    element : ElementType
+    data : tuple of int
+        Shape of the data.
+    lead : int
+        Outer axes of which each place has statistics of its own.
+    groups : int
+        Of the channels, each of which has statistics of its own; 0 where all axes but the outer
+        ones are normalized together.
+    channels_last : bool
+        Whether the channels are the last axis; else the first one after the outer ones.
+    epsilon : float
+    """
+
+    element: ElementType
+    data: Shape
+    lead: int
+    groups: int
+    channels_last: bool
+    epsilon: float
+    workload = ""
+
+
+Layer = (
+    Convolution
+    | Product
+    | BatchedProduct
+    | PointwiseDepthwise
+    | Pool
+    | Concatenation
+    | Resample
+    | Normalization
+)
 
 
 def _sizes(numbers: Iterable[int]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import torch
 import tvm
@@ -40,6 +42,37 @@ def relative_error(
     ]
     kernels = {rule: len(names) for rule, names in kernels_by_rule(mod).items()}
     return float(max(errors)), kernels
+
+
+def graph(
+    shapes: Sequence[Sequence[int]],
+    define: Callable[..., relax.Expr],
+    dtype: str = "float32",
+) -> tvm.IRModule:
+    """Return a module whose ``main`` is what ``define`` makes of a builder and the inputs."""
+    builder = relax.BlockBuilder()
+    inputs = [relax.Var(f"x{n}", relax.TensorType(s, dtype)) for n, s in enumerate(shapes)]
+    with builder.function("main", inputs):
+        with builder.dataflow():
+            result = builder.emit(define(builder, *inputs))
+            output = builder.emit_output(relax.Tuple([result]))
+        builder.emit_func_output(output)
+    return builder.get()
+
+
+def result_of(
+    mod: tvm.IRModule, arrays: Sequence[np.ndarray], device: Device
+) -> tuple[np.ndarray, dict[str, int]]:
+    """Return the first output of an imported module for inputs, and the kernels by rule."""
+    mod = pipeline.run(mod, device)
+    executable = relax.build(
+        passes.without_weights(mod), tvm.target.Target(device.tvm), relax_pipeline=None
+    )
+    weights = [tvm.runtime.tensor(array) for array in passes.weights_of(mod)]
+    tensors = [tvm.runtime.tensor(array) for array in arrays]
+    machine = relax.VirtualMachine(executable, tvm.cpu())
+    result = machine["main"](*tensors, *([weights] if weights else []))[0].numpy()
+    return result, {rule: len(names) for rule, names in kernels_by_rule(mod).items()}
 
 
 def assembly(module: torch.nn.Module, shape: tuple[int, ...], device: Device) -> str:

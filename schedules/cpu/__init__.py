@@ -1,9 +1,11 @@
 """Rules for CPUs; `default` takes what no other rule does."""
 
+from .batched_product import BATCHED_PRODUCT
 from .default import DEFAULT
 from .dense import DENSE
 from .depthwise import DEPTHWISE
 from .grouped import GROUPED
+from .normalization import NORMALIZATION
 from .pointwise_depthwise import POINTWISE_DEPTHWISE
 from .pooling import POOLING
 from .resample import RESAMPLE
@@ -18,6 +20,8 @@ RULES = (
     POINTWISE_DEPTHWISE,
     GROUPED,
     POOLING,
+    BATCHED_PRODUCT,
     RESAMPLE,
+    NORMALIZATION,
     DEFAULT,
 )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
-from tvm.tirx import IterVar
+from tvm.tirx import IndexMap, IterVar
 
 from tvmlcnn.targets import Core
 
@@ -52,9 +53,16 @@ def _elements(sch: Schedule, block: SBlockRV) -> int:
 def flatten_pixels(sch: Schedule, output: SBlockRV) -> None:
     """Iterate over the pixels of a map as over the rows of a matrix."""
     sizes = [int(v.dom.extent) for v in sch.get(output).iter_vars]
-    if len(sizes) == 4:
-        _, height, width, _ = sizes
-        sch.transform_block_layout(output, lambda n, h, w, c: ((n * height + h) * width + w, c))
+
+    def flat(row: Any, *place: Any) -> tuple[Any, Any]:
+        *inner, channel = place
+        for index, extent in zip(inner, sizes[1:-1], strict=True):
+            row = row * extent + index
+        return row, channel
+
+    if len(sizes) > 2:
+        index_map = IndexMap.from_func(flat, ndim=len(sizes), index_dtype="int64")
+        sch.transform_block_layout(output, index_map)
 
 
 def inner_loops(sch: Schedule, block: SBlockRV) -> tuple[list[LoopRV], list[LoopRV]]:

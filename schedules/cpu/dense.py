@@ -24,7 +24,7 @@ from .prefetch import prefetch_weights
 
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
-    """Take ungrouped convolutions, and products whose channels fill vectors."""
+    """Take ungrouped convolutions whose channels fill vectors, and products with weights."""
     if isinstance(layer, Product):
         return _product(layer, device.core(layer.element), decisions)
     if isinstance(layer, Convolution) and layer.groups == 1:
@@ -34,11 +34,11 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
 
 def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
     depth, channels = layer.weight.shape
-    rows = layer.data[0]
-    tiles = dense_tiles(rows, depth, channels, core)
-    if not tiles:
-        return None
-    tile = decisions.choose("tile", tiles)
+    rows = math.prod(layer.data[:-1])
+    # Where they are no vectors, columns of zeros fill them up.
+    whole = channels % min(core.vectors()) == 0
+    filled = channels if whole else -(-channels // core.lanes) * core.lanes
+    tile = decisions.choose("tile", dense_tiles(rows, depth, filled, core))
     define = partial(ops.dense, shape=layer.shape, window=ops.Window(), tile=tile)
     return Plan(
         DENSE.name,
@@ -163,9 +163,15 @@ def _store(
     """Cut the output; return the loops over rows of tiles, blocks of channels, tiles of a row."""
     flatten_pixels(sch, output)
     row, channel = sch.get_loops(output)
-    block, vectors, lanes = sch.split(channel, [None, layout.tile.vectors, layout.tile.lanes])
-    rows, pixels = sch.split(row, [None, layout.tile.pixels])
+    tile = layout.tile
+    rows, pixels = sch.split(row, [None, tile.pixels])
     rows, several = sch.split(rows, [None, near])
+    if layout.channels % tile.lanes:
+        # Not all lanes of the last vector are stored: LLVM finds the vectors of those before.
+        block, lanes = sch.split(channel, [None, tile.channels])
+        sch.reorder(rows, block, several, pixels, lanes)
+        return rows, block, several
+    block, vectors, lanes = sch.split(channel, [None, tile.vectors, tile.lanes])
     sch.reorder(rows, block, several, pixels, vectors, lanes)
     unroll(sch, pixels, vectors)
     sch.vectorize(lanes)

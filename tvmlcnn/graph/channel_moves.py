@@ -79,14 +79,13 @@ def reshape(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
 
 
 def permute_dims(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
-    """Permute the groups of channels, whose places change, or axes, whose order does."""
+    """Permute axes by telling which is which; of groups of channels only the places change."""
     data = rewriter.value(call.args[0])
-    if call.attrs.axes is None:
+    rank = len(data.order)
+    axes = [int(axis) % rank for axis in call.attrs.axes or reversed(range(rank))]
+    if data.order == SPLIT_NHWC and data.places is not None and axes == [0, 2, 1, 3, 4]:
+        return replace(data, places=data.places.T)
+    order = tuple(axes.index(axis) for axis in data.order)
+    if data.plain and order != NHWC:
         return None
-    axes = [int(axis) for axis in call.attrs.axes]
-    if data.places is None:
-        order = tuple(axes.index(axis) for axis in data.order)
-        return None if data.plain and order != NHWC else replace(data, order=order)
-    if data.order != SPLIT_NHWC or axes != [0, 2, 1, 3, 4]:
-        return None
-    return replace(data, places=data.places.T)
+    return Permuted(compact(rewriter.builder, data).expr, order)

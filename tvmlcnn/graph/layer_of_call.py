@@ -6,7 +6,15 @@ import numpy as np
 from tvm import relax
 
 from tvmlcnn.ops import Window
-from tvmlcnn.schedules import Concatenation, Convolution, Pool, Product, Resample
+from tvmlcnn.schedules import (
+    BatchedProduct,
+    Concatenation,
+    Convolution,
+    Normalization,
+    Pool,
+    Product,
+    Resample,
+)
 from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, ElementType
 
 from .constants import value_of
@@ -41,12 +49,19 @@ def convolution(call: relax.Call) -> Convolution:
     )
 
 
-def product(call: relax.Call) -> Product | None:
-    """Return the layer of a ``relax.matmul`` with a constant matrix, None of any other."""
-    data, weight, element = call.args[0], value_of(call.args[1]), element_of(call)
-    if weight is None or element is None or weight.ndim != 2 or len(data.ty.shape) != 2:
+def product(call: relax.Call) -> Product | BatchedProduct | None:
+    """Return the layer of a ``relax.matmul``, None where a factor is a vector."""
+    left, right, element = _shape(call.args[0]), _shape(call.args[1]), element_of(call)
+    weight = value_of(call.args[1])
+    if (
+        element is None
+        or min(len(left), len(right)) < 2
+        or str(call.args[0].ty.dtype) != (str(call.ty.dtype))
+    ):
         return None
-    return Product(element, _shape(data), weight)
+    if weight is not None and weight.ndim == 2:
+        return Product(element, left, weight)
+    return BatchedProduct(element, left, right)
 
 
 def pool(call: relax.Call) -> Pool | None:
@@ -94,6 +109,31 @@ def resample(call: relax.Call) -> Resample:
     element = element_of(call) or FLOAT32
     pairs = tuple(zip(arrays[::2], arrays[1::2], strict=True))
     return Resample(element, _shape(call.args[0]), _ints(call.attrs["axes"]), pairs)  # type: ignore[arg-type]
+
+
+def normalization(call: relax.Call) -> Normalization | None:
+    """Return the layer of a layer, group or instance norm, None where axes lie apart."""
+    attrs, element, data = call.attrs, element_of(call), _shape(call.args[0])
+    rank = len(data)
+    # A batch of one is no axis to sum over.
+    axes = [axis for axis in sorted(int(a) % rank for a in attrs.axes) if axis or data[0] > 1]
+    if element is None or not (attrs.center and attrs.scale):
+        return None
+    if call.op.name == "relax.nn.layer_norm":
+        lead = rank - len(attrs.axes)
+        if not lead or [int(axis) % rank for axis in attrs.axes] != list(range(lead, rank)):
+            return None
+        return Normalization(element, data, lead, 0, False, float(attrs.epsilon))
+    channel = int(attrs.channel_axis) % rank
+    groups = getattr(attrs, "num_groups", data[channel])
+    last = bool(axes) and channel == rank - 1
+    lead = (channel if last else rank) - len(axes)
+    if not last:
+        lead -= 1
+    first = lead if last else lead + 1
+    if axes != list(range(first, first + len(axes))) or (not last and channel != lead):
+        return None
+    return Normalization(element, data, lead, int(groups), last, float(attrs.epsilon))
 
 
 def _shape(expr: relax.Expr) -> tuple[int, ...]:

@@ -39,9 +39,7 @@ def resample(data: relax.Expr, tables: Mapping[int, Taps]) -> relax.Expr:
         By the axis, which may be negative.
     """
     shape = [int(n) for n in data.ty.shape]
-    chosen = {
-        axis % len(shape): taps for axis, taps in tables.items() if not taps.changes_nothing
-    }
+    chosen = {axis % len(shape): taps for axis, taps in tables.items() if not taps.changes_nothing}
     axes = sorted(chosen)
     arguments = [data]
     for axis in axes:

@@ -1,10 +1,12 @@
 """TE definitions of the workloads that schedules are written for."""
 
+from .batched_product import batched_product
 from .concatenation import concatenate
 from .convolution import Window, depthwise
 from .dense import dense, pack
 from .formula import Earlier, Formula, Operand, Parameter, Step, chain
 from .grouped import diagonals, grouped, grouped_diagonals
+from .normalization import normalize_channels, normalize_rows
 from .pixels import gather_frames, interleave
 from .pointwise_depthwise import Banding, pointwise_depthwise
 from .pooling import average_pool, global_average, max_pool
@@ -23,6 +25,7 @@ __all__ = [
     "Tile",
     "Window",
     "average_pool",
+    "batched_product",
     "chain",
     "concatenate",
     "dense",
@@ -34,6 +37,8 @@ __all__ = [
     "grouped_diagonals",
     "interleave",
     "max_pool",
+    "normalize_channels",
+    "normalize_rows",
     "pack",
     "pointwise_depthwise",
     "resample",

@@ -57,7 +57,7 @@ def dense(
     Parameters
     ----------
     data : te.Tensor
-        Shape (planes of the data * N, H, W, C), or (M, K) for a product with a matrix.
+        Shape (planes of the data * N, H, W, C), or (..., K) for a product with a matrix.
     weight : te.Tensor
         Shape (blocks, rows, columns, K, channels of the tile), without rows and columns for a
         pointwise convolution or a matrix. Where several planes are read, they come before K, and
@@ -67,7 +67,7 @@ def dense(
         elements after the first channel of the same pixel; then the tensors that the prologue
         takes.
     shape : sequence of int
-        Of the result: (N, H', W', channels) or (M, channels).
+        Of the result: (N, H', W', channels) or (..., channels).
     window : Window
     tile : Tile
     planes : int
@@ -96,8 +96,8 @@ def dense(
         """Return the element of a row of the matrix that the reduction is at."""
         *at, channel = inner
         row = row if computed == rows else tirx.min(row, rows - 1)
-        if len(pixels) == 1:
-            return source(row, channel)
+        if len(data.shape) != 4:
+            return source(*_place(row, pixels), channel)
         pixel = [row // (pixels[1] * pixels[2]), row // pixels[2] % pixels[1], row % pixels[2]]
         where = at.pop() if plane is not None else 0
         if places is not None:
@@ -134,10 +134,20 @@ def dense(
         ),
         name="dense",
     )
-    if len(pixels) == 1:
-        return te.compute((*pixels, channels), lambda m, c: product[m, c], name="store")
-    return te.compute(
-        (*pixels, channels),
-        lambda n, h, w, c: product[(n * pixels[1] + h) * pixels[2] + w, c],
-        name="store",
-    )
+
+    def stored(*place: tirx.Var) -> Expr:
+        row, *inner = place[:-1]
+        for index, extent in zip(inner, pixels[1:], strict=True):
+            row = row * extent + index
+        return product[row, place[-1]]
+
+    return te.compute((*pixels, channels), stored, name="store")
+
+
+def _place(row: Expr, shape: Sequence[int]) -> list[Expr]:
+    """Return the indices of a row that is counted through all axes."""
+    place = []
+    for extent in reversed(shape[1:]):
+        place.append(row % extent)
+        row = row // extent
+    return [row, *reversed(place)]

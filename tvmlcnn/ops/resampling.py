@@ -114,7 +114,9 @@ def interpolation(
         return _taps(size, np.arange(size)[:, None], np.ones((size, 1), real))
     if antialias:
         return _antialiased(size, outputs, mode, step)
-    place = step * index if align_corners else step * (index + real(0.5)) - real(0.5)
+    # Rounded once, as the multiply-add of torch's code is.
+    middle = (np.float64(step) * (np.arange(outputs) + 0.5) - 0.5).astype(real)
+    place = step * index if align_corners else middle
     if mode == "linear":
         place = np.maximum(place, real(0))
     first = np.minimum(np.floor(place).astype(np.int64), size - 1)

@@ -19,7 +19,13 @@ from functools import partial
 import tvm
 from tvm import relax
 
-from tvmlcnn.graph import channel_moves, filled_convolution, pixel_moves, pixel_operators
+from tvmlcnn.graph import (
+    channel_moves,
+    filled_convolution,
+    normalization,
+    pixel_moves,
+    pixel_operators,
+)
 from tvmlcnn.graph.permuted import NHWC, Permuted, compact
 from tvmlcnn.graph.resample import RESAMPLE, resample_permuted
 from tvmlcnn.graph.rewriter import Rewrite, Rewriter, plain_order
@@ -118,6 +124,9 @@ _REWRITES: dict[str, Rewrite] = {
     pixel_operators.INTERLEAVE: pixel_moves.interleave,
     pixel_operators.GATHER_FRAMES: pixel_moves.gather_frames,
     pixel_operators.REGROUP: pixel_moves.regroup,
+    "relax.nn.layer_norm": normalization.layer_norm,
+    "relax.nn.group_norm": normalization.channel_norm,
+    "relax.nn.instance_norm": normalization.channel_norm,
 }
 
 

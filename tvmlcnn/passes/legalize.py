@@ -11,7 +11,7 @@ from tvmlcnn.graph import layer_of_call, operators
 from tvmlcnn.graph.kernel_calls import call_of
 from tvmlcnn.graph.permuted import copied
 from tvmlcnn.graph.resample import RESAMPLE
-from tvmlcnn.schedules import Convolution, Layer, planned
+from tvmlcnn.schedules import BatchedProduct, Convolution, Layer, Normalization, planned
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
 from tvmlcnn.targets import Device
 
@@ -24,6 +24,9 @@ _LAYERS: dict[str, Callable[[relax.Call], Layer | None]] = {
     "relax.mean": layer_of_call.global_average,
     "relax.concat": layer_of_call.concatenation,
     RESAMPLE: layer_of_call.resample,
+    "relax.nn.layer_norm": layer_of_call.normalization,
+    "relax.nn.group_norm": layer_of_call.normalization,
+    "relax.nn.instance_norm": layer_of_call.normalization,
 }
 
 
@@ -46,5 +49,7 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
 def _operands(call: relax.Call, layer: Layer) -> tuple[list[relax.Expr], list[relax.Expr]]:
     """Return the data of a layer, and what follows its weights."""
     first, *others = call.args
+    if isinstance(layer, Normalization | BatchedProduct):
+        return list(call.args), []
     data = list(first.fields) if isinstance(first, relax.Tuple) else [first]
     return data, others[1:] if isinstance(layer, Convolution) else []
