@@ -1,0 +1,70 @@
+"""Element-wise functions by polynomials, which vectors compute, where LLVM calls a library.
+
+TVM's intrinsics (``tirx.exp``) stay as they are through fusion and schedules. Where TVM lowers them
+for LLVM, at the very end, those of float32 become what is written here, for a vector as for one
+element; other types stay calls. Importing this package tells TVM so.
+
+Errors are those of float32 against the exact value for the same input. All functions give NaN for
+NaN, and what torch gives for zero and infinity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from tvm import tirx
+from tvm.ir import Call, Expr, Op, register_op_attr
+from tvm.ir.op import _ffi_api
+
+from .exponential import exp, expm1, sigmoid
+from .expressions import let, like
+from .logarithm import log, log1p
+from .quotients import erf, tanh
+from .trigonometric import cos, sin
+
+__all__ = ["EXPM1", "FUNCTIONS"]
+
+EXPM1 = "tirx.expm1"
+"""An intrinsic of ours: TVM has none."""
+
+FUNCTIONS: dict[str, Callable[[Expr], Expr]] = {
+    "tirx.cos": cos,
+    "tirx.erf": erf,
+    "tirx.exp": exp,
+    EXPM1: expm1,
+    "tirx.log": log,
+    "tirx.log1p": log1p,
+    "tirx.sigmoid": sigmoid,
+    "tirx.sin": sin,
+    "tirx.tanh": tanh,
+}
+"""By the name of the intrinsic."""
+_KEY = "llvm.FLowerIntrinsic"
+_ABOVE_TVM = 20
+_PURE = int(tirx.CallEffectKind.Pure.value)
+
+
+def _lower(
+    call: Call, function: Callable[[Expr], Expr], other: Callable[[Call], Expr]
+) -> Expr:
+    single = str(call.ty.dtype).partition("x")[0] == "float32"
+    return let(call.args[0], function) if single else other(call)
+
+
+def _expm1_by_sinh(call: Call) -> Expr:
+    half = call.args[0] * like(call.args[0], 0.5)
+    return like(half, 2) * tirx.exp(half) * tirx.sinh(half)
+
+
+def _register() -> None:
+    _ffi_api.RegisterOp(EXPM1, "e^x - 1.")
+    register_op_attr(EXPM1, "TCallEffectKind", _PURE)
+    register_op_attr(EXPM1, "TVectorizable", True)
+    for name, function in FUNCTIONS.items():
+        known = Op.get(name).get_attr(_KEY) or Op.get(name).get_attr("default.FLowerIntrinsic")
+        other = known or _expm1_by_sinh
+        register_op_attr(name, _KEY, partial(_lower, function=function, other=other), _ABOVE_TVM)
+
+
+_register()

@@ -1,0 +1,53 @@
+"""e^x and e^x - 1.
+
+``x = n log(2) + r`` with ``|r| <= log(2) / 2`` (Cody and Waite 1980), a polynomial for ``expm1(r)``,
+and ``2^n`` as bits. The nearest integer n comes of adding 1.5 * 2^23, whose last bit is worth one:
+rounding instructions are missing on 32-bit ARM, where they are a call of a library.
+
+The coefficients are of tools/minimax.py.
+"""
+
+from __future__ import annotations
+
+from tvm import tirx
+from tvm.ir import Expr
+
+from .expressions import at_least, at_most, bits_of, cast, float_of, horner, like
+
+# log(2) in two parts: the first has 9 bits, so that its products with n are exact.
+LOG2_HIGH, LOG2_LOW = 0.693359375, -2.12194440054690583e-4
+_LOG2_E = 1.4426950408889634
+_ROUNDER, _ROUNDER_BITS = 12582912.0, 0x4B400000  # 1.5 * 2^23
+_EXPM1_REST = (0.50000001, 0.166665129, 0.0416661873, 0.00836959817, 0.00139517189)
+# exp of more is infinity; of less it is below 2^-126, or for expm1 nothing beside the 1.
+_HIGHEST, _LOWEST, _LOWEST_EXPM1 = 88.8, -87.4, -20.0
+
+
+def _reduced(x: Expr) -> tuple[Expr, Expr]:
+    """Return expm1(r) and 2^(n - 1), for n from -126 to 128.
+
+    2^(n - 1) is zero for the lowest n, and 2^n would be infinity for the highest one.
+    """
+    rounded = bits_of(x * like(x, _LOG2_E) + like(x, _ROUNDER))
+    n = rounded - like(rounded, _ROUNDER_BITS)
+    steps = cast(n, "float32")
+    r = x - steps * like(x, LOG2_HIGH) - steps * like(x, LOG2_LOW)
+    half = float_of(tirx.shift_left(n + like(n, 126), like(n, 23)))
+    return r * r * horner(r, _EXPM1_REST) + r, half
+
+
+def exp(x: Expr) -> Expr:
+    """Return e^x: 2 ulp; results under 1.7e-38 are 0."""
+    p, half = _reduced(at_most(at_least(x, _LOWEST), _HIGHEST))
+    return (p * like(p, 2) + like(p, 2)) * half
+
+
+def expm1(x: Expr) -> Expr:
+    """Return e^x - 1: 2 ulp, near 0 as well; of a denormal number it may be 0."""
+    p, half = _reduced(at_most(at_least(x, _LOWEST_EXPM1), _HIGHEST))
+    return (p * half + (half - like(p, 0.5))) * like(p, 2)
+
+
+def sigmoid(x: Expr) -> Expr:
+    """Return 1 / (1 + e^-x): 4e-7 relative."""
+    return like(x, 1) / (like(x, 1) + exp(like(x, 0) - x))
