@@ -52,7 +52,8 @@ def _elements(sch: Schedule, block: SBlockRV) -> int:
 
 def flatten_pixels(sch: Schedule, output: SBlockRV) -> None:
     """Iterate over the pixels of a map as over the rows of a matrix."""
-    sizes = [int(v.dom.extent) for v in sch.get(output).iter_vars]
+    extents = [v.dom.extent for v in sch.get(output).iter_vars]
+    sizes = [int(extent) for extent in extents]
 
     def flat(row: Any, *place: Any) -> tuple[Any, Any]:
         *inner, channel = place
@@ -61,7 +62,7 @@ def flatten_pixels(sch: Schedule, output: SBlockRV) -> None:
         return row, channel
 
     if len(sizes) > 2:
-        index_map = IndexMap.from_func(flat, ndim=len(sizes), index_dtype="int64")
+        index_map = IndexMap.from_func(flat, ndim=len(sizes), index_dtype=extents[0].ty.dtype)
         sch.transform_block_layout(output, index_map)
 
 
