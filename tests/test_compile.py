@@ -151,8 +151,13 @@ def test_wrong_code_is_not_published(
 
     path = tmp_path / "net.so"
     path.write_bytes(b"the old file")
-    right = frontend.reference
-    monkeypatch.setattr(frontend, "reference", lambda *a: [y + 1e-3 for y in right(*a)])
+    right = frontend.references
+
+    def wrong(*arguments: object) -> dict[str, object]:
+        cases = right(*arguments)
+        return {name: (xs, [y + 1e-3 for y in ys]) for name, (xs, ys) in cases.items()}
+
+    monkeypatch.setattr(frontend, "references", wrong)
     with pytest.raises(RuntimeError, match="something else than torch"):
         tvmlcnn.compile(small_net, "x86", SHAPE, output=path)
     assert path.read_bytes() == b"the old file"

@@ -31,11 +31,13 @@ class Report:
         Operators of Relax that the rewriting to channels-last activations does not know.
     check : dict
         The numeric check against torch: ``max_error`` over the output's range, ``cases``, and
-        ``where`` it ran; or only ``skipped``, the reason.
+        ``where`` it ran; in ``undecided`` of how many elements of a case rounding decides, where
+        of any; or only ``skipped``, the reason.
     seconds : dict of str to float
         Time of each phase.
     warnings : list of str
-        What a user should know: records that are stale, broken, or for other threads.
+        What a user should know: how a checkpoint was read, that weights are random or were
+        widened; records that are stale, broken, or for other threads.
     manifest : dict
         The manifest of the file.
     """

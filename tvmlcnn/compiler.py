@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import tvm
 
@@ -17,6 +16,8 @@ from tvmlcnn.errors import UserError
 from tvmlcnn.files import check_writable
 from tvmlcnn.package import cuda, evaluate, features, manifest, model_file, program
 from tvmlcnn.records import Library
+from tvmlcnn.runtime.machine import machine
+from tvmlcnn.runtime.manifest import RANDOM_WEIGHTS
 from tvmlcnn.schedules import kernels_by_rule, rules_for, workloads
 from tvmlcnn.schedules.recorded import Recorded
 from tvmlcnn.targets import FLOAT32, Device, records_name, resolve
@@ -84,15 +85,17 @@ def compile(
     network = frontend.resolve(model, frontend.shapes(input_shape))
     path = Path(output) if output is not None else Path(f"{network.name}-{device.name}.so")
     check_writable(path)
+    notes = list(network.notes)
     if weights is not None:
-        frontend.load_weights(network, weights)
-    cases = _cases(network, check and weights is not None)
+        notes += frontend.load_weights(network, weights)
+    elif network.random_weights:
+        notes.append(f"{network.name}: {RANDOM_WEIGHTS}; give weights")
     clock.start("run torch")
-    expected = {
-        name: (inputs, frontend.reference(network.module, inputs)) for name, inputs in cases.items()
-    }
-    clock.start("export")
-    graph = frontend.import_graph(network.module, cases["random"])
+    here = device.machine == machine()  # an emulator takes seconds for each input
+    with network.running():
+        expected = frontend.references(network, check and here, check and weights is not None)
+        clock.start("export")
+        graph = frontend.import_graph(network.module, expected["random"][0])
     folder = Path(dump_ir) if dump_ir is not None else None
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +130,7 @@ def compile(
         if gpu_compiler is not None:
             cuda.check_library(linked, device.gpu_code)
         clock.start("check")
-        text["check"] = _checked(linked, device, needed, expected) if check else _SKIPPED
+        text["check"] = _checked(linked, device, needed, expected, network) if check else _SKIPPED
         clock.start("write")
         model_file.link_library(parts, text, linked)
         model_file.publish(linked, path)
@@ -142,7 +145,7 @@ def compile(
         passes.turned_back(mod),
         text["check"],
         clock.seconds,
-        tuned.warnings,
+        notes + tuned.warnings,
         text,
     )
 
@@ -151,12 +154,21 @@ _SKIPPED = {"skipped": "not asked for"}
 
 
 def _checked(
-    linked: Path, device: Device, needed: list[str], expected: evaluate.Cases
+    linked: Path,
+    device: Device,
+    needed: list[str],
+    expected: evaluate.Cases,
+    network: frontend.Network,
 ) -> dict[str, Any]:
     python = evaluate.evaluator(device, needed)
     if isinstance(python, str):
         return {"skipped": python}
-    return evaluate.evaluate(linked, expected, python, FLOAT32)
+
+    def doubt(case: str) -> frontend.Doubt:
+        with network.running():
+            return frontend.doubt(network.module, *expected[case])
+
+    return evaluate.evaluate(linked, expected, python, FLOAT32, doubt)
 
 
 def _counts(mod: tvm.IRModule, tuned: Recorded) -> dict[str, int]:
@@ -176,12 +188,3 @@ def _with_threads(device: Device, threads: int | None) -> Device:
     if threads < 1:
         raise UserError(f"threads={threads}: at least one is needed")
     return device.with_cores(threads)
-
-
-def _cases(network: frontend.Network, trained: bool) -> dict[str, list[np.ndarray]]:
-    """Return the inputs that the result is checked on."""
-    cases = {"random": frontend.random_inputs(network.input_shapes)}
-    shape = network.input_shapes[0]
-    if trained and len(network.input_shapes) == 1 and len(shape) == 4 and shape[:2] == (1, 3):
-        cases["image"] = [frontend.image_input(shape, network.preprocessing)]
-    return cases

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -27,5 +26,7 @@ class UserError(ValueError):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` (did you mean a, b?)`` for the names nearest to ``name``, or an empty string."""
+    import difflib  # where it is needed: see __main__
+
     near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
     return f" (did you mean {', '.join(near)}?)" if near else ""

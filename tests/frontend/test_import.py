@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from tvmlcnn.errors import UserError
-from tvmlcnn.frontend import Graph, image_input, import_graph, random_inputs, reference
+from tvmlcnn.frontend import Graph, import_graph, random_inputs, reference
+from tvmlcnn.frontend.trial_inputs import image_input
 from tvmlcnn.runtime.manifest import TensorSpec
 from tvmlcnn.runtime.preprocessing import Preprocessing
 

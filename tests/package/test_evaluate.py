@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from tvmlcnn import emulator
+from tvmlcnn.frontend import Doubt
 from tvmlcnn.package import evaluate as module
-from tvmlcnn.package.evaluate import Evaluator, evaluate, evaluator, relative_error
+from tvmlcnn.package.evaluate import Evaluator, evaluate, evaluator
 from tvmlcnn.runtime.machine import machine
 from tvmlcnn.targets import DEVICES, FLOAT32
 
+Checked = Callable[..., dict[str, object]]
 HERE = replace(DEVICES["x86"], machine=machine())
 
 
@@ -46,27 +48,6 @@ def test_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no emulated processor is known" in str(evaluator(unknown, []))
 
 
-@pytest.mark.parametrize(
-    ("actual", "expected", "error"),
-    [
-        ([1.0, 2.0], [1.0, 2.0], 0.0),
-        ([1.0, 2.5], [0.0, 4.0], 1.5 / 4),
-        ([-3.0, 1.0], [-3.0, 1.0 + 4.0], 4 / 8),
-        ([2.5, 2.0], [2.0, 2.0], 0.5 / 2),  # no range: over the largest
-        ([0.25], [0.0], 0.25),
-        ([], [], 0.0),
-    ],
-)
-def test_error_over_the_range(actual: list[float], expected: list[float], error: float) -> None:
-    arrays = (np.array(values, np.float32) for values in (actual, expected))
-    assert relative_error(*arrays) == error
-
-
-def test_another_shape() -> None:
-    with pytest.raises(RuntimeError, match=r"has shape \(2, 1\), torch's has \(1, 2\)"):
-        relative_error(np.zeros((2, 1)), np.zeros((1, 2)))
-
-
 # Stands in for `tvmlcnn.runtime.run_arrays`: the network adds what its library says.
 RUN_ARRAYS = """
 import sys
@@ -78,8 +59,12 @@ np.savez(outputs, **results)
 """
 
 
+def none(case: str) -> Doubt:
+    return Doubt(None, [])
+
+
 @pytest.fixture
-def checked(tmp_path: Path) -> Callable[[str], dict[str, object]]:
+def checked(tmp_path: Path) -> Checked:
     """Evaluate a network that should add one to both its inputs, in two cases."""
     program, python = tmp_path / "run.py", tmp_path / "python"
     program.write_text(RUN_ARRAYS)
@@ -90,24 +75,56 @@ def checked(tmp_path: Path) -> Callable[[str], dict[str, object]]:
         inputs = [np.linspace(0, 1, 5, dtype=np.float32), np.zeros((1, 2), np.float32)]
         cases[case] = (inputs, [array + 1 for array in inputs])
 
-    def run(shift: str) -> dict[str, object]:
+    def run(shift: str, doubt: Callable[[str], Doubt] = none) -> dict[str, object]:
         (tmp_path / "library").write_text(shift)
-        return evaluate(tmp_path / "library", cases, Evaluator(str(python)), FLOAT32)
+        return evaluate(tmp_path / "library", cases, Evaluator(str(python)), FLOAT32, doubt)
 
     return run
 
 
-def test_a_right_result(checked: Callable[[str], dict[str, object]]) -> None:
+def test_a_right_result(checked: Checked) -> None:
     expected = {"max_error": 0.0, "cases": {"random": 0.0, "image": 0.0}, "where": "this machine"}
     assert checked("1") == expected
 
 
 @pytest.mark.parametrize("shift", [str(1 + 2 * FLOAT32.tolerance), "nan"])
-def test_a_wrong_result(shift: str, checked: Callable[[str], dict[str, object]]) -> None:
+def test_a_wrong_result(shift: str, checked: Checked) -> None:
     with pytest.raises(RuntimeError, match="something else than torch"):
         checked(shift)
 
 
-def test_a_library_that_does_not_run(checked: Callable[[str], dict[str, object]]) -> None:
+def test_what_rounding_decides_is_counted(checked: Checked) -> None:
+    """One of a case's elements moves as far when the input is disturbed."""
+    asked = []
+    moved = [np.array([1, 1.25, 1.5, 1.75, 3], np.float32), np.ones((1, 2), np.float32)]
+
+    def doubt(case: str) -> Doubt:
+        asked.append(case)
+        return Doubt(None, [moved])
+
+    assert "undecided" not in checked("1", doubt)
+    assert not asked
+    with pytest.raises(RuntimeError, match="something else than torch"):
+        checked("1.5", doubt)  # the others are wrong
+    assert asked == ["random", "image"]
+    everything = [[array + 2 for array in (np.linspace(0, 1, 5, dtype="f4"), np.zeros((1, 2)))]]
+    everything = [[array.astype("f4") for array in everything[0]]]
+    found = checked("1.5", lambda case: Doubt(None, everything))
+    assert found["undecided"] == {"random": 7, "image": 7}
+
+
+def test_a_user_s_modules_are_not_the_program_s(
+    checked: Checked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies in the working folder is not imported in Python's place."""
+    folder = tmp_path / "user"
+    folder.mkdir()
+    for name in ("types", "random", "json"):
+        (folder / f"{name}.py").write_text("raise SystemExit('the user s')")
+    monkeypatch.chdir(folder)
+    assert checked("1")["max_error"] == 0
+
+
+def test_a_library_that_does_not_run(checked: Checked) -> None:
     with pytest.raises(RuntimeError, match=r"does not run \(exit 1\): (.|\n)*could not convert"):
         checked("no number")

@@ -43,7 +43,7 @@ def export(
         for shape in network.input_shapes
     )
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings(), torch.no_grad(), network.running():
             warnings.simplefilter("ignore")  # torch's own deprecations
             return network, torch.export.export(network.module, inputs)
     except Exception as error:  # whatever the user's code or torch raises

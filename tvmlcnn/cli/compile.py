@@ -66,12 +66,13 @@ def command(
     if as_json:
         print_json(report.to_json())
         return
-    check = report.check
+    check, manifest = report.check, report.manifest
     spent = {k: s for k, s in report.seconds.items() if verbose or s >= _SHOWN_SECONDS}
     print_facts(
         [
             ("file", report.path),
             ("size", f"{report.size / 1e6:.1f} MB"),
+            *([("weights", "RANDOM, none were given")] if manifest["random_weights"] else []),
             ("target", report.target),
             ("kernels", ", ".join(f"{rule}: {len(k)}" for rule, k in report.kernels.items())),
             *records_fact(report.records),
@@ -89,7 +90,7 @@ def command(
     if verbose:
         print_facts(
             (call["rule"], layers_text(call["layers"], call["function"]))
-            for call in report.manifest["calls"]
+            for call in manifest["calls"]
             if call["rule"] == report.default_rule
         )
         print_facts(("transposed for", operator) for operator in report.turned_back)

@@ -25,12 +25,13 @@ def command(file: str, as_json: bool) -> None:
         print_json(data)
         return
     check, target, labels = data["check"], data["target"], manifest.labels
+    origin = "RANDOM, none were given" if manifest.random_weights else data["weights_from"]
     total = sum(weight.end - weight.offset for weight in manifest.weights)
     print_facts(
         [
             ("model", data["model"]),
             ("source", data["source"]),
-            ("weights", f"{data['weights_from'] or 'as constructed'}, {total / 1e6:.1f} MB"),
+            ("weights", f"{origin or 'as constructed'}, {total / 1e6:.1f} MB"),
             ("target", f"{target['name']}: {elf.machine} {' '.join(target['features'])}"),
             *(
                 [("gpu code", f"{' '.join(target['gpu_code'])} by {target['gpu_compiler']}")]

@@ -36,11 +36,14 @@ def command(
     """Run the compiled model FILE on a photo, on arrays, or on random input, here or on a board."""
     from tvmlcnn.runtime import arrays as files
     from tvmlcnn.runtime import classify, load, read_manifest
+    from tvmlcnn.runtime.manifest import RANDOM_WEIGHTS
     from tvmlcnn.runtime.preprocessing import Preprocessing, read_image
 
     if sum((image is not None, bool(inputs), random)) != 1:
         raise click.UsageError("give one of --image, --input and --random")
     _, model = read_manifest(file)
+    if model.random_weights:
+        click.echo(f"warning: {file}: {RANDOM_WEIGHTS}; compile it with --weights", err=True)
     if image is not None:
         how = model.preprocessing or Preprocessing()
         arrays = [read_image(image, model.inputs[0].shape, how)]

@@ -2,17 +2,20 @@
 
 from .relax_graph import Graph, import_graph
 from .source import Network, resolve, shapes
-from .torch_reference import image_input, random_inputs, reference
+from .torch_reference import Doubt, doubt, reference, references
+from .trial_inputs import random_inputs
 from .weights import load_weights
 
 __all__ = [
+    "Doubt",
     "Graph",
     "Network",
-    "image_input",
+    "doubt",
     "import_graph",
     "load_weights",
     "random_inputs",
     "reference",
+    "references",
     "resolve",
     "shapes",
 ]

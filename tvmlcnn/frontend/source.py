@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import re
-import sys
-import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,10 @@ import torch
 from tvmlcnn.errors import UserError, did_you_mean
 from tvmlcnn.models import create, entries
 from tvmlcnn.runtime.preprocessing import Preprocessing
+
+from .own_module import for_inference, own_module
+from .training_mode import traces_of_training
+from .user_code import UserCode, first_line, stdout_to_stderr
 
 Shape = tuple[int, ...]
 
@@ -32,7 +33,7 @@ class Network:
     source : str
         What the user gave.
     module : torch.nn.Module
-        In evaluation mode.
+        In evaluation mode; ours alone, whatever was given.
     input_shapes : tuple of tuple of int
         One shape for each input.
     preprocessing : Preprocessing or None
@@ -41,6 +42,13 @@ class Network:
         Names of the classes, or the name of a label set that ships with the package.
     torchvision : str or None
         Enum member of torchvision with the network's ImageNet weights.
+    random_weights : bool
+        The weights are those that the zoo's constructor draws.
+    notes : tuple of str
+        What a user should know of how the module was taken.
+    running : callable
+        Returns a context in which the module's code may run: it finds the modules beside it, and
+        what it prints goes to stderr.
     """
 
     name: str
@@ -50,6 +58,9 @@ class Network:
     preprocessing: Preprocessing | None
     labels: Sequence[str] | str | None
     torchvision: str | None = None
+    random_weights: bool = False
+    notes: tuple[str, ...] = ()
+    running: Callable[[], AbstractContextManager[None]] = stdout_to_stderr
 
 
 def resolve(model: str | torch.nn.Module, input_shapes: Sequence[Shape] | None = None) -> Network:
@@ -68,19 +79,21 @@ def resolve(model: str | torch.nn.Module, input_shapes: Sequence[Shape] | None =
     Raises
     ------
     UserError
-        If there is no such model, or the factory fails or returns something else.
+        If there is no such model, or the factory fails or returns something else, or a module
+        cannot be copied or is TorchScript.
     """
     default: tuple[Shape, ...] = ((1, 3, 224, 224),)
     if isinstance(model, torch.nn.Module):
         name = type(model).__name__
-        return _described(name, name, model, input_shapes or default)
+        return _described(name, name, own_module(model), input_shapes or default)
     if model.endswith(".pt2"):
         module, shapes = _load_exported(Path(model))
         return _described(Path(model).stem, model, module, input_shapes or shapes)
     if ":" in model:
         place, _, factory = model.rpartition(":")
-        module = _call_factory(_import(place), factory, model)
-        return _described(factory, model, module, input_shapes or default)
+        code = UserCode(place)
+        module = _made(code, factory, model)
+        return _described(factory, model, module, input_shapes or default, code.running)
     if model.endswith(".py"):
         raise UserError(f"name the class or function too: {model}:FACTORY")
     if model.partition("?")[0] not in entries() and Path(model).exists():
@@ -94,6 +107,7 @@ def resolve(model: str | torch.nn.Module, input_shapes: Sequence[Shape] | None =
         zoo.entry.preprocessing,
         zoo.entry.labels,
         zoo.entry.torchvision,
+        random_weights=True,
     )
 
 
@@ -117,13 +131,16 @@ def shapes(
 
 
 def _described(
-    name: str, source: str, module: torch.nn.Module, input_shapes: Sequence[Shape]
+    name: str,
+    source: str,
+    module: torch.nn.Module,
+    input_shapes: Sequence[Shape],
+    running: Callable[[], AbstractContextManager[None]] = stdout_to_stderr,
 ) -> Network:
     """Return the network of a module that is not the zoo's."""
     preprocessing = getattr(module, "preprocessing", None)
     labels = getattr(module, "labels", None)
-    if not isinstance(module, torch.fx.GraphModule):  # an exported program has its mode fixed
-        module = module.eval()
+    module, notes = for_inference(module)
     return Network(
         name,
         source,
@@ -131,6 +148,8 @@ def _described(
         tuple(tuple(shape) for shape in input_shapes),
         preprocessing if isinstance(preprocessing, Preprocessing) else None,
         [str(label) for label in labels] if isinstance(labels, (list, tuple)) else None,
+        notes=notes,
+        running=running,
     )
 
 
@@ -143,37 +162,23 @@ def _load_exported(path: Path) -> tuple[torch.nn.Module, tuple[Shape, ...]]:
         module = program.module()
     except Exception as error:  # torch raises many types for a file that is no archive
         raise UserError(
-            f"{path} is no program of torch.export.save: {_first_line(error)}"
+            f"{path} is no program of torch.export.save: {first_line(error)}"
         ) from error
+    training = traces_of_training(program)
+    if training:
+        raise UserError(
+            f"{path} was exported in training mode ({' and '.join(training)}); call model.eval() "
+            "and export it again"
+        )
     tensors = [*arguments, *keywords.values()]
     if not tensors or not all(isinstance(tensor, torch.Tensor) for tensor in tensors):
         raise UserError(f"{path}: only inputs that are tensors can be compiled")
     return module, tuple(tuple(tensor.shape) for tensor in tensors)
 
 
-def _import(place: str) -> types.ModuleType:
-    """Import a file or a module of the user's; it finds its neighbours as a script would."""
-    path = Path(place)
-    if path.suffix == ".py" and not path.is_file():
-        raise UserError(f"no such file: {place}")
-    folder = str(path.parent.absolute()) if path.suffix == ".py" else str(Path.cwd())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    try:
-        if path.suffix != ".py":
-            return importlib.import_module(place)
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[path.stem] = module
-        spec.loader.exec_module(module)
-        return module
-    except Exception as error:  # whatever the user's code raises
-        raise UserError(f"cannot import {place}: {_first_line(error)}") from error
-
-
-def _call_factory(module: types.ModuleType, factory: str, model: str) -> torch.nn.Module:
+def _made(code: UserCode, factory: str, model: str) -> torch.nn.Module:
+    """Return the module that a factory of the user's makes."""
+    module = code.load()
     function = getattr(module, factory, None)
     if function is None:
         known = [name for name in vars(module) if callable(getattr(module, name))]
@@ -182,15 +187,7 @@ def _call_factory(module: types.ModuleType, factory: str, model: str) -> torch.n
         return function
     if not callable(function):
         raise UserError(f"{model}: {factory} is a {type(function).__name__}, no class or function")
-    try:
-        made = function()
-    except Exception as error:  # whatever the user's code raises
-        raise UserError(f"{model}: calling {factory}() raised {_first_line(error)}") from error
+    made = code.call(f"{model}: calling {factory}() raised", function)
     if not isinstance(made, torch.nn.Module):
         raise UserError(f"{model}: {factory}() returned {type(made).__name__}, no torch.nn.Module")
     return made
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

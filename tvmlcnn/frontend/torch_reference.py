@@ -1,45 +1,68 @@
-"""Inputs to try a network on, and what torch computes for them."""
+"""What torch computes for an input, and how far rounding decides it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image
 from torch.utils import _pytree as pytree
 
 from tvmlcnn.errors import UserError
-from tvmlcnn.runtime.preprocessing import Preprocessing, normalize
 
-from .source import Shape
+from .source import Network
+from .trial_inputs import KINDS, disturbed, image_input, random_inputs
 
+Outputs = list[np.ndarray]
 
-def random_inputs(shapes: Sequence[Shape], seed: int = 0) -> list[np.ndarray]:
-    """Return normally distributed float32 arrays of the shapes."""
-    generator = np.random.default_rng(seed)
-    return [generator.standard_normal(shape, dtype=np.float32) for shape in shapes]
-
-
-def image_input(shape: Shape, preprocessing: Preprocessing | None) -> np.ndarray:
-    """Return a smooth random picture of shape (1, 3, height, width), normalized as a photo is."""
-    how = preprocessing or Preprocessing()
-    coarse = np.random.default_rng(1).uniform(0, 255, (8, 8, 3)).astype(np.uint8)
-    picture = Image.fromarray(coarse).resize((shape[3], shape[2]), Image.Resampling.BICUBIC)
-    return normalize(picture, how)
+# Of the processors', for the kinds of input after the first; mobilenet_v2's take a tenth of it.
+_SECONDS = 2.0
+_DISTURBANCES = 3
 
 
-def reference(module: torch.nn.Module, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+@dataclass(frozen=True)
+class Doubt:
+    """What torch computes when rounding is another, to judge a result by that differs.
+
+    Attributes
+    ----------
+    exact : list of numpy.ndarray or None
+        The outputs in float64; None where the module cannot be run so.
+    disturbed : list of list of numpy.ndarray
+        The outputs for inputs that are off by about as much as rounding does.
+    """
+
+    exact: Outputs | None
+    disturbed: list[Outputs]
+
+
+def reference(module: torch.nn.Module, inputs: Sequence[np.ndarray]) -> Outputs:
     """Return what torch computes, outputs flattened in order.
+
+    The inputs, and buffers that the module updates, stay as they are.
 
     Raises
     ------
     UserError
-        If the module cannot take inputs of these shapes.
+        If the module cannot take inputs of these shapes, or returns what is no output of a file.
     """
     try:
-        with torch.inference_mode():
-            result = module(*(torch.from_numpy(array) for array in inputs))
+        with torch.inference_mode(), warnings.catch_warnings(), _buffers_kept(module):
+            warnings.simplefilter("ignore")  # torch's own deprecations
+            result = module(*(torch.from_numpy(array.copy()) for array in inputs))
+            outputs = pytree.tree_leaves(result)
+            if not outputs or not all(isinstance(output, torch.Tensor) for output in outputs):
+                raise UserError(
+                    f"the model returns {type(result).__name__}; only tensors can be compiled"
+                )
+            return [_array(output) for output in outputs]
+    except UserError:
+        raise
     except Exception as error:  # whatever the user's code or torch raises
         shapes = ", ".join("x".join(map(str, array.shape)) for array in inputs)
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
@@ -47,7 +70,122 @@ def reference(module: torch.nn.Module, inputs: Sequence[np.ndarray]) -> list[np.
             f"the model cannot take an input of shape {shapes}: {reason}; give another shape",
             parameters=("input_shape",),
         ) from error
-    outputs = pytree.tree_leaves(result)
-    if not outputs or not all(isinstance(output, torch.Tensor) for output in outputs):
-        raise UserError(f"the model returns {type(result).__name__}; only tensors can be compiled")
-    return [output.detach().numpy() for output in outputs]
+
+
+def references(
+    network: Network, thorough: bool, trained: bool
+) -> dict[str, tuple[list[np.ndarray], Outputs]]:
+    """Return inputs to compare a compiled network on, and what torch computes for them.
+
+    Parameters
+    ----------
+    network : Network
+    thorough : bool
+        Take all kinds of input that torch has a result for, as far as there is time, and not only
+        the first.
+    trained : bool
+        Take a picture too, where the network takes one: random weights make nothing of it.
+
+    Raises
+    ------
+    UserError
+        As `reference` does, for the first kind.
+    """
+    module, shapes = network.module, network.input_shapes
+    tried = {"random": random_inputs(shapes)}
+    found = {"random": (tried["random"], reference(module, tried["random"]))}
+    shape = shapes[0]
+    if trained and len(shapes) == 1 and len(shape) == 4 and shape[:2] == (1, 3):
+        tried["image"] = [image_input(shape, network.preprocessing)]
+        found["image"] = (tried["image"], reference(module, tried["image"]))
+    if not thorough:
+        return found
+    start = time.process_time()
+    for kind in KINDS:
+        if kind in found or time.process_time() - start > _SECONDS:
+            continue
+        inputs = random_inputs(shapes, kind=kind)
+        try:
+            outputs = reference(module, inputs)
+        except UserError:  # as an index that is out of range
+            continue
+        if _are_in_range(module, inputs, outputs):
+            found[kind] = (inputs, outputs)
+    return found
+
+
+def doubt(module: torch.nn.Module, inputs: Sequence[np.ndarray], outputs: Outputs) -> Doubt:
+    """Return what torch computes when rounding is another.
+
+    Raises
+    ------
+    UserError
+        If torch computes something else each time, for the same inputs.
+    """
+    again = reference(module, inputs)
+    if not all(map(_are_same, again, outputs)):
+        raise UserError(
+            "torch computes something else each time, for the same input; the model is random, as "
+            "by functional.dropout without training=self.training, and cannot be compiled"
+        )
+    moved = [reference(module, disturbed(inputs, seed)) for seed in range(_DISTURBANCES)]
+    return Doubt(_exact(module, inputs), moved)
+
+
+def _exact(module: torch.nn.Module, inputs: Sequence[np.ndarray]) -> Outputs | None:
+    """Return what torch computes in float64; None where the module cannot be run so."""
+    try:
+        wide = [x.astype(np.float64) if x.dtype == np.float32 else x for x in inputs]
+        return reference(copy.deepcopy(module).double(), wide)
+    except Exception:  # a module that says its type by itself, or cannot be copied
+        return None
+
+
+def _are_in_range(module: torch.nn.Module, inputs: Sequence[np.ndarray], outputs: Outputs) -> bool:
+    """Tell whether no output is infinite, or no number, by float32's range alone."""
+    if all(np.isfinite(output).all() for output in outputs):
+        return True
+    exact = _exact(module, inputs)
+    return exact is None or all(
+        np.array_equal(np.isfinite(wide), np.isfinite(output))
+        for wide, output in zip(exact, outputs, strict=True)
+    )
+
+
+def _are_same(one: np.ndarray, other: np.ndarray) -> bool:
+    """Tell whether two outputs are equal but for the order in which threads add."""
+    if one.shape != other.shape:
+        return False
+    if not np.issubdtype(one.dtype, np.floating):
+        return np.array_equal(one, other)
+    return np.allclose(one, other, rtol=1e-3, atol=1e-4 * _largest(other), equal_nan=True)
+
+
+def _largest(array: np.ndarray) -> float:
+    finite = np.abs(array[np.isfinite(array)])
+    return float(finite.max()) if finite.size else 0.0
+
+
+def _array(output: torch.Tensor) -> np.ndarray:
+    """Return an output as an array that nothing else writes to."""
+    if output.dtype == torch.bfloat16:
+        raise UserError("the model returns bfloat16, which numpy has not; return it as .float()")
+    return output.detach().resolve_conj().resolve_neg().numpy().copy()
+
+
+@contextmanager
+def _buffers_kept(module: torch.nn.Module) -> Iterator[None]:
+    """Give the buffers back what they held before, be they written to or replaced."""
+    kept = [
+        (layer, name, buffer, buffer.clone())
+        for layer in module.modules()
+        for name, buffer in layer._buffers.items()
+        if buffer is not None
+    ]
+    try:
+        yield
+    finally:
+        for layer, name, buffer, values in kept:
+            layer._buffers[name] = buffer
+            if not torch.equal(buffer, values):
+                buffer.data.copy_(values)

@@ -55,6 +55,7 @@ def compose(
         "model": network.name,
         "source": network.source,
         "weights_from": weights,
+        "random_weights": weights is None and network.random_weights,
         "target": {
             "name": device.name,
             "machine": device.machine,

@@ -30,9 +30,11 @@ def run_zig(arguments: list[str], cache: Path | None = None) -> None:
         If the program fails.
     """
     caches = {} if cache is None else dict.fromkeys(_CACHES, str(cache))
+    # Else what lies in the working folder, as a types.py, would go before Python's own modules.
+    safe = {"PYTHONSAFEPATH": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "ziglang", *arguments],
-        env=os.environ | caches,
+        env=os.environ | caches | safe,
         capture_output=True,
         text=True,
         check=False,

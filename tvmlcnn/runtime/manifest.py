@@ -20,6 +20,8 @@ MANIFEST_SECTION = ".tvmlcnn.manifest"
 WEIGHTS_SECTION = ".tvmlcnn.weights"
 PROGRAM, STEPWISE = "main", "main_stepwise"
 """Names of the program as machine code and as bytecode."""
+RANDOM_WEIGHTS = "the weights are random, and what it computes means nothing"
+"""What a user is told of a network of the zoo that was compiled without weights."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,9 @@ class Manifest:
         Names of the classes, where the output is scores of classes.
     calls : tuple of KernelCall or None
         In the order in which they run; None in a file that was written before they were noted.
+    random_weights : bool
+        The file is a network of the zoo without trained weights; also False in a file that was
+        written before that was noted.
     """
 
     json: dict[str, Any]
@@ -102,6 +107,7 @@ class Manifest:
     preprocessing: Preprocessing | None
     labels: tuple[str, ...] | None
     calls: tuple[KernelCall, ...] | None
+    random_weights: bool = False
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Manifest:
@@ -117,6 +123,7 @@ class Manifest:
             None if preprocessing is None else Preprocessing.from_json(preprocessing),
             None if labels is None else tuple(labels),
             None if calls is None else tuple(map(_kernel_call, calls)),
+            data.get("random_weights", False),
         )
 
 

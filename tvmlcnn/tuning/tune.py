@@ -83,7 +83,8 @@ def prepare(
             inputs = frontend.random_inputs(network.input_shapes)
             # Two files may name their factories alike.
             name = model if network.name in networks else network.name
-            networks[name] = frontend.import_graph(network.module, inputs).mod
+            with network.running():
+                networks[name] = frontend.import_graph(network.module, inputs).mod
         progress("find kernels")
         tasks, fixed = tasks_of(networks, wanted, goal)
         progress("measure the machine")

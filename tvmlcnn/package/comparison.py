@@ -1,0 +1,105 @@
+"""When an output is the one that torch computes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+_OFFSET = 0.1
+"""Share of an output's largest value that counts as its range, where it varies by less: with the
+tolerance of float32 that allows 1e-5 of the value, a hundred times what one rounding is."""
+_NOTHING = 1e-30
+"""Below this float32 runs out of digits; an output that has nothing above it counts as zeros."""
+_RANGE_OF_ZEROS = 0.01
+_WORSE_THAN_TORCH = 10.0
+"""How much further off than torch's a result may be, from what float64 gives."""
+_USUAL = 0.99
+"""Share of torch's errors that says how large they are: the rest may be jumps, as of sorting."""
+
+
+def error(actual: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Return the error of each element, in the unit that an element type's tolerance has.
+
+    For floating point that is |actual - expected| over the output's range: the difference of its
+    largest and smallest finite value, at least a tenth of the largest absolute one, and 0.01 where
+    all are zero. So an error e passes a tolerance t where e <= t * range + 0.1 * t * largest.
+    Infinities, and what is no number, have to be in the same places. Integers and booleans have to
+    be equal. An element that is not as it has to be has an infinite error.
+
+    Parameters
+    ----------
+    actual, expected : numpy.ndarray
+        Of one shape and element type.
+
+    Raises
+    ------
+    RuntimeError
+        If shapes or element types differ.
+    """
+    if actual.shape != expected.shape:
+        raise RuntimeError(f"the output has shape {actual.shape}, torch's has {expected.shape}")
+    if actual.dtype != expected.dtype:
+        raise RuntimeError(f"the output is {actual.dtype}, torch's is {expected.dtype}")
+    if not np.issubdtype(expected.dtype, np.inexact):
+        return np.where(actual == expected, 0.0, np.inf)
+    finite = np.isfinite(expected) & np.isfinite(actual)
+    alike = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
+    errors = np.where(alike, 0.0, np.inf)
+    wide = np.float64 if expected.dtype.kind == "f" else np.complex128
+    difference = actual[finite].astype(wide) - expected[finite]
+    errors[finite] = np.abs(difference) / _range(expected[np.isfinite(expected)])
+    return errors
+
+
+def undecided(
+    actual: np.ndarray,
+    expected: np.ndarray,
+    tolerance: float,
+    exact: np.ndarray | None,
+    disturbed: Sequence[np.ndarray],
+) -> np.ndarray:
+    """Tell which elements differ for no fault of the compiler.
+
+    Those are elements of which rounding decides, as ties of argmax and differences of nearly equal
+    numbers: torch's own result moves beyond the tolerance where the input is disturbed by about as
+    much as rounding does, floating point by a tenth of the error at least; or float64 gives
+    another one than torch's float32, from which the result is at most ten times as far as torch's,
+    or as 99 of 100 of torch's are.
+
+    Parameters
+    ----------
+    actual, expected : numpy.ndarray
+    tolerance : float
+        The largest `error` that passes by itself.
+    exact : numpy.ndarray or None
+        Torch's output in float64.
+    disturbed : sequence of numpy.ndarray
+        Torch's outputs for disturbed inputs.
+    """
+    errors = error(actual, expected)
+    excused = np.zeros(expected.shape, bool)
+    for other in disturbed:
+        if other.shape == expected.shape:
+            moved = error(other, expected)
+            excused |= (moved > tolerance) & (errors <= _WORSE_THAN_TORCH * moved)
+    if exact is None or exact.shape != expected.shape:
+        return excused
+    if np.issubdtype(expected.dtype, np.inexact):
+        with np.errstate(invalid="ignore", over="ignore"):
+            torch_s = np.abs(exact - expected)
+            finite = torch_s[np.isfinite(torch_s)]
+            usual = np.quantile(finite, _USUAL) if finite.size else 0.0
+            excused |= np.abs(exact - actual) <= _WORSE_THAN_TORCH * np.maximum(torch_s, usual)
+        return excused
+    return excused | (exact != expected)
+
+
+def _range(values: np.ndarray) -> float:
+    """Return what errors are measured in, of an output's finite values."""
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest < _NOTHING:
+        return _RANGE_OF_ZEROS
+    if np.iscomplexobj(values):
+        return largest
+    return max(float(values.max()) - float(values.min()), _OFFSET * largest)
