@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from tvmlcnn.errors import UserError
-from tvmlcnn.frontend import Graph, import_graph, random_inputs, reference
-from tvmlcnn.frontend.trial_inputs import image_input
+from tvmlcnn.frontend import Graph, import_graph, random_inputs
 from tvmlcnn.runtime.manifest import TensorSpec
-from tvmlcnn.runtime.preprocessing import Preprocessing
 
 SHAPE = (1, 3, 6, 6)
 
@@ -95,19 +92,6 @@ def test_weights_are_constants_and_inference_s() -> None:
     assert "dropout" not in str(main.script(show_meta=False))
 
 
-def test_what_torch_computes() -> None:
-    """Outputs are flattened in the order in which the graph has them."""
-    image, scale = random_inputs([SHAPE, (3, 1, 1)])
-    scaled, mean = reference(Several(), [image, scale])
-    np.testing.assert_allclose(scaled, image * scale)
-    np.testing.assert_allclose(mean, image.mean((1, 2, 3)), rtol=1e-5)
-
-
-class Words(nn.Module):
-    def forward(self, x: torch.Tensor) -> list[object]:
-        return [x, "words"]
-
-
 class Branches(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x if x.sum() > 0 else -x
@@ -116,19 +100,6 @@ class Branches(nn.Module):
 class Determinant(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.linalg.det(x)
-
-
-@pytest.mark.parametrize(
-    ("module", "message"),
-    [
-        (nn.Conv2d(4, 1, 1), "cannot take an input of shape 1x3x6x6: .*; give another shape"),
-        (Words(), "the model returns list; only tensors can be compiled"),
-    ],
-)
-def test_what_torch_cannot_run(module: nn.Module, message: str) -> None:
-    with pytest.raises(UserError, match=message) as raised:
-        reference(module, random_inputs([SHAPE]))
-    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -145,27 +116,3 @@ def test_what_cannot_be_imported(module: nn.Module, message: str) -> None:
     with pytest.raises(UserError, match=message) as raised:
         imported(module)
     assert "\n" not in str(raised.value)
-
-
-def test_random_inputs_are_the_same_each_time() -> None:
-    first, second = random_inputs([SHAPE, (2, 5)]), random_inputs([SHAPE, (2, 5)])
-    assert [array.shape for array in first] == [SHAPE, (2, 5)]
-    for one, other in zip(first, second, strict=True):
-        assert one.dtype == np.float32
-        np.testing.assert_array_equal(one, other)
-    assert not np.array_equal(first[0], random_inputs([SHAPE], seed=1)[0])
-
-
-def test_a_picture_is_normalized_as_a_photo_is() -> None:
-    """Values of 0 to 1 less the mean, over the deviation; neighbours are alike."""
-    how = Preprocessing(mean=(0.0, 0.5, 0.0), std=(1.0, 1.0, 0.5))
-    picture = image_input((1, 3, 24, 40), how)
-    assert picture.shape == (1, 3, 24, 40)
-    assert picture.dtype == np.float32
-    for channel, (low, high) in enumerate([(0, 1), (-0.5, 0.5), (0, 2)]):
-        values = picture[0, channel]
-        assert low <= values.min() < values.max() <= high
-        assert np.abs(np.diff(values)).mean() < np.ptp(values) / 8
-    assert np.array_equal(
-        image_input((1, 3, 8, 8), None), image_input((1, 3, 8, 8), Preprocessing())
-    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,17 +25,14 @@ made = torch.nn.Linear(4, 3)
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with a file of networks, what it imports, and a package."""
     (tmp_path / "nets.py").write_text(NET)
     (tmp_path / "neighbour.py").write_text("WIDTH = 7")
     (tmp_path / "zoo_of_mine").mkdir()
     (tmp_path / "zoo_of_mine" / "nets.py").write_text(NET)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield tmp_path
-    for name in ("nets", "neighbour", "zoo_of_mine", "zoo_of_mine.nets"):
-        sys.modules.pop(name, None)
+    return tmp_path
 
 
 @pytest.mark.parametrize(

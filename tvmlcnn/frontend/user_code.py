@@ -98,7 +98,8 @@ class UserCode:
             sys.meta_path.remove(self._finder)
             self._path = list(sys.path)
             sys.argv, sys.path[:] = argv, path
-            self._modules = {n: m for n, m in list(sys.modules.items()) if self._finder.gave(n)}
+            given = self._finder.given
+            self._modules = {n: m for n, m in sys.modules.items() if n.partition(".")[0] in given}
             for name in self._modules:
                 del sys.modules[name]
             sys.modules.update(hidden)
@@ -114,6 +115,7 @@ class UserCode:
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module  # dataclasses look their module up
+        self._finder.given.add(name)
         spec.loader.exec_module(module)
         return module
 
@@ -133,11 +135,17 @@ class UserCode:
 
 
 class _Neighbours:
-    """Finds modules of a folder, before installed ones and after Python's, as a script would."""
+    """Finds modules of a folder, before installed ones and after Python's, as a script would.
+
+    Attributes
+    ----------
+    given : set of str
+        Names of those that it has found; what is in a package is not among them.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
-        self._given: set[str] = set()
+        self.given: set[str] = set()
 
     def find_spec(
         self,
@@ -153,12 +161,8 @@ class _Neighbours:
             installed = PathFinder.find_spec(name)
             spec = spec if installed is None or installed.loader is None else None
         if spec is not None:
-            self._given.add(name)
+            self.given.add(name)
         return spec
-
-    def gave(self, name: str) -> bool:
-        """Tell whether a module, or the package that it is of, was found here."""
-        return name.partition(".")[0] in self._given
 
 
 @contextmanager
