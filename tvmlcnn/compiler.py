@@ -93,7 +93,7 @@ def compile(
     clock.start("run torch")
     here = device.machine == machine()  # an emulator takes seconds for each input
     with network.running():
-        expected = frontend.references(network, check and here, check and weights is not None)
+        expected = frontend.references(network, check, here, weights is not None)
         clock.start("export")
         graph = frontend.import_graph(network.module, expected["random"][0])
     folder = Path(dump_ir) if dump_ir is not None else None

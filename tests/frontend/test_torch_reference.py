@@ -107,14 +107,14 @@ def test_kinds_of_input() -> None:
     """One where nothing is compared; a picture where weights mean something, and it is one."""
     network = resolve(nn.Conv2d(3, 2, 1), [(1, 3, 8, 8)])
     every = ["random", "image", "uniform", "zeros", "large"]
-    assert list(references(network, thorough=False, trained=False)) == ["random"]
-    assert list(references(network, thorough=False, trained=True)) == every[:2]
-    found = references(network, thorough=True, trained=True)
+    assert list(references(network, check=False, thorough=True, trained=True)) == ["random"]
+    assert list(references(network, check=True, thorough=False, trained=True)) == every[:2]
+    found = references(network, check=True, thorough=True, trained=True)
     assert list(found) == every
     for inputs, outputs in found.values():
         assert np.array_equal(outputs[0], reference(network.module, inputs)[0])
     several = resolve(Several(), [SHAPE, (3, 1, 1)])
-    assert "image" not in references(several, thorough=True, trained=True)
+    assert "image" not in references(several, check=True, thorough=True, trained=True)
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,16 @@ def test_kinds_of_input() -> None:
 def test_inputs_that_torch_has_no_result_for(
     function: Callable[[torch.Tensor], object], lost: set[str]
 ) -> None:
-    found = references(resolve(Apply(function), [(40,)]), thorough=True, trained=False)
+    network = resolve(Apply(function), [(40,)])
+    found = references(network, check=True, thorough=True, trained=False)
     assert {"random", "uniform", "zeros", "large"} - set(found) == lost
+
+
+def test_values_of_0_to_1_where_noise_has_no_result() -> None:
+    """Else nothing would be compared where there is time for one kind alone."""
+    for function, kinds in ((torch.sqrt, ["random", "uniform"]), (torch.abs, ["random"])):
+        network = resolve(Apply(function), [(40,)])
+        assert list(references(network, check=True, thorough=False, trained=False)) == kinds
 
 
 def test_other_rounding() -> None:

@@ -13,7 +13,7 @@ import pytest
 from tvmlcnn import emulator
 from tvmlcnn.frontend import Doubt
 from tvmlcnn.package import evaluate as module
-from tvmlcnn.package.evaluate import Evaluator, evaluate, evaluator
+from tvmlcnn.package.evaluate import Cases, Evaluator, evaluate, evaluator
 from tvmlcnn.runtime.machine import machine
 from tvmlcnn.targets import DEVICES, FLOAT32
 
@@ -70,12 +70,14 @@ def checked(tmp_path: Path) -> Checked:
     program.write_text(RUN_ARRAYS)
     python.write_text(f'#!/bin/sh\nexec {sys.executable} {program} "$@"\n')
     python.chmod(0o755)
-    cases = {}
+    usual = {}
     for case in ("random", "image"):
         inputs = [np.linspace(0, 1, 5, dtype=np.float32), np.zeros((1, 2), np.float32)]
-        cases[case] = (inputs, [array + 1 for array in inputs])
+        usual[case] = (inputs, [array + 1 for array in inputs])
 
-    def run(shift: str, doubt: Callable[[str], Doubt] = none) -> dict[str, object]:
+    def run(
+        shift: str, doubt: Callable[[str], Doubt] = none, cases: Cases = usual
+    ) -> dict[str, object]:
         (tmp_path / "library").write_text(shift)
         return evaluate(tmp_path / "library", cases, Evaluator(str(python)), FLOAT32, doubt)
 
@@ -111,6 +113,22 @@ def test_what_rounding_decides_is_counted(checked: Checked) -> None:
     everything = [[array.astype("f4") for array in everything[0]]]
     found = checked("1.5", lambda case: Doubt(None, everything))
     assert found["undecided"] == {"random": 7, "image": 7}
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_no_number_that_a_maximum_loses(passes: bool, checked: Checked) -> None:
+    """Where torch has none and the library has; there is another input that has numbers."""
+    lost = np.array([1, np.nan], "f4")
+    cases = {"random": ([np.array([0, 1], "f4")], [lost])}
+    cases["uniform"] = ([np.zeros(2, "f4")], [np.ones(2, "f4") if passes else lost])
+    if passes:
+        assert checked("1", cases=cases)["undecided"] == {"random": 1}
+    else:
+        with pytest.raises(RuntimeError, match="something else than torch"):
+            checked("1", cases=cases)
+    cases["random"][1][0][:] = 7
+    with pytest.raises(RuntimeError, match="something else than torch"):
+        checked("1", cases=cases)
 
 
 def test_a_user_s_modules_are_not_the_program_s(

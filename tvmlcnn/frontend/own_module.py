@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Iterable
 
 import torch
 
@@ -72,12 +73,17 @@ def for_inference(module: torch.nn.Module) -> tuple[torch.nn.Module, tuple[str, 
         module = module.cpu()
     notes = []
     for what, others in (("widened", _NARROW), ("rounded", (torch.float64,))):
-        found = sorted({_name(tensor.dtype) for tensor in tensors if tensor.dtype in others})
-        if found:
+        if found := _types(tensors, others):
             module._apply(lambda t, of=others: t.float() if t.dtype in of else t)  # type: ignore[misc]
             notes.append(f"the weights are {' and '.join(found)}, and were {what} to float32")
     return module.eval(), tuple(notes)
 
 
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
+def narrow_types(tensors: Iterable[torch.Tensor]) -> list[str]:
+    """Return the names of the types of less precision than float32 that tensors have."""
+    return _types(tensors, _NARROW)
+
+
+def _types(tensors: Iterable[torch.Tensor], among: tuple[torch.dtype, ...]) -> list[str]:
+    found = {str(tensor.dtype) for tensor in tensors if tensor.dtype in among}
+    return sorted(name.removeprefix("torch.") for name in found)

@@ -15,7 +15,7 @@ from tvmlcnn.errors import UserError, did_you_mean
 from tvmlcnn.models import create, entries
 from tvmlcnn.runtime.preprocessing import Preprocessing
 
-from .own_module import for_inference, own_module
+from .own_module import for_inference, narrow_types, own_module
 from .training_mode import traces_of_training
 from .user_code import UserCode, first_line, stdout_to_stderr
 
@@ -169,6 +169,11 @@ def _load_exported(path: Path) -> tuple[torch.nn.Module, tuple[Shape, ...]]:
         raise UserError(
             f"{path} was exported in training mode ({' and '.join(training)}); call model.eval() "
             "and export it again"
+        )
+    narrow = narrow_types(program.state_dict.values())
+    if narrow:
+        raise UserError(
+            f"{path} was exported in {' and '.join(narrow)}; call model.float() and export it again"
         )
     tensors = [*arguments, *keywords.values()]
     if not tensors or not all(isinstance(tensor, torch.Tensor) for tensor in tensors):

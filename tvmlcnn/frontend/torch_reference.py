@@ -16,7 +16,7 @@ from torch.utils import _pytree as pytree
 from tvmlcnn.errors import UserError
 
 from .source import Network
-from .trial_inputs import KINDS, disturbed, image_input, random_inputs
+from .trial_inputs import KINDS, ROUNDING, disturbed, image_input, random_inputs
 
 Outputs = list[np.ndarray]
 
@@ -34,7 +34,7 @@ class Doubt:
     exact : list of numpy.ndarray or None
         The outputs in float64; None where the module cannot be run so.
     disturbed : list of list of numpy.ndarray
-        The outputs for inputs that are off by about as much as rounding does.
+        The outputs for inputs and weights that are off by about what rounding does in a network.
     """
 
     exact: Outputs | None
@@ -73,16 +73,17 @@ def reference(module: torch.nn.Module, inputs: Sequence[np.ndarray]) -> Outputs:
 
 
 def references(
-    network: Network, thorough: bool, trained: bool
+    network: Network, check: bool, thorough: bool, trained: bool
 ) -> dict[str, tuple[list[np.ndarray], Outputs]]:
     """Return inputs to compare a compiled network on, and what torch computes for them.
 
     Parameters
     ----------
     network : Network
+    check : bool
+        Whether they will be compared; else one kind of input shows that the network runs.
     thorough : bool
-        Take all kinds of input that torch has a result for, as far as there is time, and not only
-        the first.
+        Take all kinds of input that torch has a result for, as far as there is time.
     trained : bool
         Take a picture too, where the network takes one: random weights make nothing of it.
 
@@ -92,18 +93,24 @@ def references(
         As `reference` does, for the first kind.
     """
     module, shapes = network.module, network.input_shapes
-    tried = {"random": random_inputs(shapes)}
-    found = {"random": (tried["random"], reference(module, tried["random"]))}
+    inputs = random_inputs(shapes)
+    found = {"random": (inputs, reference(module, inputs))}
+    if not check:
+        return found
     shape = shapes[0]
     if trained and len(shapes) == 1 and len(shape) == 4 and shape[:2] == (1, 3):
-        tried["image"] = [image_input(shape, network.preprocessing)]
-        found["image"] = (tried["image"], reference(module, tried["image"]))
+        inputs = [image_input(shape, network.preprocessing)]
+        found["image"] = (inputs, reference(module, inputs))
     if not thorough:
-        return found
+        # What has no numbers for normal noise, as a power of it, is made for values of 0 to 1.
+        lost = any(np.isnan(output).any() for output in found["random"][1])
+        kinds = ["uniform"] if lost else []
+    else:
+        kinds = [kind for kind in KINDS if kind not in found]
     start = time.process_time()
-    for kind in KINDS:
-        if kind in found or time.process_time() - start > _SECONDS:
-            continue
+    for kind in kinds:
+        if time.process_time() - start > _SECONDS:
+            break
         inputs = random_inputs(shapes, kind=kind)
         try:
             outputs = reference(module, inputs)
@@ -128,7 +135,10 @@ def doubt(module: torch.nn.Module, inputs: Sequence[np.ndarray], outputs: Output
             "torch computes something else each time, for the same input; the model is random, as "
             "by functional.dropout without training=self.training, and cannot be compiled"
         )
-    moved = [reference(module, disturbed(inputs, seed)) for seed in range(_DISTURBANCES)]
+    moved = []
+    for seed in range(_DISTURBANCES):
+        with _weights_disturbed(module, seed):
+            moved.append(reference(module, disturbed(inputs, seed)))
     return Doubt(_exact(module, inputs), moved)
 
 
@@ -189,3 +199,21 @@ def _buffers_kept(module: torch.nn.Module) -> Iterator[None]:
             layer._buffers[name] = buffer
             if not torch.equal(buffer, values):
                 buffer.data.copy_(values)
+
+
+@contextmanager
+def _weights_disturbed(module: torch.nn.Module, seed: int) -> Iterator[None]:
+    """Have the weights off by what rounding does, each relatively."""
+    generator = torch.Generator().manual_seed(seed)
+    kept = [
+        (weight, weight.clone())
+        for weight in module.state_dict().values()
+        if weight.is_floating_point()
+    ]
+    try:
+        for weight, _ in kept:
+            weight.mul_(1 + ROUNDING * torch.randn(weight.shape, generator=generator))
+        yield
+    finally:
+        for weight, values in kept:
+            weight.copy_(values)

@@ -22,6 +22,9 @@ KINDS: dict[str, Callable[[np.random.Generator, Shape], np.ndarray]] = {
     ),
 }
 """By the name of the kind: how an array is filled."""
+ROUNDING = 3e-6
+"""What rounding does in a network, relatively: sums of some thousand float32 products are off by
+so much."""
 
 
 def random_inputs(shapes: Sequence[Shape], seed: int = 0, kind: str = "random") -> list[np.ndarray]:
@@ -39,16 +42,13 @@ def image_input(shape: Shape, preprocessing: Preprocessing | None) -> np.ndarray
 
 
 def disturbed(inputs: Sequence[np.ndarray], seed: int) -> list[np.ndarray]:
-    """Return inputs that are off by about what rounding does in a network.
-
-    That is 3e-6 of the largest value: sums of some thousand float32 products are off by so much.
-    """
+    """Return inputs that are off by `ROUNDING` of their largest value."""
     generator = np.random.default_rng(seed)
 
     def moved(array: np.ndarray) -> np.ndarray:
         if not np.issubdtype(array.dtype, np.floating) or not array.size:
             return array
-        scale = 3e-6 * (float(np.abs(array).max()) or 1.0)
+        scale = ROUNDING * (float(np.abs(array).max()) or 1.0)
         return array + (scale * generator.standard_normal(array.shape)).astype(array.dtype)
 
     return [moved(array) for array in inputs]
