@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from conftest import SmallNet, randomized
 
 import tvmlcnn
 from tvmlcnn import emulator
+from tvmlcnn.package import evaluate
 from tvmlcnn.runtime import read_manifest
 
 SHAPE = (1, 3, 32, 32)
@@ -144,20 +147,24 @@ def test_dump_ir_has_each_phase(small_net: torch.nn.Module, tmp_path: Path) -> N
     assert "batch_norm" not in (folder / "02-fold-batch-norm.py").read_text()
 
 
+def computed_as(
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[list[np.ndarray]], list[np.ndarray]]
+) -> None:
+    """Have libraries compute something else than they do."""
+    right = evaluate._run
+
+    def changed(*arguments: Any) -> dict[str, list[np.ndarray]]:
+        return {case: change(outputs) for case, outputs in right(*arguments).items()}
+
+    monkeypatch.setattr(evaluate, "_run", changed)
+
+
 def test_wrong_code_is_not_published(
     small_net: torch.nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tvmlcnn import frontend
-
     path = tmp_path / "net.so"
     path.write_bytes(b"the old file")
-    right = frontend.references
-
-    def wrong(*arguments: object) -> dict[str, object]:
-        cases = right(*arguments)
-        return {name: (xs, [y + 1e-3 for y in ys]) for name, (xs, ys) in cases.items()}
-
-    monkeypatch.setattr(frontend, "references", wrong)
+    computed_as(monkeypatch, lambda outputs: [y + np.float32(1e-3) for y in outputs])
     with pytest.raises(RuntimeError, match="something else than torch"):
         tvmlcnn.compile(small_net, "x86", SHAPE, output=path)
     assert path.read_bytes() == b"the old file"
@@ -201,3 +208,61 @@ def test_deterministic_weights_are_shared(tmp_path: Path) -> None:
 def test_training_mode_is_left(tmp_path: Path) -> None:
     net = torch.nn.Sequential(SmallNet(), torch.nn.Dropout(0.9)).train()
     assert tvmlcnn.compile(net, "x86", SHAPE, output=tmp_path / "n.so").check["max_error"] < 1e-4
+
+
+class Apply(torch.nn.Module):
+    """A convolution, and a function of its result."""
+
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.function = torch.nn.Conv2d(3, 3, 1), function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(self.conv(x.mul_(2)))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x ** (1 / 2.2),  # no number for much of normal noise
+        lambda x: torch.sigmoid(x.mean((2, 3)) * 1e-7),  # three values a rounding step apart
+        lambda x: torch.softmax(x.mean((2, 3))[:, :1], 1),  # all equal
+        lambda x: (x + 1e4) - 1e4,  # three digits are left
+        lambda x: x.mean((1, 2, 3)),  # one value has no range
+    ],
+)
+def test_the_check_is_fair(
+    function: Callable[[torch.Tensor], torch.Tensor], tmp_path: Path
+) -> None:
+    """Torch itself is no more exact; the module, which writes to its input, has its own."""
+    report = tvmlcnn.compile(Apply(function), "x86", (1, 3, 8, 8), output=tmp_path / "net.so")
+    assert report.check["max_error"] <= 1e-4
+    assert {"random", "uniform", "zeros"} <= set(report.check["cases"])
+
+
+def test_an_output_that_is_small_beside_another_is_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is measured by its own range."""
+
+    class Two(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return x * 1e6, x * 1e-6
+
+    computed_as(monkeypatch, lambda outputs: [outputs[0], outputs[1] * np.float32(1.01)])
+    with pytest.raises(RuntimeError, match="something else than torch"):
+        tvmlcnn.compile(Two(), "x86", (1, 4), output=tmp_path / "net.so")
+
+
+def test_a_model_that_is_random_is_refused(tmp_path: Path) -> None:
+    net = Apply(torch.nn.functional.dropout)
+    with pytest.raises(tvmlcnn.UserError, match="something else each time"):
+        tvmlcnn.compile(net, "x86", (1, 3, 8, 8), output=tmp_path / "net.so")
+
+
+def test_half_precision_is_widened(tmp_path: Path) -> None:
+    net = randomized(SmallNet()).half()
+    report = tvmlcnn.compile(net, "x86", SHAPE, output=tmp_path / "net.so")
+    assert report.warnings == ["the weights are float16, and were widened to float32"]
+    assert next(net.parameters()).dtype == torch.float16

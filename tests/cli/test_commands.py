@@ -195,6 +195,31 @@ def test_interrupt(where: str, tmp_path: Path) -> None:
     assert "ignored" not in done.stderr
 
 
+def test_random_weights_are_told_wherever_they_are_met(cli: Cli, tmp_path: Path) -> None:
+    """Of the zoo without --weights; nobody knows of a module that brings its own."""
+    from tvmlcnn.models import create
+
+    name, said = "mobilenet_v1?width=0.25&resolution=32", "the weights are random"
+    compiled = cli("compile", name, "-o", "net.so", "--no-check")
+    assert said in compiled.err
+    assert "RANDOM" in compiled.out
+    assert "RANDOM" in cli("inspect", "net.so").out
+    assert cli("inspect", "net.so", "--json").json["random_weights"]
+    ran = cli("run", "net.so", "--random", "--json")
+    assert said in ran.err
+    assert ran.json["random_weights"]
+    torch.save({"model": create(name).module.state_dict()}, tmp_path / "net.pth")
+    compiled = cli("compile", name, "-o", "net.so", "--no-check", "--weights", "net.pth", "--json")
+    assert compiled.json["warnings"] == ["weights: under 'model'"]
+    assert "warning: weights: under 'model'" in compiled.err
+    assert "RANDOM" not in cli("inspect", "net.so").out
+    assert said not in cli("run", "net.so", "--random").err
+    (tmp_path / "net.py").write_text(NET)
+    compiled = cli("compile", "net.py:Net", "--input-shape", "1x3x8x8", "--no-check")
+    assert said not in compiled.err
+    assert "RANDOM" not in compiled.out
+
+
 def test_lists(cli: Cli) -> None:
     models = {model["name"]: model for model in cli("models", "--json").json["models"]}
     assert models["mobilenet_v2"]["input_shape"] == [1, 3, 224, 224]

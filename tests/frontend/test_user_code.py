@@ -136,6 +136,16 @@ def test_what_it_prints_is_not_our_result(
     assert capfd.readouterr().out == "ours\n"
 
 
+def test_warnings_are_the_user_s_alone(tmp_path: Path) -> None:
+    """Torch's, of its own deprecations, say nothing that the user of a file can mend."""
+    text = "import warnings, torch\nwarnings.warn('mine')\ndef net():\n"
+    text += "    warnings.warn_explicit('of torch', FutureWarning, 'a.py', 1, 'torch.nn.utils')\n"
+    write(tmp_path, net=text + "    return torch.nn.Linear(4, 2)\n")
+    with pytest.warns(UserWarning, match="mine") as caught:
+        resolve(f"{tmp_path}/net.py:net", SHAPE)
+    assert [str(each.message) for each in caught] == ["mine"]
+
+
 def test_python_m_in_a_folder_of_such_names(tmp_path: Path) -> None:
     """The whole command, where Python itself would take them."""
     stdlib = ("types", "json", "random", "difflib", "signal", "copy", "inspect", "tempfile")

@@ -107,3 +107,11 @@ def test_labels_of_imagenet() -> None:
     labels = read_labels("imagenet")
     assert len(labels) == len(set(labels)) == 1000
     assert labels[285] == "Egyptian cat"
+
+
+def test_a_file_from_before_random_weights_were_noted() -> None:
+    data = composed()
+    assert not Manifest.from_json(data).random_weights
+    assert Manifest.from_json(data | {"random_weights": True}).random_weights
+    del data["random_weights"]
+    assert not Manifest.from_json(data).random_weights

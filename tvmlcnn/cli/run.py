@@ -67,7 +67,8 @@ def command(
         for spec, array in zip(model.outputs, outputs, strict=True)
     ]
     if as_json:
-        print_json({"top": [asdict(guess) for guess in guesses], "outputs": summary})
+        top = [asdict(guess) for guess in guesses]
+        print_json({"top": top, "outputs": summary, "random_weights": model.random_weights})
     elif guesses:
         print_facts((f"{guess.score:.3f}", guess.label) for guess in guesses)
     else:

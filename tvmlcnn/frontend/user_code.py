@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import types
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from importlib.machinery import ModuleSpec, PathFinder
@@ -67,7 +68,14 @@ class UserCode:
         """
         printed = io.StringIO()  # argparse prints several lines before it ends the program
         try:
-            with self.running(), redirect_stdout(printed), redirect_stderr(printed):
+            with (
+                self.running(),
+                redirect_stdout(printed),
+                redirect_stderr(printed),
+                warnings.catch_warnings(),
+            ):
+                # What they say of their own code; the user's warnings, and those of it, stay.
+                warnings.filterwarnings("ignore", module=r"(torch|torchvision|tvm)(\.|$)")
                 return function()
         except SystemExit as error:
             code = "" if isinstance(error.code, int) else str(error.code or "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -127,7 +128,8 @@ def _read(path: Path) -> object:
 
             content: object = load_file(path)
         else:
-            with torch.serialization.safe_globals(_PLAIN):
+            with torch.serialization.safe_globals(_PLAIN), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of how old the file's format is
                 content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(
