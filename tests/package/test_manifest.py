@@ -29,7 +29,7 @@ def composed(
     shapes = inputs or (IMAGE,)
     network = Network("net", "net.py:Net", torch.nn.ReLU(), shapes, preprocessing, labels)
     specs = tuple(TensorSpec(f"x{i}", shape, "float32") for i, shape in enumerate(shapes))
-    graph = Graph(tvm.IRModule(), specs, (TensorSpec("output", output, "float32"),))
+    graph = Graph(tvm.IRModule(), specs, (TensorSpec("output", output, "float32"),), False)
     call = {"layers": ["conv"], "bindings": ["_conv:conv2d"], "flops": 12, "bytes": 34}
     return compose(
         network,
