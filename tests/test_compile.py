@@ -257,7 +257,7 @@ def test_an_output_that_is_small_beside_another_is_checked(
 
 def test_a_model_that_is_random_is_refused(tmp_path: Path) -> None:
     net = Apply(torch.nn.functional.dropout)
-    with pytest.raises(tvmlcnn.UserError, match="it is random|is random, as"):
+    with pytest.raises(tvmlcnn.UserError, match=r"it is random|is random, as"):
         tvmlcnn.compile(net, "x86", (1, 3, 8, 8), output=tmp_path / "net.so")
 
 
