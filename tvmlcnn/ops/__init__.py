@@ -1,4 +1,9 @@
-"""TE definitions of the workloads that schedules are written for."""
+"""TE definitions of the workloads that schedules are written for.
+
+Wherever kernels are made, TVM lowers exp and its like by `tvmlcnn.vector_math`.
+"""
+
+import tvmlcnn.vector_math  # noqa: F401
 
 from .concatenation import concatenate
 from .convolution import Window, depthwise

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import tvm
 from tvm import relax
 
-from tvmlcnn.graph import layer_of_call, operators
+from tvmlcnn.elementwise import BY_RELAX
+from tvmlcnn.graph import elementwise_operators, layer_of_call, operators
 from tvmlcnn.graph.kernel_calls import call_of
 from tvmlcnn.schedules import Layer, planned
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
@@ -23,6 +24,13 @@ _LAYERS: dict[str, Callable[[relax.Call], Layer | None]] = {
     "relax.concat": layer_of_call.concatenation,
 }
 
+_ELEMENTWISE = [
+    name
+    for name, operator in BY_RELAX.items()
+    if operator.te is not None and (operator.operands == 1 or name == "relax.power")
+]
+"""Others take tensors that TVM broadcasts."""
+
 
 def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass:
     """Return the pass that replaces each operator by a call of a TensorIR function."""
@@ -36,7 +44,12 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
                 return result
         return call.op.get_attr("FLegalize")(builder, call)
 
-    return relax.transform.LegalizeOps(dict.fromkeys(_LAYERS, kernel))
+    def elementwise(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
+        result = elementwise_operators.defined(builder, call)
+        return call.op.get_attr("FLegalize")(builder, call) if result is None else result
+
+    definitions = dict.fromkeys(_ELEMENTWISE, elementwise) | dict.fromkeys(_LAYERS, kernel)
+    return relax.transform.LegalizeOps(definitions)
 
 
 def _operands(call: relax.Call) -> tuple[list[relax.Expr], list[relax.Expr]]:
