@@ -18,7 +18,7 @@ from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, Device
 from . import cpu, cuda
 from .decisions import DEFAULTS, Policy
 from .generated import kernel_name
-from .layer import Concatenation, Convolution, Layer, PointwiseDepthwise, Pool, Product
+from .layer import Concatenation, Convolution, Layer, PointwiseDepthwise, Pool, Product, Softmax
 from .plan_text import ATTRIBUTE, from_text, to_text
 from .rule import Definition, Plan, Rule
 
@@ -34,6 +34,7 @@ __all__ = [
     "Pool",
     "Product",
     "Rule",
+    "Softmax",
     "alternatives",
     "kernels_by_rule",
     "planned",

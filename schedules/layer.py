@@ -166,7 +166,17 @@ class Concatenation:
     workload = ""
 
 
-Layer = Convolution | Product | PointwiseDepthwise | Pool | Concatenation
+@dataclass(frozen=True, eq=False)
+class Softmax:
+    """Softmax, or its logarithm, along the middle axis of data of shape (rows, K, inner)."""
+
+    element: ElementType
+    data: Shape
+    logarithm: bool
+    workload = ""
+
+
+Layer = Convolution | Product | PointwiseDepthwise | Pool | Concatenation | Softmax
 
 
 def _sizes(numbers: Iterable[int]) -> str:

@@ -6,8 +6,9 @@ from .depthwise import DEPTHWISE
 from .grouped import GROUPED
 from .pointwise_depthwise import POINTWISE_DEPTHWISE
 from .pooling import POOLING
+from .softmax import SOFTMAX
 from .winograd import WINOGRAD
 
 __all__ = ["RULES"]
 
-RULES = (WINOGRAD, DENSE, DEPTHWISE, POINTWISE_DEPTHWISE, GROUPED, POOLING, DEFAULT)
+RULES = (WINOGRAD, DENSE, DEPTHWISE, POINTWISE_DEPTHWISE, GROUPED, POOLING, SOFTMAX, DEFAULT)

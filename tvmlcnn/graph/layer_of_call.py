@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from tvm import relax
 
 from tvmlcnn.ops import Window
-from tvmlcnn.schedules import Concatenation, Convolution, Pool, Product
+from tvmlcnn.schedules import Concatenation, Convolution, Pool, Product, Softmax
 from tvmlcnn.targets import ELEMENT_TYPES, ElementType
 
 from .constants import value_of
@@ -85,6 +87,16 @@ def concatenation(call: relax.Call) -> Concatenation | None:
     if not isinstance(call.args[0], relax.Tuple) or not innermost or element is None:
         return None
     return Concatenation(element)
+
+
+def softmax(call: relax.Call) -> Softmax | None:
+    """Return the layer of a softmax or its logarithm: of its data as rows, axis, and the rest."""
+    element, shape = element_of(call), _shape(call)
+    if element is None or not math.prod(shape):
+        return None
+    axis = int(call.attrs.axis) % len(shape)
+    data = (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
+    return Softmax(element, data, call.op.name == "relax.nn.log_softmax")
 
 
 def _shape(expr: relax.Expr) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from .formula import Earlier, Formula, Operand, Parameter, Step, chain
 from .grouped import diagonals, grouped, grouped_diagonals
 from .pointwise_depthwise import Banding, pointwise_depthwise
 from .pooling import average_pool, global_average, max_pool
+from .softmax import softmax
 from .tile import Tile
 from .winograd import Blocking, transform_weights, winograd
 
@@ -37,6 +38,7 @@ __all__ = [
     "max_pool",
     "pack",
     "pointwise_depthwise",
+    "softmax",
     "transform_weights",
     "winograd",
 ]

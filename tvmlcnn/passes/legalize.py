@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tvm
 from tvm import relax
@@ -44,12 +44,31 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
                 return result
         return call.op.get_attr("FLegalize")(builder, call)
 
+    def softmax(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
+        layer = layer_of_call.softmax(call)
+        plan = None if layer is None else planned(layer, device, policy)
+        if layer is None or plan is None or plan.definition is None:
+            return call.op.get_attr("FLegalize")(builder, call)
+        # Reshaping does nothing, and later passes see that.
+        data = _reshaped(builder, call.args[0], layer.data)
+        result = call_of(builder, plan, [data])
+        assert result is not None
+        return _reshaped(builder, builder.emit(result), call.ty.shape)
+
     def elementwise(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
         result = elementwise_operators.defined(builder, call)
         return call.op.get_attr("FLegalize")(builder, call) if result is None else result
 
     definitions = dict.fromkeys(_ELEMENTWISE, elementwise) | dict.fromkeys(_LAYERS, kernel)
+    definitions |= dict.fromkeys(("relax.nn.softmax", "relax.nn.log_softmax"), softmax)
     return relax.transform.LegalizeOps(definitions)
+
+
+def _reshaped(builder: relax.BlockBuilder, data: relax.Expr, shape: Sequence[int]) -> relax.Expr:
+    if [int(n) for n in data.ty.shape] == [int(n) for n in shape]:
+        return data
+    call = builder.normalize(relax.op.reshape(data, shape))
+    return builder.emit(call.op.get_attr("FLegalize")(builder, call))
 
 
 def _operands(call: relax.Call) -> tuple[list[relax.Expr], list[relax.Expr]]:

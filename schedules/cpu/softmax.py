@@ -1,0 +1,90 @@
+"""Softmax: a row, or a vector of columns, at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from tvm.s_tir import Schedule
+
+from tvmlcnn import ops
+from tvmlcnn.targets import Cpu
+
+from ..decisions import Decisions
+from ..layer import Layer, Softmax
+from ..rule import Definition, Plan, Rule
+from .blocks import inner_loops
+from .tiles import power_of_two_divisor
+
+_STAGES = ("shift", "total", "lane_sum", "power", "largest", "lane_max")
+"""The last one first."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the schedule has to know.
+
+    Attributes
+    ----------
+    lanes : int
+        Of a vector.
+    columns : bool
+        Whether the lanes are columns, each with a sum of its own.
+    logarithm : bool
+    """
+
+    lanes: int
+    columns: bool
+    logarithm: bool
+
+
+def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
+    """Take every softmax: of rows by shorter vectors where they are short, of columns by those
+    that divide them.
+    """
+    if not isinstance(layer, Softmax):
+        return None
+    _, size, inner = layer.data
+    lanes = device.core(layer.element).lanes
+    if inner > 1:
+        lanes = power_of_two_divisor(inner, 2 * lanes)
+    while inner == 1 and lanes > size:
+        lanes //= 2
+    layout = Layout(lanes, inner > 1, layer.logarithm)
+    define = partial(ops.softmax, lanes=lanes, logarithm=layer.logarithm)
+    definition = Definition(define, name="softmax", takes_epilogue=False)
+    return Plan(SOFTMAX.name, layer.element, "", layout, definition=lambda: definition)
+
+
+def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> Schedule:
+    """Keep what a row, or a vector of columns, needs in the first cache.
+
+    The exponentials are stored, and summed as they are computed. The last stage of rows, which only
+    multiplies, is left to LLVM: its vectors take any length.
+    """
+    layout = plan.layout
+    names = [str(sch.get(b).name_hint) for b in sch.get_child_blocks(sch.get_sblock("root"))]
+    rows, k, inner = sch.get_loops(sch.get_sblock("softmax"))
+    if layout.columns:
+        blocks, lane = sch.split(inner, [None, layout.lanes])
+        sch.reorder(blocks, k, lane)
+        sch.vectorize(lane)
+        at = sch.fuse(rows, blocks)
+    else:
+        at = rows
+    sch.parallel(at)
+    for name in (name for name in _STAGES if name in names):
+        block = sch.get_sblock(name)
+        sch.compute_at(block, at, preserve_unit_loops=True)
+        spatial, reduced = inner_loops(sch, block)
+        wide = layout.columns or name in ("lane_sum", "power", "lane_max")
+        if wide:
+            *outer, lane = spatial
+            sch.reorder(*outer, *reduced, lane)
+            sch.vectorize(lane)
+        if reduced:
+            sch.decompose_reduction(block, reduced[0])
+    return sch
+
+
+SOFTMAX = Rule("softmax", 1, Layout, _plan, _schedule)

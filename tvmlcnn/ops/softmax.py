@@ -1,0 +1,89 @@
+"""Softmax and its logarithm, over the middle axis of three."""
+
+from __future__ import annotations
+
+from tvm import te, tirx
+from tvm.ir import Expr
+
+
+def softmax(data: te.Tensor, lanes: int, logarithm: bool) -> te.Tensor:
+    """Return the softmax, or its logarithm, along the second axis.
+
+    The largest value is subtracted first, so that no exponential overflows. Where the last axis is
+    one element the lanes of a vector are neighbours along the second one: each lane has a maximum
+    and a sum of its own, which are brought together at the end of a row. Past the row's end they
+    read its last element again, which changes no maximum and is left out of the sum.
+
+    Parameters
+    ----------
+    data : te.Tensor
+        Shape (rows, K, inner).
+    lanes : int
+        Of a vector; divides ``inner``, unless that is 1.
+    logarithm : bool
+
+    Returns
+    -------
+    te.Tensor
+        Of the shape of ``data``.
+    """
+    rows, size, inner = (int(n) for n in data.shape)
+    if inner > 1:
+        return _of_columns(data, logarithm)
+    blocks = -(-size // lanes)
+
+    def value(r: Expr, b: Expr, lane: Expr) -> Expr:
+        k = b * lanes + lane
+        return data(r, k if size % lanes == 0 else tirx.min(k, size - 1), 0)
+
+    b, lane = te.reduce_axis((0, blocks), "b"), te.reduce_axis((0, lanes), "lane")
+    lane_max = te.compute(
+        (rows, lanes), lambda r, s: te.max(value(r, b, s), axis=b), name="lane_max"
+    )
+    largest = te.compute((rows,), lambda r: te.max(lane_max[r, lane], axis=lane), name="largest")
+    power = te.compute(
+        (rows, blocks, lanes),
+        lambda r, b, s: tirx.exp(value(r, b, s) - largest[r]),
+        name="power",
+    )
+    b, lane = te.reduce_axis((0, blocks), "b"), te.reduce_axis((0, lanes), "lane")
+    zero = tirx.const(0, data.dtype)
+
+    def counted(r: Expr, b: Expr, s: Expr) -> Expr:
+        if size % lanes == 0:
+            return power[r, b, s]
+        return tirx.Select(b * lanes + s < size, power[r, b, s], zero)
+
+    lane_sum = te.compute(
+        (rows, lanes), lambda r, s: te.sum(counted(r, b, s), axis=b), name="lane_sum"
+    )
+    total = te.compute((rows,), lambda r: te.sum(lane_sum[r, lane], axis=lane), name="total")
+    if logarithm:
+        shift = te.compute((rows,), lambda r: largest[r] + tirx.log(total[r]), name="shift")
+        return te.compute(data.shape, lambda r, k, _: data(r, k, 0) - shift[r], name="softmax")
+    one = tirx.const(1, data.dtype)
+    scale = te.compute((rows,), lambda r: one / total[r], name="shift")
+    return te.compute(
+        data.shape, lambda r, k, _: power[r, k // lanes, k % lanes] * scale[r], name="softmax"
+    )
+
+
+def _of_columns(data: te.Tensor, logarithm: bool) -> te.Tensor:
+    rows, size, inner = (int(n) for n in data.shape)
+    k = te.reduce_axis((0, size), "k")
+    largest = te.compute(
+        (rows, inner), lambda r, i: te.max(data[r, k, i], axis=k), name="largest"
+    )
+    power = te.compute(
+        data.shape, lambda r, k, i: tirx.exp(data(r, k, i) - largest[r, i]), name="power"
+    )
+    k = te.reduce_axis((0, size), "k")
+    total = te.compute((rows, inner), lambda r, i: te.sum(power[r, k, i], axis=k), name="total")
+    if logarithm:
+        shift = te.compute(
+            (rows, inner), lambda r, i: largest[r, i] + tirx.log(total[r, i]), name="shift"
+        )
+        return te.compute(data.shape, lambda r, k, i: data(r, k, i) - shift[r, i], name="softmax")
+    one = tirx.const(1, data.dtype)
+    scale = te.compute((rows, inner), lambda r, i: one / total[r, i], name="shift")
+    return te.compute(data.shape, lambda r, k, i: power[r, k, i] * scale[r, i], name="softmax")
