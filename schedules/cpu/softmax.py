@@ -14,6 +14,7 @@ from ..decisions import Decisions
 from ..layer import Layer, Softmax
 from ..rule import Definition, Plan, Rule
 from .blocks import inner_loops
+from .padding import without_borders
 from .tiles import power_of_two_divisor
 
 _STAGES = ("shift", "total", "lane_sum", "power", "largest", "lane_max")
@@ -59,8 +60,8 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
 def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> Schedule:
     """Keep what a row, or a vector of columns, needs in the first cache.
 
-    The exponentials are stored, and summed as they are computed. The last stage of rows, which only
-    multiplies, is left to LLVM: its vectors take any length.
+    The exponentials are stored, by whole vectors; only the last stage, which multiplies, has a part
+    of a vector at the end of a row.
     """
     layout = plan.layout
     names = [str(sch.get(b).name_hint) for b in sch.get_child_blocks(sch.get_sblock("root"))]
@@ -72,6 +73,9 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
         at = sch.fuse(rows, blocks)
     else:
         at = rows
+        blocks, lane = sch.split(k, [None, layout.lanes])
+        without_borders(sch, blocks)
+        sch.vectorize(lane)
     sch.parallel(at)
     for name in (name for name in _STAGES if name in names):
         block = sch.get_sblock(name)

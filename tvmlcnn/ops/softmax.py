@@ -11,8 +11,8 @@ def softmax(data: te.Tensor, lanes: int, logarithm: bool) -> te.Tensor:
 
     The largest value is subtracted first, so that no exponential overflows. Where the last axis is
     one element the lanes of a vector are neighbours along the second one: each lane has a maximum
-    and a sum of its own, which are brought together at the end of a row. Past the row's end they
-    read its last element again, which changes no maximum and is left out of the sum.
+    and a sum of its own, which are brought together at the end of a row. The last vector of a row
+    ends with the row: elements that the one before it has are left out of the sum.
 
     Parameters
     ----------
@@ -32,9 +32,11 @@ def softmax(data: te.Tensor, lanes: int, logarithm: bool) -> te.Tensor:
         return _of_columns(data, logarithm)
     blocks = -(-size // lanes)
 
+    def start(b: Expr) -> Expr:
+        return b * lanes if size % lanes == 0 else tirx.min(b * lanes, size - lanes)
+
     def value(r: Expr, b: Expr, lane: Expr) -> Expr:
-        k = b * lanes + lane
-        return data(r, k if size % lanes == 0 else tirx.min(k, size - 1), 0)
+        return data(r, start(b) + lane, 0)
 
     b, lane = te.reduce_axis((0, blocks), "b"), te.reduce_axis((0, lanes), "lane")
     lane_max = te.compute(
@@ -52,7 +54,7 @@ def softmax(data: te.Tensor, lanes: int, logarithm: bool) -> te.Tensor:
     def counted(r: Expr, b: Expr, s: Expr) -> Expr:
         if size % lanes == 0:
             return power[r, b, s]
-        return tirx.Select(b * lanes + s < size, power[r, b, s], zero)
+        return tirx.Select(start(b) + s >= b * lanes, power[r, b, s], zero)
 
     lane_sum = te.compute(
         (rows, lanes), lambda r, s: te.sum(counted(r, b, s), axis=b), name="lane_sum"
@@ -64,7 +66,9 @@ def softmax(data: te.Tensor, lanes: int, logarithm: bool) -> te.Tensor:
     one = tirx.const(1, data.dtype)
     scale = te.compute((rows,), lambda r: one / total[r], name="shift")
     return te.compute(
-        data.shape, lambda r, k, _: power[r, k // lanes, k % lanes] * scale[r], name="softmax"
+        data.shape,
+        lambda r, k, _: power[r, k // lanes, k - start(k // lanes)] * scale[r],
+        name="softmax",
     )
 
 
