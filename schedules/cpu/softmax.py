@@ -17,9 +17,6 @@ from .blocks import inner_loops
 from .padding import without_borders
 from .tiles import power_of_two_divisor
 
-_STAGES = ("shift", "total", "lane_sum", "power", "largest", "lane_max")
-"""The last one first."""
-
 
 @dataclass(frozen=True)
 class Layout:
@@ -64,8 +61,8 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     of a vector at the end of a row.
     """
     layout = plan.layout
-    names = [str(sch.get(b).name_hint) for b in sch.get_child_blocks(sch.get_sblock("root"))]
-    rows, k, inner = sch.get_loops(sch.get_sblock("softmax"))
+    *stages, last = sch.get_child_blocks(sch.get_sblock("root"))
+    rows, k, inner = sch.get_loops(last)
     if layout.columns:
         blocks, lane = sch.split(inner, [None, layout.lanes])
         sch.reorder(blocks, k, lane)
@@ -77,13 +74,11 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
         without_borders(sch, blocks)
         sch.vectorize(lane)
     sch.parallel(at)
-    for name in (name for name in _STAGES if name in names):
-        block = sch.get_sblock(name)
+    for block in reversed(stages):
         sch.compute_at(block, at, preserve_unit_loops=True)
         spatial, reduced = inner_loops(sch, block)
-        wide = layout.columns or name in ("lane_sum", "power", "lane_max")
-        if wide:
-            *outer, lane = spatial
+        *outer, lane = spatial
+        if layout.columns or outer:
             sch.reorder(*outer, *reduced, lane)
             sch.vectorize(lane)
         if reduced:

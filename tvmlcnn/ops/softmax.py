@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
+
 from tvm import te, tirx
 from tvm.ir import Expr
 
@@ -38,17 +41,17 @@ def softmax(data: te.Tensor, lanes: int, logarithm: bool) -> te.Tensor:
     def value(r: Expr, b: Expr, lane: Expr) -> Expr:
         return data(r, start(b) + lane, 0)
 
-    b, lane = te.reduce_axis((0, blocks), "b"), te.reduce_axis((0, lanes), "lane")
+    b = te.reduce_axis((0, blocks), "b")
     lane_max = te.compute(
         (rows, lanes), lambda r, s: te.max(value(r, b, s), axis=b), name="lane_max"
     )
-    largest = te.compute((rows,), lambda r: te.max(lane_max[r, lane], axis=lane), name="largest")
+    largest = _of_lanes(lane_max, tirx.max, "largest")
     power = te.compute(
         (rows, blocks, lanes),
-        lambda r, b, s: tirx.exp(value(r, b, s) - largest[r]),
+        lambda r, b, s: tirx.exp(value(r, b, s) - largest[r, 0]),
         name="power",
     )
-    b, lane = te.reduce_axis((0, blocks), "b"), te.reduce_axis((0, lanes), "lane")
+    b = te.reduce_axis((0, blocks), "b")
     zero = tirx.const(0, data.dtype)
 
     def counted(r: Expr, b: Expr, s: Expr) -> Expr:
@@ -59,17 +62,31 @@ def softmax(data: te.Tensor, lanes: int, logarithm: bool) -> te.Tensor:
     lane_sum = te.compute(
         (rows, lanes), lambda r, s: te.sum(counted(r, b, s), axis=b), name="lane_sum"
     )
-    total = te.compute((rows,), lambda r: te.sum(lane_sum[r, lane], axis=lane), name="total")
+    total = _of_lanes(lane_sum, operator.add, "total")
     if logarithm:
-        shift = te.compute((rows,), lambda r: largest[r] + tirx.log(total[r]), name="shift")
+        shift = te.compute((rows,), lambda r: largest[r, 0] + tirx.log(total[r, 0]), name="shift")
         return te.compute(data.shape, lambda r, k, _: data(r, k, 0) - shift[r], name="softmax")
     one = tirx.const(1, data.dtype)
-    scale = te.compute((rows,), lambda r: one / total[r], name="shift")
+    scale = te.compute((rows,), lambda r: one / total[r, 0], name="shift")
     return te.compute(
         data.shape,
         lambda r, k, _: power[r, k // lanes, k - start(k // lanes)] * scale[r],
         name="softmax",
     )
+
+
+def _of_lanes(tensor: te.Tensor, combine: Callable[[Expr, Expr], Expr], name: str) -> te.Tensor:
+    """Return what the lanes of each row come to, of shape (rows, 1): halves are combined."""
+    rows, lanes = (int(n) for n in tensor.shape)
+    if lanes == 1:
+        return tensor
+    half = lanes // 2
+    halved = te.compute(
+        (rows, half),
+        lambda r, s: combine(tensor[r, s], tensor[r, s + half]),
+        name=f"{name}_{half}",
+    )
+    return _of_lanes(halved, combine, name)
 
 
 def _of_columns(data: te.Tensor, logarithm: bool) -> te.Tensor:
