@@ -28,6 +28,7 @@ from .layer import (
     Pool,
     Product,
     Resample,
+    Softmax,
 )
 from .plan_text import ATTRIBUTE, from_text, to_text
 from .rule import Definition, Plan, Rule
@@ -47,6 +48,7 @@ __all__ = [
     "Product",
     "Resample",
     "Rule",
+    "Softmax",
     "alternatives",
     "kernels_by_rule",
     "planned",

@@ -190,6 +190,16 @@ class Concatenation:
 
 
 @dataclass(frozen=True, eq=False)
+class Softmax:
+    """Softmax, or its logarithm, along the middle axis of data of shape (rows, K, inner)."""
+
+    element: ElementType
+    data: Shape
+    logarithm: bool
+    workload = ""
+
+
+@dataclass(frozen=True, eq=False)
 class Resample:
     """Linear maps along axes, one after the other.
 
@@ -246,6 +256,7 @@ Layer = (
     | Concatenation
     | Resample
     | Normalization
+    | Softmax
 )
 
 

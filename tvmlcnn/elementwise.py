@@ -27,18 +27,49 @@ def _minimum(left: Scalar, right: Scalar) -> Scalar:
     return tirx.min(left, right)
 
 
+# A comparison with NaN is false, and TVM's max and min return their second operand then.
+
+
 def _relu(value: Scalar) -> Scalar:
     from tvm import tirx
 
-    return tirx.max(value, tirx.const(0.0, value.ty.dtype))
+    return tirx.max(tirx.const(0.0, value.ty.dtype), value)
 
 
 def _clip(value: Scalar, low: float, high: float) -> Scalar:
     from tvm import tirx
 
     if math.isfinite(low):
-        value = tirx.max(value, tirx.const(low, value.ty.dtype))
-    return tirx.min(value, tirx.const(high, value.ty.dtype)) if math.isfinite(high) else value
+        value = tirx.max(tirx.const(low, value.ty.dtype), value)
+    return tirx.min(tirx.const(high, value.ty.dtype), value) if math.isfinite(high) else value
+
+
+def _rsqrt(value: Scalar) -> Scalar:
+    from tvm import tirx
+
+    return tirx.const(1.0, value.ty.dtype) / tirx.sqrt(value)
+
+
+def _intrinsic(name: str) -> Callable[..., Scalar]:
+    """Return the intrinsic of TVM's of that name."""
+
+    def apply(value: Scalar) -> Scalar:
+        from tvm import tirx
+
+        return getattr(tirx, name)(value)
+
+    return apply
+
+
+def _activation(name: str) -> Callable[..., Scalar]:
+    """Return the function of that name in `tvmlcnn.activations`."""
+
+    def apply(*operands: Scalar) -> Scalar:
+        from tvmlcnn import activations
+
+        return getattr(activations, name)(*operands)
+
+    return apply
 
 
 @dataclass(frozen=True)
@@ -48,7 +79,8 @@ class Elementwise:
     Attributes
     ----------
     relax : str
-        Its name in Relax, without ``relax.``; empty where the import takes it apart.
+        Its name in Relax, without ``relax.``; with ``tvmlcnn.`` where Relax has none, and it is
+        registered by `tvmlcnn.graph.elementwise_operators`; empty where the import takes it apart.
     aten : str
         Its name in ATen, without the underscore of the in-place form.
     te : callable, optional
@@ -56,6 +88,8 @@ class Elementwise:
         With it the operator may move into a kernel's epilogue; without, TVM defines its kernel.
     operands : int
         Tensors that it takes.
+    attributes : tuple of str
+        Names of its numbers; ``te`` takes their values after the elements.
     prologue : bool
         Whether it may move into the prologue of the convolution after it.
     flops : int
@@ -66,6 +100,7 @@ class Elementwise:
     aten: str
     te: Callable[..., Scalar] | None = None
     operands: int = 1
+    attributes: tuple[str, ...] = ()
     prologue: bool = False
     flops: int = 1
 
@@ -79,23 +114,34 @@ OPERATORS: tuple[Elementwise, ...] = (
     Elementwise("minimum", "minimum", _minimum, 2),
     Elementwise("clip", "clamp", _clip),
     Elementwise("nn.relu", "relu", _relu, prologue=True),
-    Elementwise("nn.relu6", "relu6"),
-    Elementwise("nn.leakyrelu", "leaky_relu"),
-    Elementwise("nn.silu", "silu"),
-    Elementwise("nn.gelu", "gelu"),
-    Elementwise("nn.gelu_tanh", "gelu"),
-    Elementwise("nn.softplus", "softplus"),
-    Elementwise("nn.selu", "selu"),
-    Elementwise("abs", "abs"),
-    Elementwise("exp", "exp"),
-    Elementwise("log", "log"),
-    Elementwise("negative", "neg"),
-    Elementwise("power", "pow", operands=2),
-    Elementwise("rsqrt", "rsqrt"),
-    Elementwise("sigmoid", "sigmoid"),
-    Elementwise("sqrt", "sqrt"),
-    Elementwise("square", "square"),
-    Elementwise("tanh", "tanh"),
+    Elementwise("nn.relu6", "relu6", lambda value: _clip(value, 0, 6)),
+    Elementwise("nn.leakyrelu", "leaky_relu", _activation("leaky_relu"), attributes=("alpha",)),
+    Elementwise("nn.silu", "silu", _activation("silu")),
+    Elementwise("nn.gelu", "gelu", _activation("gelu")),
+    Elementwise("nn.gelu_tanh", "gelu", _activation("gelu_tanh")),
+    Elementwise(
+        "nn.softplus", "softplus", _activation("softplus"), attributes=("beta", "threshold")
+    ),
+    Elementwise("nn.selu", "selu", _activation("selu")),
+    Elementwise("tvmlcnn.elu", "elu", _activation("elu"), attributes=("alpha",)),
+    Elementwise("tvmlcnn.celu", "celu", _activation("celu"), attributes=("alpha",)),
+    Elementwise("tvmlcnn.mish", "mish", _activation("mish")),
+    Elementwise("tvmlcnn.log_sigmoid", "log_sigmoid", _activation("log_sigmoid")),
+    Elementwise("abs", "abs", _intrinsic("abs")),
+    Elementwise("exp", "exp", _intrinsic("exp")),
+    Elementwise("tvmlcnn.expm1", "expm1", _activation("expm1")),
+    Elementwise("log", "log", _intrinsic("log")),
+    Elementwise("tvmlcnn.log1p", "log1p", _intrinsic("log1p")),
+    Elementwise("erf", "erf", _intrinsic("erf")),
+    Elementwise("sin", "sin", _intrinsic("sin")),
+    Elementwise("cos", "cos", _intrinsic("cos")),
+    Elementwise("negative", "neg", lambda value: -value),
+    Elementwise("power", "pow", _activation("power"), 2),
+    Elementwise("rsqrt", "rsqrt", _rsqrt),
+    Elementwise("sigmoid", "sigmoid", _activation("sigmoid")),
+    Elementwise("sqrt", "sqrt", _intrinsic("sqrt")),
+    Elementwise("square", "square", lambda value: value * value),
+    Elementwise("tanh", "tanh", _intrinsic("tanh")),
     Elementwise("astype", "to", flops=0),
     Elementwise("", "hardswish"),
     Elementwise("", "prelu", operands=2),
@@ -104,8 +150,11 @@ OPERATORS: tuple[Elementwise, ...] = (
     Elementwise("", "masked_fill", operands=2),
 )
 
+OURS = "tvmlcnn."
 BY_RELAX: dict[str, Elementwise] = {
-    f"relax.{operator.relax}": operator for operator in OPERATORS if operator.relax
+    operator.relax if operator.relax.startswith(OURS) else f"relax.{operator.relax}": operator
+    for operator in OPERATORS
+    if operator.relax
 }
 """By the whole name in Relax."""
 BY_ATEN: dict[str, Elementwise] = {operator.aten: operator for operator in OPERATORS}

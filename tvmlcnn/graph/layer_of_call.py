@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from tvm import relax
 
@@ -14,6 +16,7 @@ from tvmlcnn.schedules import (
     Pool,
     Product,
     Resample,
+    Softmax,
 )
 from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, ElementType
 
@@ -134,6 +137,16 @@ def normalization(call: relax.Call) -> Normalization | None:
     if axes != list(range(first, first + len(axes))) or (not last and channel != lead):
         return None
     return Normalization(element, data, lead, int(groups), last, float(attrs.epsilon))
+
+
+def softmax(call: relax.Call) -> Softmax | None:
+    """Return the layer of a softmax or its logarithm: of its data as rows, axis, and the rest."""
+    element, shape = element_of(call), _shape(call)
+    if element is None or not math.prod(shape):
+        return None
+    axis = int(call.attrs.axis) % len(shape)
+    data = (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
+    return Softmax(element, data, call.op.name == "relax.nn.log_softmax")
 
 
 def _shape(expr: relax.Expr) -> tuple[int, ...]:

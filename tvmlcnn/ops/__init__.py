@@ -1,4 +1,9 @@
-"""TE definitions of the workloads that schedules are written for."""
+"""TE definitions of the workloads that schedules are written for.
+
+Wherever kernels are made, TVM lowers exp and its like by `tvmlcnn.vector_math`.
+"""
+
+import tvmlcnn.vector_math  # noqa: F401
 
 from .batched_product import batched_product
 from .concatenation import concatenate
@@ -11,6 +16,7 @@ from .pixels import gather_frames, interleave
 from .pointwise_depthwise import Banding, pointwise_depthwise
 from .pooling import average_pool, global_average, max_pool
 from .resample import resample
+from .softmax import softmax
 from .tile import Tile
 from .winograd import Blocking, transform_weights, winograd
 
@@ -42,6 +48,7 @@ __all__ = [
     "pack",
     "pointwise_depthwise",
     "resample",
+    "softmax",
     "transform_weights",
     "winograd",
 ]

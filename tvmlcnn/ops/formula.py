@@ -30,10 +30,14 @@ Operand = Earlier | Parameter | float
 
 @dataclass(frozen=True)
 class Step:
-    """One operator, by its whole name in Relax, and what it takes; bounds of a clip as floats."""
+    """One operator, by its whole name in Relax, and what it takes; bounds of a clip as floats.
+
+    ``attributes`` are those that the table of element-wise operators names.
+    """
 
     operator: str
     operands: tuple[Operand, ...]
+    attributes: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Formula:
                     operands.append(tirx.const(operand, value.ty.dtype))
             te = BY_RELAX[step.operator].te
             assert te is not None, f"{step.operator} is not written in TE"
-            results.append(te(*operands))
+            results.append(te(*operands, *step.attributes))
         return results[-1]
 
 

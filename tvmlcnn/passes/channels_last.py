@@ -87,6 +87,18 @@ def _mean(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     return Permuted(result, tuple(sorted(left).index(axis) for axis in left))
 
 
+def _softmax(operator: Callable[..., relax.Call]) -> Callable[..., Permuted | None]:
+    def rewrite(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
+        data = rewriter.value(call.args[0])
+        if data.plain:
+            return None
+        data = compact(rewriter.builder, data)
+        axis = data.axis(int(call.attrs.axis) % len(data.order))
+        return replace(data, expr=rewriter.builder.emit(operator(data.expr, axis)))
+
+    return rewrite
+
+
 def _concat(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     fields = _fields(rewriter, call.args[0])
     order = next((v.order for v in fields if not v.plain), None)
@@ -116,6 +128,8 @@ _REWRITES: dict[str, Rewrite] = {
     "relax.nn.adaptive_avg_pool2d": _adaptive_pool,
     "relax.mean": _mean,
     "relax.concat": _concat,
+    "relax.nn.softmax": _softmax(relax.op.nn.softmax),
+    "relax.nn.log_softmax": _softmax(relax.op.nn.log_softmax),
     "relax.split": channel_moves.split,
     "relax.strided_slice": channel_moves.strided_slice,
     "relax.reshape": channel_moves.reshape,

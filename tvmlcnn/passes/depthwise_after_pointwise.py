@@ -18,6 +18,7 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 from tvmlcnn import ops
 from tvmlcnn.elementwise import BY_RELAX
 from tvmlcnn.graph import operators
+from tvmlcnn.graph.elementwise_operators import attributes_of
 from tvmlcnn.graph.constants import is_call_of, value_of
 from tvmlcnn.graph.kernel_calls import call_of, note_absorbed
 from tvmlcnn.graph.layer_of_call import convolution, window_of
@@ -175,6 +176,7 @@ def _formula(
 
     taken = []
     for number, (var, call) in enumerate(steps, start=1):
-        taken.append(ops.Step(call.op.name, tuple(map(operand, call.args))))
+        operands = tuple(map(operand, call.args))
+        taken.append(ops.Step(call.op.name, operands, attributes_of(call)))
         numbers[var] = ops.Earlier(number)
     return ops.Formula(tuple(taken)), parameters

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tvm
 from tvm import relax
 
-from tvmlcnn.graph import layer_of_call, operators
+from tvmlcnn.elementwise import BY_RELAX
+from tvmlcnn.graph import elementwise_operators, layer_of_call, operators
 from tvmlcnn.graph.kernel_calls import call_of
 from tvmlcnn.graph.permuted import copied
 from tvmlcnn.graph.resample import RESAMPLE
@@ -29,6 +30,13 @@ _LAYERS: dict[str, Callable[[relax.Call], Layer | None]] = {
     "relax.nn.instance_norm": layer_of_call.normalization,
 }
 
+_ELEMENTWISE = [
+    name
+    for name, operator in BY_RELAX.items()
+    if operator.te is not None and (operator.operands == 1 or name == "relax.power")
+]
+"""Others take tensors that TVM broadcasts."""
+
 
 def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass:
     """Return the pass that replaces each operator by a call of a TensorIR function."""
@@ -42,8 +50,32 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
                 return result
         return call.op.get_attr("FLegalize")(builder, call)
 
-    own = {operators.COPY: lambda builder, call: copied(builder, call.args[0])}
-    return relax.transform.LegalizeOps(dict.fromkeys(_LAYERS, kernel) | own)
+    def softmax(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
+        layer = layer_of_call.softmax(call)
+        plan = None if layer is None else planned(layer, device, policy)
+        if layer is None or plan is None or plan.definition is None:
+            return call.op.get_attr("FLegalize")(builder, call)
+        # Reshaping does nothing, and later passes see that.
+        data = _reshaped(builder, call.args[0], layer.data)
+        result = call_of(builder, plan, [data])
+        assert result is not None
+        return _reshaped(builder, builder.emit(result), call.ty.shape)
+
+    def elementwise(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
+        result = elementwise_operators.defined(builder, call)
+        return call.op.get_attr("FLegalize")(builder, call) if result is None else result
+
+    definitions = dict.fromkeys(_ELEMENTWISE, elementwise) | dict.fromkeys(_LAYERS, kernel)
+    definitions[operators.COPY] = lambda builder, call: copied(builder, call.args[0])
+    definitions |= dict.fromkeys(("relax.nn.softmax", "relax.nn.log_softmax"), softmax)
+    return relax.transform.LegalizeOps(definitions)
+
+
+def _reshaped(builder: relax.BlockBuilder, data: relax.Expr, shape: Sequence[int]) -> relax.Expr:
+    if [int(n) for n in data.ty.shape] == [int(n) for n in shape]:
+        return data
+    call = builder.normalize(relax.op.reshape(data, shape))
+    return builder.emit(call.op.get_attr("FLegalize")(builder, call))
 
 
 def _operands(call: relax.Call, layer: Layer) -> tuple[list[relax.Expr], list[relax.Expr]]:

@@ -17,7 +17,7 @@ from tvm import tirx
 from tvm.ir import Call, Expr, Op, register_op_attr
 from tvm.ir.op import _ffi_api
 
-from .exponential import exp, expm1, sigmoid
+from .exponential import exp, expm1
 from .expressions import let, like
 from .logarithm import log, log1p
 from .quotients import erf, tanh
@@ -35,7 +35,6 @@ FUNCTIONS: dict[str, Callable[[Expr], Expr]] = {
     EXPM1: expm1,
     "tirx.log": log,
     "tirx.log1p": log1p,
-    "tirx.sigmoid": sigmoid,
     "tirx.sin": sin,
     "tirx.tanh": tanh,
 }
@@ -45,9 +44,7 @@ _ABOVE_TVM = 20
 _PURE = int(tirx.CallEffectKind.Pure.value)
 
 
-def _lower(
-    call: Call, function: Callable[[Expr], Expr], other: Callable[[Call], Expr]
-) -> Expr:
+def _lower(call: Call, function: Callable[[Expr], Expr], other: Callable[[Call], Expr]) -> Expr:
     single = str(call.ty.dtype).partition("x")[0] == "float32"
     return let(call.args[0], function) if single else other(call)
 
@@ -61,10 +58,11 @@ def _register() -> None:
     _ffi_api.RegisterOp(EXPM1, "e^x - 1.")
     register_op_attr(EXPM1, "TCallEffectKind", _PURE)
     register_op_attr(EXPM1, "TVectorizable", True)
+    register_op_attr(EXPM1, "default.FLowerIntrinsic", _expm1_by_sinh)
     for name, function in FUNCTIONS.items():
         known = Op.get(name).get_attr(_KEY) or Op.get(name).get_attr("default.FLowerIntrinsic")
-        other = known or _expm1_by_sinh
-        register_op_attr(name, _KEY, partial(_lower, function=function, other=other), _ABOVE_TVM)
+        assert known is not None, f"TVM has no {name}"
+        register_op_attr(name, _KEY, partial(_lower, function=function, other=known), _ABOVE_TVM)
 
 
 _register()

@@ -46,8 +46,3 @@ def expm1(x: Expr) -> Expr:
     """Return e^x - 1: 2 ulp, near 0 as well; of a denormal number it may be 0."""
     p, half = _reduced(at_most(at_least(x, _LOWEST_EXPM1), _HIGHEST))
     return (p * half + (half - like(p, 0.5))) * like(p, 2)
-
-
-def sigmoid(x: Expr) -> Expr:
-    """Return 1 / (1 + e^-x): 4e-7 relative."""
-    return like(x, 1) / (like(x, 1) + exp(like(x, 0) - x))
