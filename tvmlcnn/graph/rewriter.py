@@ -47,7 +47,7 @@ class Rewriter:
         self.values: dict[relax.Var, Permuted | list[Permuted]] = {}
         self.joins = Joins(builder)
         self.unknown: set[str] = set()
-        self._channels_last: dict[relax.Expr, Permuted] = {}
+        self._channels_last: dict[tuple[relax.Expr, tuple[int, ...]], Permuted] = {}
         self._widened: dict[relax.Expr, Permuted] = {}
 
     def core(self, expr: relax.Expr) -> Core:
@@ -78,9 +78,10 @@ class Rewriter:
         value = self.value(expr)
         if value.order == NHWC:
             return value
-        if value.expr not in self._channels_last:
-            self._channels_last[value.expr] = Permuted(self.ordered(value, NHWC), NHWC)
-        return self._channels_last[value.expr]
+        key = value.expr, value.order
+        if key not in self._channels_last:
+            self._channels_last[key] = Permuted(self.ordered(value, NHWC), NHWC)
+        return self._channels_last[key]
 
     def widened(self, value: Permuted, unit: int) -> Permuted:
         """Return a tensor in one plane with a multiple of ``unit`` channels, the last ones zeros.
