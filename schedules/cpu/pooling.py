@@ -16,6 +16,7 @@ from ..layer import Layer, Pool
 from ..rule import Definition, Plan, Rule
 from .accumulate import accumulate, unroll
 from .blocks import inline_epilogue, spread
+from .sums import sums_of_channels
 from .tiles import largest_divisor, power_of_two_divisor
 
 
@@ -69,6 +70,8 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     main = sch.get_sblock("global_average" if whole else "pool")
     output = inline_epilogue(sch, main)
     spread(sch, output, core)
+    for blocks in sch.get_producers(main) if whole else ():
+        sums_of_channels(sch, blocks, 1, core)
     *far, channel = sch.get_loops(output)
     count = int(sch.get(channel).extent)
     wide = power_of_two_divisor(count, core.lanes)
