@@ -27,6 +27,7 @@ from .layer import (
     PointwiseDepthwise,
     Pool,
     Product,
+    Reduction,
     Resample,
 )
 from .plan_text import ATTRIBUTE, from_text, to_text
@@ -45,6 +46,7 @@ __all__ = [
     "PointwiseDepthwise",
     "Pool",
     "Product",
+    "Reduction",
     "Resample",
     "Rule",
     "alternatives",

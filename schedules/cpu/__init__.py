@@ -8,6 +8,7 @@ from .grouped import GROUPED
 from .normalization import NORMALIZATION
 from .pointwise_depthwise import POINTWISE_DEPTHWISE
 from .pooling import POOLING
+from .reduction import REDUCTION
 from .resample import RESAMPLE
 from .winograd import WINOGRAD
 
@@ -23,5 +24,6 @@ RULES = (
     BATCHED_PRODUCT,
     RESAMPLE,
     NORMALIZATION,
+    REDUCTION,
     DEFAULT,
 )

@@ -61,7 +61,7 @@ def flatten_pixels(sch: Schedule, output: SBlockRV) -> None:
         return row, channel
 
     if len(sizes) > 2:
-        index_map = IndexMap.from_func(flat, ndim=len(sizes), index_dtype="int64")
+        index_map = IndexMap.from_func(flat, ndim=len(sizes), index_dtype="int32")
         sch.transform_block_layout(output, index_map)
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from tvm.s_tir import Schedule
 
 from tvmlcnn import ops
-from tvmlcnn.ops.normalization import blocks_of
+from tvmlcnn.ops.reduction import blocks_of
 from tvmlcnn.targets import Cpu
 
 from ..decisions import Decisions

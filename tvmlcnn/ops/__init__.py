@@ -9,6 +9,7 @@ from .grouped import diagonals, grouped, grouped_diagonals
 from .normalization import normalize_channels, normalize_rows
 from .pointwise_depthwise import Banding, pointwise_depthwise
 from .pooling import average_pool, global_average, max_pool
+from .reduction import reduce_rows
 from .resample import resample
 from .tile import Tile
 from .winograd import Blocking, transform_weights, winograd
@@ -38,6 +39,7 @@ __all__ = [
     "normalize_rows",
     "pack",
     "pointwise_depthwise",
+    "reduce_rows",
     "resample",
     "transform_weights",
     "winograd",

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from tvm import te, tirx
 from tvm.ir import Expr
 
-from .normalization import blocks_of
-
 # Errors of so many additions stay below 1e-6 of the sum, of numbers of one sign.
-_LONGEST_SUM = 1024
+_LONGEST_SUM = 256
 
 
 def max_pool(
@@ -148,11 +147,20 @@ def average_pool(
     return te.compute(total.shape, mean, name="mean")
 
 
+def _halves(pixels: int) -> tuple[int, int]:
+    """Return blocks, and pixels of one, about as many of both; the last block may have fewer."""
+    root = math.isqrt(pixels)
+    for size in sorted(range(root // 2 + 1, 2 * root), key=lambda size: abs(size - root)):
+        if pixels % size == 0:
+            return pixels // size, size
+    return -(-pixels // root), root
+
+
 def global_average(data: te.Tensor, keep: bool) -> te.Tensor:
     """Return the mean of each channel over the map, of shape (N, 1, 1, C) or (N, C)."""
     batch, height, width, channels = (int(n) for n in data.shape)
     pixels = height * width
-    blocks, size = blocks_of(pixels) if pixels > _LONGEST_SUM else (1, pixels)
+    blocks, size = _halves(pixels) if pixels > _LONGEST_SUM else (1, pixels)
     step = te.reduce_axis((0, size), "pixel")
 
     def block_of(n: tirx.Var, block: tirx.Var | int, c: tirx.Var) -> Expr:
