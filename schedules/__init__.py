@@ -27,6 +27,7 @@ from .layer import (
     PointwiseDepthwise,
     Pool,
     Product,
+    Reduction,
     Resample,
     Softmax,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "PointwiseDepthwise",
     "Pool",
     "Product",
+    "Reduction",
     "Resample",
     "Rule",
     "Softmax",

@@ -247,6 +247,30 @@ class Normalization:
     workload = ""
 
 
+@dataclass(frozen=True, eq=False)
+class Reduction:
+    """The sum, the mean, the largest or the smallest over all axes but the first ones.
+
+    Attributes
+    ----------
+    element : ElementType
+    kind : str
+        ``"sum"``, ``"mean"``, ``"max"`` or ``"min"``.
+    data : tuple of int
+    lead : int
+        Axes that stay, at least one.
+    keep : bool
+        Whether the others stay, of one element each.
+    """
+
+    element: ElementType
+    kind: str
+    data: Shape
+    lead: int
+    keep: bool
+    workload = ""
+
+
 Layer = (
     Convolution
     | Product
@@ -257,6 +281,7 @@ Layer = (
     | Resample
     | Normalization
     | Softmax
+    | Reduction
 )
 
 

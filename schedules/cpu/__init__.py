@@ -8,6 +8,7 @@ from .grouped import GROUPED
 from .normalization import NORMALIZATION
 from .pointwise_depthwise import POINTWISE_DEPTHWISE
 from .pooling import POOLING
+from .reduction import REDUCTION
 from .resample import RESAMPLE
 from .softmax import SOFTMAX
 from .winograd import WINOGRAD
@@ -25,5 +26,6 @@ RULES = (
     RESAMPLE,
     NORMALIZATION,
     SOFTMAX,
+    REDUCTION,
     DEFAULT,
 )

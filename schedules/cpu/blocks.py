@@ -52,8 +52,8 @@ def _elements(sch: Schedule, block: SBlockRV) -> int:
 
 def flatten_pixels(sch: Schedule, output: SBlockRV) -> None:
     """Iterate over the pixels of a map as over the rows of a matrix."""
-    extents = [v.dom.extent for v in sch.get(output).iter_vars]
-    sizes = [int(extent) for extent in extents]
+    iterators = sch.get(output).iter_vars
+    sizes = [int(iterator.dom.extent) for iterator in iterators]
 
     def flat(row: Any, *place: Any) -> tuple[Any, Any]:
         *inner, channel = place
@@ -62,7 +62,7 @@ def flatten_pixels(sch: Schedule, output: SBlockRV) -> None:
         return row, channel
 
     if len(sizes) > 2:
-        index_map = IndexMap.from_func(flat, ndim=len(sizes), index_dtype=extents[0].ty.dtype)
+        index_map = IndexMap.from_func(flat, ndim=len(sizes), index_dtype=iterators[0].var.ty.dtype)
         sch.transform_block_layout(output, index_map)
 
 

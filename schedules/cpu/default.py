@@ -17,6 +17,7 @@ from ..generated import tuned
 from ..layer import Concatenation, Convolution, Layer
 from ..rule import Definition, Plan, Rule
 from .blocks import inner_loops, split_over_cores_and_lanes
+from .movement import transpose
 
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan:
@@ -75,7 +76,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     anchors = {_name(sch, block): _anchor(sch, block) for block in reductions}
     anchored = {_name(sch, anchor) for anchor in anchors.values()}
     for block in blocks:
-        if _name(sch, block) not in {*anchors, *anchored}:
+        if _name(sch, block) not in {*anchors, *anchored} and not transpose(sch, block):
             split_over_cores_and_lanes(sch, block, core)
     for block in reductions:
         _reduce_in_registers(sch, block, anchors[_name(sch, block)], core)

@@ -7,19 +7,16 @@ from dataclasses import dataclass
 from functools import partial
 
 from tvm.s_tir import Schedule
-from tvm.s_tir.schedule import LoopRV, SBlockRV
 
 from tvmlcnn import ops
-from tvmlcnn.ops.normalization import blocks_of
-from tvmlcnn.targets import Core, Cpu
+from tvmlcnn.ops.reduction import blocks_of
+from tvmlcnn.targets import Cpu
 
 from ..decisions import Decisions
 from ..layer import Layer, Normalization
 from ..rule import Definition, Plan, Rule
-from .accumulate import unroll
 from .blocks import inner_loops
-from .padding import without_borders
-from .tiles import largest_divisor, power_of_two_divisor
+from .sums import small, sums_of_channels, sums_of_row, sums_side_by_side, vector
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
         define = partial(ops.normalize_channels, **options)
     else:
         count = math.prod(layer.data[layer.lead :]) // max(1, layer.groups)
-        wide = _wide(count, core)
+        wide = sums_side_by_side(count, core)
         blocks, _ = blocks_of(count // wide)
         rows = math.prod(layer.data[: layer.lead]) * max(1, layer.groups)
         shared = rows % core.count == 0 or rows >= 2 * core.count
@@ -70,19 +67,6 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
         Layout(layer.lead, layer.groups, layer.channels_last, whole, blocks),
         definition=lambda: Definition(define, name="normalization"),
     )
-
-
-def _wide(count: int, core: Core) -> int:
-    """Return how many sums of a row go on side by side; those left over are one chain."""
-    chains = core.costs.chains
-    options = [1 << n for n in range((core.lanes * chains // 2).bit_length()) if 1 << n <= count]
-
-    def cost(wide: int) -> float:
-        vectors = -(-wide // core.lanes)
-        # A chain of additions waits for itself; sums are added one by one in the end.
-        return count // wide * max(vectors, chains / 2) + count % wide * chains / 2 + wide
-
-    return min(options, key=cost)
 
 
 def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> Schedule:
@@ -103,14 +87,14 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
             sch.compute_inline(stages.pop(name))
     loops = sch.get_loops(output)
     if layout.channels_last:
-        _vector(sch, loops[-1], core)
+        vector(sch, loops[-1], core)
         if len(loops) > 1:
             sch.parallel(sch.fuse(*loops[: max(1, len(loops) - 2)]))
         for name, stage in stages.items():
             if name.endswith("_blocks"):
-                _sums_of_channels(sch, stage, layout.lead, core)
+                sums_of_channels(sch, stage, layout.lead, core)
             else:
-                _small(sch, stage, core)
+                small(sch, stage, core)
         return sch
     if layout.groups:
         group, member = sch.split(loops[layout.lead], [layout.groups, None])
@@ -119,65 +103,19 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     # Parameters are by channel, or as many as the elements.
     first = lead + 1 if layout.groups else lead
     inner = sch.fuse(*loops[first:]) if len(loops) > first else loops[-1]
-    _vector(sch, inner, core)
+    vector(sch, inner, core)
     if layout.whole:
         for stage in reversed(stages.values()):
             sch.compute_at(stage, loops[lead - 1], preserve_unit_loops=True)
     sch.parallel(sch.fuse(*loops[:lead]))
     for name, stage in stages.items():
         if name.endswith("_blocks"):
-            _sums_of_row(sch, stage, None if layout.whole else lead + 1, core)
+            sums_of_row(sch, stage, None if layout.whole else lead + 1)
         elif name.endswith("_lanes"):
-            _small(sch, stage, core)
+            small(sch, stage, core)
         elif name.endswith("_rest"):
             sch.decompose_reduction(stage, inner_loops(sch, stage)[1][0])
     return sch
-
-
-def _sums_of_row(sch: Schedule, stage: SBlockRV, outer: int | None, core: Core) -> None:
-    spatial, (step,) = inner_loops(sch, stage)
-    sch.reorder(step, spatial[-1])
-    sch.vectorize(spatial[-1])
-    if outer:
-        sch.parallel(sch.fuse(*spatial[:outer]))
-    sch.decompose_reduction(stage, step)
-
-
-def _sums_of_channels(sch: Schedule, stage: SBlockRV, lead: int, core: Core) -> None:
-    spatial, (step,) = inner_loops(sch, stage)
-    channel = spatial[-1]
-    count = int(sch.get(channel).extent)
-    lanes = power_of_two_divisor(count, core.lanes)
-    if lanes in core.vectors():
-        several = largest_divisor(count // lanes, core.costs.chains)
-        block, vectors, lane = sch.split(channel, [None, several, lanes])
-        sch.reorder(block, step, vectors, lane)
-        unroll(sch, vectors)
-        sch.vectorize(lane)
-    else:
-        sch.reorder(step, channel)
-    sch.parallel(sch.fuse(*spatial[: lead + 1]))
-    sch.decompose_reduction(stage, step)
-
-
-def _small(sch: Schedule, stage: SBlockRV, core: Core) -> None:
-    """Run a stage over sums that are there already."""
-    spatial, reduced = inner_loops(sch, stage)
-    if reduced and not str(sch.get(stage).name_hint).endswith("_groups"):
-        sch.reorder(*reduced, spatial[-1])
-        _vector(sch, spatial[-1], core)
-    if reduced:
-        sch.decompose_reduction(stage, reduced[0])
-
-
-def _vector(sch: Schedule, last: LoopRV, core: Core) -> None:
-    """Vectorize a loop of whole vectors; what has none is left to LLVM."""
-    lanes = power_of_two_divisor(int(sch.get(last).extent), 2 * core.lanes)
-    if lanes in (2 * core.lanes, *core.vectors()):
-        _, vector = sch.split(last, [None, lanes])
-        sch.vectorize(vector)
-    else:
-        without_borders(sch, last)
 
 
 NORMALIZATION = Rule("normalization", 1, Layout, _plan, _schedule)

@@ -76,12 +76,18 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     several = largest_divisor(count // wide, core.costs.chains * 3 // 2) if whole else 1
     block, vectors, lanes = sch.split(channel, [None, several, wide])
     _, reduced = accumulate(sch, main, block, wide)
+    inner = [(main, reduced)]
+    if whole:
+        # Sums of parts of a map are added to one by one: errors of long sums add up.
+        for part in sch.get_producers(main):
+            inner.insert(0, (part, accumulate(sch, part, reduced[0], wide)[1]))
     if math.prod(int(sch.get(loop).extent) for loop in reduced) <= core.costs.unrolled_taps:
         unroll(sch, *reduced)
     unroll(sch, vectors)
     sch.vectorize(lanes)
     sch.parallel(sch.fuse(*far, block) if whole else sch.fuse(*far[:-1]))
-    sch.decompose_reduction(main, reduced[0])
+    for part, steps in inner:
+        sch.decompose_reduction(part, steps[0])
     return sch
 
 

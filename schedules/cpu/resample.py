@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tvm.s_tir import Schedule
-from tvm.s_tir.schedule import LoopRV, SBlockRV
+from tvm.s_tir.schedule import SBlockRV
 
 from tvmlcnn.ops.resample import WRITTEN_OUT
 from tvmlcnn.targets import Core, Cpu
@@ -15,8 +15,7 @@ from ..definitions import definition_of
 from ..layer import Layer, Resample
 from ..rule import Plan, Rule
 from .blocks import inner_loops, spread
-from .padding import without_borders
-from .tiles import power_of_two_divisor
+from .sums import vector
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,8 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     for number in reversed(kept):
         sch.compute_at(stages[number], loops[layout.axes[number]], preserve_unit_loops=True)
     for number in kept:
-        _vector(sch, inner_loops(sch, stages[number])[0][-1], core)
-    _vector(sch, loops[-1], core)
+        vector(sch, inner_loops(sch, stages[number])[0][-1], core)
+    vector(sch, loops[-1], core)
     outer = layout.axes[kept[0]] + 1 if kept else len(loops) - 2
     if outer > 0:
         sch.parallel(sch.fuse(*loops[:outer]))
@@ -102,21 +101,11 @@ def _alone(sch: Schedule, stage: SBlockRV, core: Core) -> None:
     spatial, taps = inner_loops(sch, stage)
     *outer, last = spatial
     sch.reorder(*outer, *taps, last)
-    _vector(sch, last, core)
+    vector(sch, last, core)
     if outer:
         sch.parallel(sch.fuse(*outer))
     if taps:
         sch.decompose_reduction(stage, taps[0])
-
-
-def _vector(sch: Schedule, last: LoopRV, core: Core) -> None:
-    """Vectorize a loop of whole vectors; what has none is left to LLVM."""
-    lanes = power_of_two_divisor(int(sch.get(last).extent), 2 * core.lanes)
-    if lanes in (2 * core.lanes, *core.vectors()):
-        _, vector = sch.split(last, [None, lanes])
-        sch.vectorize(vector)
-    else:
-        without_borders(sch, last)
 
 
 RESAMPLE = Rule("resample", 1, Layout, _plan, _schedule)

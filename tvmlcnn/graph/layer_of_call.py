@@ -12,9 +12,11 @@ from tvmlcnn.schedules import (
     BatchedProduct,
     Concatenation,
     Convolution,
+    Layer,
     Normalization,
     Pool,
     Product,
+    Reduction,
     Resample,
     Softmax,
 )
@@ -112,6 +114,20 @@ def resample(call: relax.Call) -> Resample:
     element = element_of(call) or FLOAT32
     pairs = tuple(zip(arrays[::2], arrays[1::2], strict=True))
     return Resample(element, _shape(call.args[0]), _ints(call.attrs["axes"]), pairs)  # type: ignore[arg-type]
+
+
+def reduction(call: relax.Call) -> Layer | None:
+    """Return the layer of a reduction of maps, or of the innermost axes; None of any other."""
+    whole = global_average(call) if call.op.name == "relax.mean" else None
+    data, element = _shape(call.args[0]), element_of(call)
+    rank, axes = len(data), call.attrs.axis
+    if whole is not None or element is None or axes is None or not rank:
+        return whole
+    lead = rank - len(axes)
+    if not lead or sorted(int(axis) % rank for axis in axes) != list(range(lead, rank)):
+        return None
+    kind = call.op.name.removeprefix("relax.")
+    return Reduction(element, kind, data, lead, bool(call.attrs.keepdims))
 
 
 def normalization(call: relax.Call) -> Normalization | None:

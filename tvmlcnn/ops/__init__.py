@@ -15,6 +15,7 @@ from .normalization import normalize_channels, normalize_rows
 from .pixels import gather_frames, interleave
 from .pointwise_depthwise import Banding, pointwise_depthwise
 from .pooling import average_pool, global_average, max_pool
+from .reduction import reduce_rows
 from .resample import resample
 from .softmax import softmax
 from .tile import Tile
@@ -47,6 +48,7 @@ __all__ = [
     "normalize_rows",
     "pack",
     "pointwise_depthwise",
+    "reduce_rows",
     "resample",
     "softmax",
     "transform_weights",

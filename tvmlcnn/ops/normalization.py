@@ -14,21 +14,7 @@ from collections.abc import Callable, Sequence
 from tvm import te, tirx
 from tvm.ir import Expr
 
-# Steps of a sum before the next one begins.
-BLOCK = 64
-
-
-def blocks_of(steps: int) -> tuple[int, int]:
-    """Return how many blocks a sum of so many steps has, and the steps of one.
-
-    The last block has fewer where nothing of half the largest size up to it divides the steps.
-    """
-    if steps <= BLOCK:
-        return 1, steps
-    for size in range(BLOCK, BLOCK // 2, -1):
-        if steps % size == 0:
-            return steps // size, size
-    return -(-steps // BLOCK), BLOCK
+from .reduction import blocks_of, of_rows, unraveled
 
 
 def normalize_rows(
@@ -63,66 +49,20 @@ def normalize_rows(
     if groups:
         outer, inner = [*outer, groups], [inner[0] // groups, *inner[1:]]
     count = math.prod(inner)
-    steps = count // wide
-    blocks, size = blocks_of(steps)
-    one, zero = (tirx.const(value, data.dtype) for value in (1.0, 0.0))
+    one = tirx.const(1.0, data.dtype)
 
     def element(row: Sequence[Expr], k: Expr | int) -> Expr:
-        place = []
-        for extent in reversed(inner[1:]):
-            place.append(k % extent)
-            k = k // extent
-        place.append(k)
+        place = unraveled(k, inner)
         if groups:
-            place[-1] = row[-1] * inner[0] + k
+            place[0] = row[-1] * inner[0] + place[0]
             row = row[:-1]
-        return data(*row, *reversed(place))
+        return data(*row, *place)
 
     def near(row: Sequence[Expr], k: Expr | int) -> Expr:
         return element(row, k) - element(row, 0)
 
     def mean(name: str, term: Callable[[Sequence[Expr], Expr], Expr]) -> te.Tensor:
-        step = te.reduce_axis((0, size), "step")
-
-        def partial(*place: tirx.Var) -> Expr:
-            *row, block, lane = place
-            at = block * size + step
-            value = term(row, at * wide + lane)
-            if blocks * size > steps:
-                value = tirx.if_then_else(at < steps, value, zero)
-            return te.sum(value, axis=step)
-
-        sums = te.compute((*outer, blocks, wide), partial, name=f"{name}_blocks")
-        if blocks > 1:
-            block = te.reduce_axis((0, blocks), "block")
-            lanes = te.compute(
-                (*outer, wide),
-                lambda *place: te.sum(sums(*place[:-1], block, place[-1]), axis=block),
-                name=f"{name}_lanes",
-            )
-        else:
-            lanes = te.compute(
-                (*outer, wide),
-                lambda *place: sums(*place[:-1], 0, place[-1]),
-                name=f"{name}_lanes",
-            )
-        rest = count - steps * wide
-        last = None
-        if rest:
-            k = te.reduce_axis((0, rest), "rest")
-            last = te.compute(
-                outer,
-                lambda *row: te.sum(term(row, k + steps * wide), axis=k),
-                name=f"{name}_rest",
-            )
-
-        def total(*row: tirx.Var) -> Expr:
-            values = [lanes(*row, lane) for lane in range(wide)]
-            if last is not None:
-                values.append(last(*row))
-            return _tree(values) * (one / tirx.const(float(count), data.dtype))
-
-        return te.compute(outer, total, name=name)
+        return of_rows(name, "sum", term, outer, count, wide, 1.0 / count)
 
     center = mean("center", near)
 
@@ -181,12 +121,7 @@ def normalize_channels(
         return data(*row, *(0 for _ in inner), channel)
 
     def near(row: Sequence[Expr], pixel: Expr, channel: Expr) -> Expr:
-        place = []
-        for extent in reversed(inner[1:]):
-            place.append(pixel % extent)
-            pixel = pixel // extent
-        place.append(pixel)
-        return data(*row, *reversed(place), channel) - first(row, channel)
+        return data(*row, *unraveled(pixel, inner), channel) - first(row, channel)
 
     def total(name: str, term: Callable[[Sequence[Expr], Expr, Expr], Expr]) -> te.Tensor:
         step = te.reduce_axis((0, size), "step")
@@ -265,11 +200,3 @@ def normalize_channels(
         return distance * scale(*row, channel) + beta(channel)
 
     return te.compute(shape, output, name="normalized")
-
-
-def _tree(values: list[Expr]) -> Expr:
-    """Return the sum of values, added in pairs."""
-    while len(values) > 1:
-        pairs = [a + b for a, b in zip(values[::2], values[1::2], strict=False)]
-        values = pairs + values[2 * len(pairs) :]
-    return values[0]

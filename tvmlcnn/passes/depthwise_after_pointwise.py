@@ -18,8 +18,8 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 from tvmlcnn import ops
 from tvmlcnn.elementwise import BY_RELAX
 from tvmlcnn.graph import operators
-from tvmlcnn.graph.elementwise_operators import attributes_of
 from tvmlcnn.graph.constants import is_call_of, value_of
+from tvmlcnn.graph.elementwise_operators import attributes_of
 from tvmlcnn.graph.kernel_calls import call_of, note_absorbed
 from tvmlcnn.graph.layer_of_call import convolution, window_of
 from tvmlcnn.schedules import Plan, PointwiseDepthwise, planned

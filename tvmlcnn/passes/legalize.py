@@ -22,7 +22,7 @@ _LAYERS: dict[str, Callable[[relax.Call], Layer | None]] = {
     "relax.nn.max_pool2d": layer_of_call.pool,
     "relax.nn.avg_pool2d": layer_of_call.pool,
     "relax.nn.adaptive_avg_pool2d": layer_of_call.global_average,
-    "relax.mean": layer_of_call.global_average,
+    **dict.fromkeys(("relax.mean", "relax.sum", "relax.max", "relax.min"), layer_of_call.reduction),
     "relax.concat": layer_of_call.concatenation,
     RESAMPLE: layer_of_call.resample,
     "relax.nn.layer_norm": layer_of_call.normalization,

@@ -1,0 +1,62 @@
+"""Sums and extrema of the innermost axes, and means of large maps, against float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import graph, result_of
+from tvm import relax
+
+from tvmlcnn.graph.constants import constant
+from tvmlcnn.targets import DEVICES
+
+X86 = DEVICES["x86"].with_cores(2)
+few = settings(max_examples=20, deadline=None, derandomize=True)
+OPERATORS = {
+    "sum": (relax.op.sum, np.sum),
+    "mean": (relax.op.mean, np.mean),
+    "max": (relax.op.max, np.max),
+    "min": (relax.op.min, np.min),
+}
+
+
+def check(kind: str, shape: tuple[int, ...], axes: list[int], keep: bool) -> dict[str, int]:
+    operator, oracle = OPERATORS[kind]
+    data = np.random.default_rng(0).standard_normal(shape).astype("float32") + 100
+    module = graph([shape], lambda _, x: operator(x, axes, keep))
+    result, kernels = result_of(module, [data], X86)
+    wanted = oracle(data.astype("float64"), axis=tuple(axes), keepdims=keep)
+    np.testing.assert_allclose(result, wanted, rtol=1e-6, atol=0)
+    return kernels
+
+
+@few
+@given(
+    kind=st.sampled_from(sorted(OPERATORS)),
+    outer=st.lists(st.integers(1, 5), min_size=1, max_size=2),
+    inner=st.lists(st.integers(1, 90), min_size=1, max_size=2),
+    keep=st.booleans(),
+)
+def test_innermost_axes(kind: str, outer: list[int], inner: list[int], keep: bool) -> None:
+    axes = list(range(len(outer), len(outer) + len(inner)))
+    assert check(kind, (*outer, *inner), axes, keep) == {"reduction": 1}
+
+
+@pytest.mark.parametrize("kind", sorted(OPERATORS))
+def test_one_long_row(kind: str) -> None:
+    assert check(kind, (1, 700, 701), [1, 2], False) == {"reduction": 1}
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(33, 31), (37, 41), (512, 300)])
+def test_mean_of_a_map_with_channels_last(rows: int, columns: int) -> None:
+    data = np.random.default_rng(0).standard_normal((1, 8, rows, columns)).astype("float32") + 100
+    identity = constant(np.eye(8, dtype="float32").reshape(8, 8, 1, 1))
+
+    def define(builder: relax.BlockBuilder, x: relax.Expr) -> relax.Expr:
+        return relax.op.mean(builder.emit(relax.op.nn.conv2d(x, identity)), [2, 3])
+
+    result, kernels = result_of(graph([data.shape], define), [data], X86)
+    np.testing.assert_allclose(result, data.astype("float64").mean((2, 3)), rtol=2e-6, atol=0)
+    assert kernels["pooling"] == 1
