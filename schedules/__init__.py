@@ -28,6 +28,7 @@ from .layer import (
     Pool,
     Product,
     Resample,
+    Rows,
 )
 from .plan_text import ATTRIBUTE, from_text, to_text
 from .rule import Definition, Plan, Rule
@@ -46,6 +47,7 @@ __all__ = [
     "Pool",
     "Product",
     "Resample",
+    "Rows",
     "Rule",
     "alternatives",
     "kernels_by_rule",

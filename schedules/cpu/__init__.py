@@ -9,6 +9,7 @@ from .normalization import NORMALIZATION
 from .pointwise_depthwise import POINTWISE_DEPTHWISE
 from .pooling import POOLING
 from .resample import RESAMPLE
+from .rows import ROWS
 from .winograd import WINOGRAD
 
 __all__ = ["RULES"]
@@ -23,5 +24,6 @@ RULES = (
     BATCHED_PRODUCT,
     RESAMPLE,
     NORMALIZATION,
+    ROWS,
     DEFAULT,
 )

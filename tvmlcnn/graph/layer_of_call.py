@@ -14,10 +14,12 @@ from tvmlcnn.schedules import (
     Pool,
     Product,
     Resample,
+    Rows,
 )
 from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, ElementType
 
 from .constants import value_of
+from .rows import options_of
 
 
 def element_of(expr: relax.Expr) -> ElementType | None:
@@ -134,6 +136,13 @@ def normalization(call: relax.Call) -> Normalization | None:
     if axes != list(range(first, first + len(axes))) or (not last and channel != lead):
         return None
     return Normalization(element, data, lead, int(groups), last, float(attrs.epsilon))
+
+
+def rows(call: relax.Call) -> Rows:
+    """Return the layer of a call of an operator that goes through rows."""
+    # Whatever is sorted, scanned or moved is no matter of vectors: the type decides nothing.
+    element = element_of(call.args[0]) or FLOAT32
+    return Rows(element, call.op.name, tuple(options_of(call).items()))
 
 
 def _shape(expr: relax.Expr) -> tuple[int, ...]:

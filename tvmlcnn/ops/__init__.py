@@ -11,6 +11,11 @@ from .pixels import gather_frames, interleave
 from .pointwise_depthwise import Banding, pointwise_depthwise
 from .pooling import average_pool, global_average, max_pool
 from .resample import resample
+from .scan import scan
+from .scatter import scatter
+from .search import search
+from .sort import sort
+from .suppress import suppress
 from .tile import Tile
 from .winograd import Blocking, transform_weights, winograd
 
@@ -42,6 +47,11 @@ __all__ = [
     "pack",
     "pointwise_depthwise",
     "resample",
+    "scan",
+    "scatter",
+    "search",
+    "sort",
+    "suppress",
     "transform_weights",
     "winograd",
 ]
