@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 from tvmlcnn import ops
-
 from tvmlcnn.targets import Device
 
 from .layer import Layer, Resample, Rows

@@ -71,11 +71,12 @@ def rows(count: int, gpu: bool) -> Iterator[tirx.Var]:
         with T.parallel(0, count) as row:
             yield row
         return
-    with T.thread_binding(0, -(-count // _GPU_THREADS), thread="blockIdx.x") as block:
-        with T.thread_binding(0, _GPU_THREADS, thread="threadIdx.x") as thread:
-            row = block * _GPU_THREADS + thread
-            with T.If(row < count), T.Then():
-                yield row
+    blocks = T.thread_binding(0, -(-count // _GPU_THREADS), thread="blockIdx.x")
+    threads = T.thread_binding(0, _GPU_THREADS, thread="threadIdx.x")
+    with blocks as block, threads as thread:
+        row = block * _GPU_THREADS + thread
+        with T.If(row < count), T.Then():
+            yield row
 
 
 def variable(value: Any, dtype: str) -> Any:

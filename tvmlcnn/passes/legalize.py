@@ -50,6 +50,7 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
 
 def _results(builder: relax.BlockBuilder, call: relax.Call, made: relax.Call) -> relax.Expr:
     """Return what an operator returns of what its kernel writes; what follows is scratch."""
+    made = builder.normalize(made)
     if not isinstance(made.ty, relax.TupleType):
         return made
     wanted = len(call.ty.fields) if isinstance(call.ty, relax.TupleType) else 1

@@ -6,6 +6,7 @@ from . import (
     activations,
     arithmetic,
     convolution,
+    detection,
     indexing,
     normalization,
     ordering,
@@ -31,5 +32,6 @@ CONVERTERS: dict[str, Converter] = {
     **pooling.TABLE,
     **normalization.TABLE,
     **resizing.TABLE,
+    **detection.TABLE,
 }
 """By the name of the operator and its overload, without ``aten.``."""
