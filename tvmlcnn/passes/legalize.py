@@ -61,10 +61,8 @@ def _results(builder: relax.BlockBuilder, call: relax.Call, made: relax.Call) ->
 
 def _operands(call: relax.Call, layer: Layer) -> tuple[list[relax.Expr], list[relax.Expr]]:
     """Return the data of a layer, and what follows its weights."""
-    if isinstance(layer, Rows):
-        return list(call.args), []
     first, *others = call.args
-    if isinstance(layer, Normalization | BatchedProduct):
+    if isinstance(layer, Normalization | BatchedProduct | Rows):
         return list(call.args), []
     data = list(first.fields) if isinstance(first, relax.Tuple) else [first]
     return data, others[1:] if isinstance(layer, Convolution) else []
