@@ -29,6 +29,7 @@ from .layer import (
     Product,
     Reduction,
     Resample,
+    Rows,
     Softmax,
 )
 from .plan_text import ATTRIBUTE, from_text, to_text
@@ -49,6 +50,7 @@ __all__ = [
     "Product",
     "Reduction",
     "Resample",
+    "Rows",
     "Rule",
     "Softmax",
     "alternatives",

@@ -5,14 +5,28 @@ from __future__ import annotations
 from functools import partial
 
 from tvmlcnn import ops
+from tvmlcnn.targets import Device
 
-from .layer import Layer, Resample
+from .layer import Layer, Resample, Rows
 from .rule import Definition
 
+_ROWS = {
+    "tvmlcnn.sort": ops.sort,
+    "tvmlcnn.scan": ops.scan,
+    "tvmlcnn.search": ops.search,
+    "tvmlcnn.suppress": ops.suppress,
+    "tvmlcnn.scatter": ops.scatter,
+}
+"""Definitions of layers of rows, by the name of the operator."""
 
-def definition_of(layer: Layer) -> Definition | None:
+
+def definition_of(layer: Layer, device: Device) -> Definition | None:
     """Return the definition of a layer, or None where TVM has one."""
     if isinstance(layer, Resample):
         tables = [array for pair in layer.tables for array in pair]
         return Definition(partial(ops.resample, axes=layer.axes), tables, name="resample")
+    if isinstance(layer, Rows):
+        define = partial(_ROWS[layer.operator], **dict(layer.options), gpu=bool(device.gpu_code))
+        name = layer.operator.rpartition(".")[2]
+        return Definition(define, name=name, takes_epilogue=False)
     return None

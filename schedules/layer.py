@@ -271,6 +271,25 @@ class Reduction:
     workload = ""
 
 
+@dataclass(frozen=True)
+class Rows:
+    """What goes through rows step by step: sorting, scans, searches, suppression, scattering.
+
+    Attributes
+    ----------
+    element : ElementType
+    operator : str
+        Its name in Relax.
+    options : tuple of (str, value)
+        The arguments of the function in `tvmlcnn.ops`, but the tensors.
+    """
+
+    element: ElementType
+    operator: str
+    options: tuple[tuple[str, bool | int | float | str], ...]
+    workload = ""
+
+
 Layer = (
     Convolution
     | Product
@@ -282,6 +301,7 @@ Layer = (
     | Normalization
     | Softmax
     | Reduction
+    | Rows
 )
 
 

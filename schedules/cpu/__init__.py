@@ -10,6 +10,7 @@ from .pointwise_depthwise import POINTWISE_DEPTHWISE
 from .pooling import POOLING
 from .reduction import REDUCTION
 from .resample import RESAMPLE
+from .rows import ROWS
 from .softmax import SOFTMAX
 from .winograd import WINOGRAD
 
@@ -27,5 +28,6 @@ RULES = (
     NORMALIZATION,
     SOFTMAX,
     REDUCTION,
+    ROWS,
     DEFAULT,
 )

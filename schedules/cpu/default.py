@@ -15,6 +15,7 @@ from tvmlcnn.targets import Core, Cpu
 from ..decisions import Decisions
 from ..generated import tuned
 from ..layer import Concatenation, Convolution, Layer
+from ..own_loops import has_own_loops
 from ..rule import Definition, Plan, Rule
 from .blocks import inner_loops, split_over_cores_and_lanes
 from .movement import transpose
@@ -59,6 +60,8 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
 
     Where tuning found a better schedule that one is taken.
     """
+    if has_own_loops(sch):
+        return sch
     found = tuned(sch, decisions)
     if found is not None:
         return found

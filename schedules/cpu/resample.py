@@ -57,7 +57,7 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
         layer.element,
         layer.workload,
         Layout(layer.axes, loops, tuple(kept)),
-        definition=lambda: definition_of(layer),  # type: ignore[arg-type, return-value]
+        definition=lambda: definition_of(layer, device),  # type: ignore[arg-type, return-value]
     )
 
 

@@ -10,6 +10,7 @@ from tvmlcnn.targets import Gpu
 from ..decisions import Decisions
 from ..definitions import definition_of
 from ..layer import Layer
+from ..own_loops import has_own_loops
 from ..rule import Plan, Rule
 
 _RULES: tuple[dlight.ScheduleRule, ...] = (
@@ -23,13 +24,15 @@ _RULES: tuple[dlight.ScheduleRule, ...] = (
 
 def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan:
     """Take every layer, as TVM defines it, if it does."""
-    definition = definition_of(layer)
+    definition = definition_of(layer, device)
     define = None if definition is None else lambda: definition
     return Plan(DLIGHT.name, layer.element, "", None, definition=define)
 
 
 def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> Schedule:
     """Take the first of TVM's rules that has a schedule which can be lowered."""
+    if has_own_loops(sch):
+        return sch
     target = tvm.target.Target(device.tvm)
     for rule in _RULES:
         schedules = rule.apply(sch.mod["main"], target, False)

@@ -25,6 +25,8 @@ REFUSED: dict[str, str] = {
         ["_local_scalar_dense.default", "item.default"],
         "it makes a number of the input's values, which the graph cannot depend on",
     ),
+    "torchvision.nms.default": "how many boxes it keeps depends on the input's values; use "
+    "tvmlcnn.detection.nms or batched_nms, which return a fixed number",
     "masked_scatter.default": "how much it writes where depends on the input's values",
     **dict.fromkeys(
         ["rand.default", "randn.default", "randperm.default", "rand_like.default"]

@@ -18,11 +18,13 @@ from tvmlcnn.schedules import (
     Product,
     Reduction,
     Resample,
+    Rows,
     Softmax,
 )
 from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, ElementType
 
 from .constants import value_of
+from .rows import options_of
 
 
 def element_of(expr: relax.Expr) -> ElementType | None:
@@ -163,6 +165,13 @@ def softmax(call: relax.Call) -> Softmax | None:
     axis = int(call.attrs.axis) % len(shape)
     data = (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
     return Softmax(element, data, call.op.name == "relax.nn.log_softmax")
+
+
+def rows(call: relax.Call) -> Rows:
+    """Return the layer of a call of an operator that goes through rows."""
+    # Whatever is sorted, scanned or moved is no matter of vectors: the type decides nothing.
+    element = element_of(call.args[0]) or FLOAT32
+    return Rows(element, call.op.name, tuple(options_of(call).items()))
 
 
 def _shape(expr: relax.Expr) -> tuple[int, ...]:

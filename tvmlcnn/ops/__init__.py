@@ -17,7 +17,12 @@ from .pointwise_depthwise import Banding, pointwise_depthwise
 from .pooling import average_pool, global_average, max_pool
 from .reduction import reduce_rows
 from .resample import resample
+from .scan import scan
+from .scatter import scatter
+from .search import search
 from .softmax import softmax
+from .sort import sort
+from .suppress import suppress
 from .tile import Tile
 from .winograd import Blocking, transform_weights, winograd
 
@@ -50,7 +55,12 @@ __all__ = [
     "pointwise_depthwise",
     "reduce_rows",
     "resample",
+    "scan",
+    "scatter",
+    "search",
     "softmax",
+    "sort",
+    "suppress",
     "transform_weights",
     "winograd",
 ]

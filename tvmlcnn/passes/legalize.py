@@ -12,7 +12,8 @@ from tvmlcnn.graph import elementwise_operators, layer_of_call, operators
 from tvmlcnn.graph.kernel_calls import call_of
 from tvmlcnn.graph.permuted import copied
 from tvmlcnn.graph.resample import RESAMPLE
-from tvmlcnn.schedules import BatchedProduct, Convolution, Layer, Normalization, planned
+from tvmlcnn.graph.rows import OPERATORS as ROW_OPERATORS
+from tvmlcnn.schedules import BatchedProduct, Convolution, Layer, Normalization, Rows, planned
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
 from tvmlcnn.targets import Device
 
@@ -28,6 +29,7 @@ _LAYERS: dict[str, Callable[[relax.Call], Layer | None]] = {
     "relax.nn.layer_norm": layer_of_call.normalization,
     "relax.nn.group_norm": layer_of_call.normalization,
     "relax.nn.instance_norm": layer_of_call.normalization,
+    **dict.fromkeys(ROW_OPERATORS, layer_of_call.rows),
 }
 
 _ELEMENTWISE = [
@@ -47,7 +49,7 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
             data, beside = _operands(call, layer)
             result = call_of(builder, planned(layer, device, policy), data, beside)
             if result is not None:
-                return result
+                return _results(builder, call, result)
         return call.op.get_attr("FLegalize")(builder, call)
 
     def softmax(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
@@ -78,10 +80,21 @@ def _reshaped(builder: relax.BlockBuilder, data: relax.Expr, shape: Sequence[int
     return builder.emit(call.op.get_attr("FLegalize")(builder, call))
 
 
+def _results(builder: relax.BlockBuilder, call: relax.Call, made: relax.Call) -> relax.Expr:
+    """Return what an operator returns of what its kernel writes; what follows is scratch."""
+    made = builder.normalize(made)
+    if not isinstance(made.ty, relax.TupleType):
+        return made
+    wanted = len(call.ty.fields) if isinstance(call.ty, relax.TupleType) else 1
+    written = builder.emit(made)
+    items = [builder.emit(relax.TupleGetItem(written, i)) for i in range(wanted)]
+    return relax.Tuple(items) if isinstance(call.ty, relax.TupleType) else items[0]
+
+
 def _operands(call: relax.Call, layer: Layer) -> tuple[list[relax.Expr], list[relax.Expr]]:
     """Return the data of a layer, and what follows its weights."""
     first, *others = call.args
-    if isinstance(layer, Normalization | BatchedProduct):
+    if isinstance(layer, Normalization | BatchedProduct | Rows):
         return list(call.args), []
     data = list(first.fields) if isinstance(first, relax.Tuple) else [first]
     return data, others[1:] if isinstance(layer, Convolution) else []

@@ -6,8 +6,10 @@ from . import (
     activations,
     arithmetic,
     convolution,
+    detection,
     indexing,
     normalization,
+    ordering,
     pooling,
     products,
     reductions,
@@ -24,10 +26,12 @@ CONVERTERS: dict[str, Converter] = {
     **shapes.TABLE,
     **indexing.TABLE,
     **reductions.TABLE,
+    **ordering.TABLE,
     **products.TABLE,
     **convolution.TABLE,
     **pooling.TABLE,
     **normalization.TABLE,
     **resizing.TABLE,
+    **detection.TABLE,
 }
 """By the name of the operator and its overload, without ``aten.``."""

@@ -158,14 +158,14 @@ class Emitter:
         array = indices if isinstance(indices, np.ndarray) else value_of(indices)
         size = shape_of(data)[axis]
         if array is None:
-            return self(relax.op.take, data, indices, axis)
+            return self(relax.op.take, data, indices, axis, "clip")
         if array.size and (array.min() < 0 or array.max() >= size):
             raise ValueError(f"an index is not within an axis of {size}")
         steps = np.unique(np.diff(array)) if array.ndim == 1 else np.zeros(0)
         if array.ndim == 1 and len(array) and (len(array) == 1 or (len(steps) == 1 and steps > 0)):
             step = int(steps[0]) if len(steps) else 1
             return self.slice(data, axis, int(array[0]), int(array[-1]) + 1, step)
-        return self(relax.op.take, data, constant(array.astype(np.int64)), axis)
+        return self(relax.op.take, data, constant(array.astype(np.int64)), axis, "clip")
 
     def concat(self, parts: Sequence[relax.Expr], axis: int) -> relax.Expr:
         """Return tensors one after the other along an axis; empty ones are left out."""

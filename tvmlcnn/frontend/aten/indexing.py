@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from tvm import relax
 
 from tvmlcnn.errors import UserError
+from tvmlcnn.graph import rows
 from tvmlcnn.graph.constants import constant, value_of
 
 from .emitter import Call, Converter, Emitter, Value, dtype_of, shape_of
@@ -32,14 +34,12 @@ def _index(emit: Emitter, call: Call) -> Value:
     data, indices = _without_masks(emit, call.self, call.indices)
     if data is None:
         raise UserError("a boolean mask that depends on the input gives a shape that does too")
-    flat, first, lead, merged = _merged(emit, data, indices)
-    taken = emit.take(merged, flat, len(lead))
-    rank = len(shape_of(flat))
+    merged = _merged(emit, data, indices)
+    lead, rank = len(merged.before), len(shape_of(merged.index))
+    taken = emit.take(merged.data, merged.index, lead)
     # Where the indexed axes are not neighbours torch puts theirs in front.
-    if first is None:
-        axes = [*range(len(lead), len(lead) + rank), *range(len(lead))]
-        axes += range(len(lead) + rank, len(shape_of(taken)))
-        taken = emit.permute(taken, axes)
+    if not merged.neighbours:
+        taken = emit.permute(taken, [*range(lead, lead + rank), *range(lead)])
     return emit.reshape(taken, call.shape_)
 
 
@@ -59,14 +59,30 @@ def _without_masks(
     return data, result + [None] * (len(shape_of(data)) - len(result))
 
 
-def _merged(
-    emit: Emitter, data: Value, indices: Sequence[Value]
-) -> tuple[Value, int | None, list[int], Value]:
-    """Return one index into the indexed axes as one, their first axis, and the data so.
+@dataclass(frozen=True)
+class _Merged:
+    """Data whose indexed axes are one, and an index into that.
 
-    The first axis is None where they are not neighbours: the axes before the merged one are then
-    all that are not indexed.
+    Attributes
+    ----------
+    data : relax.Expr
+        The axes before the merged one, that, and those after it.
+    index : relax.Expr
+    before, axes, after : list of int
+        The axes of the old data. Those that are indexed take the place of the first of them; where
+        they are not neighbours all others are before.
+    neighbours : bool
     """
+
+    data: Value
+    index: Value
+    before: list[int]
+    axes: list[int]
+    after: list[int]
+    neighbours: bool
+
+
+def _merged(emit: Emitter, data: Value, indices: Sequence[Value]) -> _Merged:
     shape = shape_of(data)
     axes = [axis for axis, index in enumerate(indices) if index is not None]
     flat: Value = None
@@ -78,10 +94,13 @@ def _merged(
     before = [axis for axis in others if axis < axes[0]] if neighbours else others
     after = [axis for axis in others if axis > axes[-1]] if neighbours else []
     moved = emit.permute(data, [*before, *axes, *after])
-    lead = [shape[axis] for axis in before]
     size = math.prod(shape[axis] for axis in axes)
-    moved = emit.reshape(moved, [*lead, size, *(shape[axis] for axis in after)])
-    return flat, axes[0] if neighbours else None, lead, moved
+    moved = emit.reshape(moved, [*_sizes(data, before), size, *_sizes(data, after)])
+    return _Merged(moved, flat, before, axes, after, neighbours)
+
+
+def _sizes(data: Value, axes: Sequence[int]) -> list[int]:
+    return [shape_of(data)[axis] for axis in axes]
 
 
 def _sum_of_indices(emit: Emitter, flat: Value, index: Value, size: int) -> Value:
@@ -119,25 +138,26 @@ def _scatter(reduction: str) -> Converter:
     """Write, add or combine elements at places along an axis."""
 
     def convert(emit: Emitter, call: Call) -> Value:
-        how = call.values.get("reduce", reduction)
-        if call.values.get("include_self") is False or how == "mean":
-            raise UserError(f"scatter by {how!r} that leaves out what was there cannot be compiled")
-        how = {"sum": "add", "prod": "mul", "amax": "max", "amin": "min"}.get(how, how)
+        how = str(call.values.get("reduce", reduction))
+        how = {"sum": "add", "prod": "mul", "multiply": "mul", "amax": "max", "amin": "min"}.get(
+            how, how
+        )
         data, index = call.self, emit.cast(call.index, "int64")
+        if not math.prod(shape_of(index)):
+            return data
         updates = call.values.get("src", call.values.get("value"))
         if isinstance(updates, relax.Expr) and shape_of(updates):
             for axis, size in enumerate(shape_of(index)):
                 updates = emit.slice(updates, axis, 0, size)
         else:
             updates = emit(op.broadcast_to, emit.cast(updates, call.dtype_), shape_of(index))
-        if not math.prod(shape_of(index)):
-            return data
         shape = call.shape_ or (1,)
         data, index, updates = (
             emit.reshape(value, shape_of(value) or (1,)) for value in (data, index, updates)
         )
+        whole = bool(call.values.get("include_self", True))
         axis = call.dim % len(shape)
-        return emit.reshape(emit(op.scatter_elements, data, index, updates, axis, how), call.shape_)
+        return emit.reshape(emit(rows.scatter, data, index, updates, axis, how, whole), call.shape_)
 
     return convert
 
@@ -148,31 +168,41 @@ def _index_put(emit: Emitter, call: Call) -> Value:
     values = emit.cast(call.values["values"], call.dtype_)
     data, indices = _without_masks(emit, call.self, call.indices)
     if data is None:
-        if len(masks) == 1 and not shape_of(values) and not call.accumulate:
-            mask = masks[0]
-            rest = len(shape_of(call.self)) - len(shape_of(mask))
-            mask = emit.reshape(mask, [*shape_of(mask), *[1] * rest])
-            return emit(op.where, mask, values, call.self)
+        if len(masks) == 1 and math.prod(shape_of(values)) == 1 and not call.accumulate:
+            return _masked_fill(emit, call, emit.reshape(values, ()))
         raise UserError("values for a boolean mask that depends on the input cannot be compiled")
-    shape = shape_of(data)
-    numbers = constant(np.arange(math.prod(shape), dtype=np.int64).reshape(shape))
-    flat, first, lead, merged = _merged(emit, numbers, indices)
-    places = emit.take(merged, flat, len(lead))
-    if first is None:
-        rank = len(shape_of(flat))
-        order = [*range(len(lead), len(lead) + rank), *range(len(lead))]
-        places = emit.permute(places, order)
-    values = emit(op.broadcast_to, values, shape_of(places))
-    count = math.prod(shape_of(places))
-    whole = emit(
-        op.scatter_elements,
-        emit.reshape(data, [math.prod(shape)]),
-        emit.reshape(places, [count]),
-        emit.reshape(values, [count]),
-        0,
-        "add" if call.accumulate else "update",
-    )
-    return emit.reshape(whole, shape)
+    if not math.prod(shape_of(data)):
+        return data
+    merged = _merged(emit, data, indices)
+    places = shape_of(merged.index)
+    before, after = _sizes(data, merged.before), _sizes(data, merged.after)
+    # Values are as the result of indexing is: the index's axes in front where they are apart.
+    if merged.neighbours:
+        values = emit(op.broadcast_to, values, [*before, *places, *after])
+    else:
+        values = emit(op.broadcast_to, values, [*places, *before])
+        rank = len(places)
+        axes = [*range(rank, rank + len(before)), *range(rank)]
+        values = emit.permute(values, axes)
+    count = math.prod(places)
+    if not count:
+        return data
+    index = emit.reshape(emit.cast(merged.index, "int64"), [count])
+    values = emit.reshape(values, [*before, count, *after])
+    how = "add" if call.accumulate else "update"
+    result = emit(rows.scatter, merged.data, index, values, len(before), how)
+    order = [*merged.before, *merged.axes, *merged.after]
+    result = emit.reshape(result, _sizes(data, order))
+    return emit.permute(result, [order.index(axis) for axis in range(len(order))])
+
+
+def _masked_fill(emit: Emitter, call: Call, value: Value) -> Value:
+    """Write one value wherever a mask of the first axes, or of some further on, is true."""
+    (axis,) = [i for i, index in enumerate(call.indices) if index is not None]
+    mask = call.indices[axis]
+    rest = len(shape_of(call.self)) - axis - len(shape_of(mask))
+    mask = emit.reshape(mask, [*shape_of(mask), *[1] * rest])
+    return emit(op.where, mask, value, call.self)
 
 
 TABLE: dict[str, Converter] = {
@@ -184,6 +214,8 @@ TABLE: dict[str, Converter] = {
     "scatter.src": _scatter("update"),
     "scatter.value": _scatter("update"),
     "scatter_add.default": _scatter("add"),
+    "scatter.reduce": _scatter("update"),
+    "scatter.value_reduce": _scatter("update"),
     "scatter_reduce.two": _scatter("update"),
     "index_put.default": _index_put,
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import numpy as np
 from tvm import relax
 
 from .emitter import Call, Converter, Emitter, Value, axes_of, dtype_of, shape_of
@@ -95,27 +94,6 @@ def _variance(emit: Emitter, call: Call) -> Value:
     return emit(op.multiply, squares, emit.scalar(factor, call.dtype_))
 
 
-def _cumulative(operator: Callable[..., relax.Expr]) -> Converter:
-    def convert(emit: Emitter, call: Call) -> Value:
-        data = emit.cast(call.self, call.dtype_)
-        if not shape_of(data):
-            return data
-        return emit(operator, data, call.dim % len(shape_of(data)))
-
-    return convert
-
-
-def _bucketize(emit: Emitter, call: Call) -> Value:
-    """Return how many of the bounds, which are in order, are below each element."""
-    data, bounds = call.self, call.boundaries
-    if not isinstance(data, relax.Expr):
-        data = emit.scalar(data, "float32")
-    dtype = np.promote_types(dtype_of(data), dtype_of(bounds)).name
-    data = emit.reshape(emit.cast(data, dtype), [*shape_of(data), 1])
-    below = emit(op.less_equal if call.right else op.less, emit.cast(bounds, dtype), data)
-    return emit(op.sum, emit.cast(below, call.dtype_), [-1], False)
-
-
 TABLE: dict[str, Converter] = {
     "sum.default": _reduction(op.sum),
     "sum.dim_IntList": _reduction(op.sum),
@@ -136,8 +114,4 @@ TABLE: dict[str, Converter] = {
     "any.dims": _any,
     "var.correction": _variance,
     "var.dim": _variance,
-    "bucketize.Tensor": _bucketize,
-    "bucketize.Scalar": _bucketize,
-    "cumsum.default": _cumulative(op.cumsum),
-    "cumprod.default": _cumulative(op.cumprod),
 }
