@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from tvm import relax
 
+from tvmlcnn.graph import elementwise_operators
 from tvmlcnn.graph.constants import constant
 
 from .emitter import Call, Converter, Emitter, Value, shape_of
@@ -27,28 +28,20 @@ def _softplus(emit: Emitter, call: Call) -> Value:
 
 
 def _log_sigmoid(emit: Emitter, call: Call) -> list[Value]:
-    """Return log(1 / (1 + exp(-x))), which is -softplus(-x), and torch's scratch: none."""
-    value = emit(op.nn.softplus, emit(op.negative, call.self), 1.0, 20.0)
-    return [emit(op.negative, value), None]
-
-
-def _mish(emit: Emitter, call: Call) -> Value:
-    value = emit(op.tanh, emit(op.nn.softplus, call.self, 1.0, 20.0))
-    return emit(op.multiply, call.self, value)
+    """Return log(1 / (1 + exp(-x))), and torch's scratch: none."""
+    return [emit(elementwise_operators.call, "tvmlcnn.log_sigmoid", call.self), None]
 
 
 def _elu(emit: Emitter, call: Call) -> Value:
     """Return scale * x, below zero scale * alpha * (exp(input_scale * x) - 1)."""
-    dtype = call.dtype_
-    data, zero = call.self, emit.scalar(0, dtype)
-    below = emit(op.minimum, data, zero)
-    if call.input_scale != 1:
-        below = emit(op.multiply, below, emit.scalar(call.input_scale, dtype))
-    below = emit(op.subtract, emit(op.exp, below), emit.scalar(1, dtype))
-    below = emit(op.multiply, below, emit.scalar(call.scale * call.alpha, dtype))
-    above = emit(op.nn.relu, data)
-    if call.scale != 1:
-        above = emit(op.multiply, above, emit.scalar(call.scale, dtype))
+    dtype, scale, inner = call.dtype_, float(call.scale), float(call.input_scale)
+    if scale == inner == 1:
+        return emit(elementwise_operators.call, "tvmlcnn.elu", call.self, alpha=float(call.alpha))
+    below = emit(op.minimum, call.self, emit.scalar(0, dtype))
+    below = emit(op.multiply, below, emit.scalar(inner, dtype))
+    below = emit(elementwise_operators.call, "tvmlcnn.expm1", below)
+    below = emit(op.multiply, below, emit.scalar(scale * call.alpha, dtype))
+    above = emit(op.multiply, emit(op.nn.relu, call.self), emit.scalar(scale, dtype))
     return emit(op.add, above, below)
 
 
@@ -82,14 +75,13 @@ def _prelu(emit: Emitter, call: Call) -> Value:
     return emit(op.add, emit(op.nn.relu, call.self), below)
 
 
-def _expm1(emit: Emitter, call: Call) -> Value:
-    value = emit(op.exp, emit.cast(call.self, call.dtype_))
-    return emit(op.subtract, value, emit.scalar(1, call.dtype_))
+def _ours(name: str) -> Converter:
+    """Emit an operator of our own, in the type of the result."""
 
+    def convert(emit: Emitter, call: Call) -> Value:
+        return emit(elementwise_operators.call, name, emit.cast(call.self, call.dtype_))
 
-def _log1p(emit: Emitter, call: Call) -> Value:
-    data = emit.cast(call.self, call.dtype_)
-    return emit(op.log, emit(op.add, data, emit.scalar(1, call.dtype_)))
+    return convert
 
 
 def _softmax(operator: Callable[..., relax.Expr]) -> Converter:
@@ -107,7 +99,7 @@ TABLE: dict[str, Converter] = {
     "silu.default": _own(op.nn.silu),
     "selu.default": _own(op.nn.selu),
     "gelu.default": _gelu,
-    "mish.default": _mish,
+    "mish.default": _ours("tvmlcnn.mish"),
     "softplus.default": _softplus,
     "log_sigmoid_forward.default": _log_sigmoid,
     "elu.default": _elu,
@@ -117,8 +109,8 @@ TABLE: dict[str, Converter] = {
     "leaky_relu.default": _leaky_relu,
     "_prelu_kernel.default": _prelu,
     "prelu.default": _prelu,
-    "expm1.default": _expm1,
-    "log1p.default": _log1p,
+    "expm1.default": _ours("tvmlcnn.expm1"),
+    "log1p.default": _ours("tvmlcnn.log1p"),
     "_softmax.default": _softmax(op.nn.softmax),
     "_log_softmax.default": _softmax(op.nn.log_softmax),
 }
