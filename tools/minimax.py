@@ -98,7 +98,9 @@ def main() -> None:
     for name, (error, numerator, denominator) in fits.items():
         print(f"{name}: error {error:.1e}")
         for coefficients in (numerator, denominator)[: 1 + (len(denominator) > 1)]:
-            print("   ", ", ".join(f"{c:.17g}" if "64" in name else f"{c:.9g}" for c in coefficients))
+            print(
+                "   ", ", ".join(f"{c:.17g}" if "64" in name else f"{c:.9g}" for c in coefficients)
+            )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,13 @@ from tvm import te
 from tvmlcnn.elementwise import OPERATORS
 from tvmlcnn.ops import Earlier, Formula, Parameter, Step, chain
 
-WRITTEN = {operator.relax: operator for operator in OPERATORS if operator.te is not None}
+BINARY = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
+WRITTEN = {
+    operator.relax: operator
+    for operator in OPERATORS
+    if operator.te is not None and operator.relax in ("clip", "nn.relu", *BINARY)
+}
+"""Those that are not functions of one number, which tests/vector_math is about."""
 ORACLES: dict[str, Callable[..., np.ndarray]] = {
     "add": np.add,
     "subtract": np.subtract,
@@ -110,3 +116,16 @@ def test_the_same_parameter_twice() -> None:
         Step("relax.multiply", (Earlier(1), Parameter(1))),
     )
     assert equal(computed(Formula(steps), X, Y, Z), (Z - X) * Z)
+
+
+def test_attributes_follow_the_operands() -> None:
+    formula = Formula((Step("relax.nn.leakyrelu", (Earlier(0),), (0.25,)),))
+    assert equal(computed(formula, X), np.where(X > 0, X, X * np.float32(0.25)))
+
+
+def test_relu_and_clip_keep_nan() -> None:
+    x = np.array([[np.nan, -1.0, 7.0]], np.float32)
+    relu = computed(chain(["relax.nn.relu"]), x)
+    clip = computed(Formula((Step("relax.clip", (Earlier(0), 0.0, 6.0)),)), x)
+    assert np.array_equal(relu, np.array([[np.nan, 0, 7]], np.float32), equal_nan=True)
+    assert np.array_equal(clip, np.array([[np.nan, 0, 6]], np.float32), equal_nan=True)

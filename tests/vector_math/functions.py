@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import torch
 import tvm
-from tvm import te, tirx
+from tvm import te
 from tvm.ir import Expr
 from tvm.s_tir import Schedule
-
-from tvmlcnn import vector_math
 
 LANES = 16
 
@@ -22,10 +19,14 @@ SPECIAL = np.array(
 )
 
 
-def computed(function: Callable[[Expr], Expr], x: np.ndarray, target: str = "haswell") -> np.ndarray:
+def computed(
+    function: Callable[[Expr], Expr], x: np.ndarray, target: str = "haswell"
+) -> np.ndarray:
     """Return what a function of an element makes of an array, by vectors."""
     filled = np.resize(x, -(-len(x) // LANES) * LANES)
-    library = tvm.compile(vectorized(function, len(filled)), tvm.target.Target({"kind": "llvm", "mcpu": target}))
+    library = tvm.compile(
+        vectorized(function, len(filled)), tvm.target.Target({"kind": "llvm", "mcpu": target})
+    )
     out = tvm.runtime.tensor(np.full_like(filled, 7))
     library["main"](tvm.runtime.tensor(filled), out)
     return out.numpy()[: len(x)]

@@ -16,8 +16,10 @@ from tvm.ir import Expr
 from .exponential import LOG2_HIGH, LOG2_LOW
 from .expressions import bits_of, cast, float_of, horner, infinity, like
 
-_LOG1P_REST = (0.333333317, -0.25000821, 0.200012269, -0.166233572)
-_LOG1P_REST += (0.142017586, -0.13160184, 0.127615737, -0.076344882)
+_LOG1P_REST = (
+    *(0.333333317, -0.25000821, 0.200012269, -0.166233572),
+    *(0.142017586, -0.13160184, 0.127615737, -0.076344882),
+)
 _ROOT_OF_HALF_BITS, _MANTISSA_BITS = 0x3F3504F3, 0x7FFFFF
 _LOWEST_NORMAL = 2.0**-126
 _LOWEST_F, _HIGHEST_F = -0.292893219, 0.414213562  # sqrt(1/2) - 1, sqrt(2) - 1
