@@ -37,9 +37,7 @@ class Layout:
 
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
-    """Take every softmax: of rows by shorter vectors where they are short, of columns by those
-    that divide them.
-    """
+    """Take every softmax: short rows by shorter vectors, columns by those that divide them."""
     if not isinstance(layer, Softmax):
         return None
     _, size, inner = layer.data

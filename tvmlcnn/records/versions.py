@@ -14,6 +14,7 @@ VERSIONS: dict[str, int] = {
     "grouped": 1,
     "pointwise_depthwise": 1,
     "pooling": 1,
+    "softmax": 1,
     "winograd": 1,
 }
 """Version of each rule's decisions, as the rules say it: a list that needs no TVM to be read.
