@@ -21,6 +21,7 @@ from tvmlcnn.schedules import (
     PointwiseDepthwise,
     Pool,
     Product,
+    Softmax,
 )
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
 from tvmlcnn.targets import FLOAT32, Device
@@ -93,6 +94,8 @@ LAYERS: dict[str, Layer] = {
     "global average": Pool(FLOAT32, "global average", (1, 1, 1, 96)),
     "global average without axes": Pool(FLOAT32, "global average", (1, 96)),
     "concatenation": Concatenation(FLOAT32),
+    "softmax of rows": Softmax(FLOAT32, (6, 21, 1), False),
+    "softmax of columns": Softmax(FLOAT32, (2, 21, 64), True),
 }
 
 
@@ -139,6 +142,8 @@ def _shapes(layer: Layer) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]
     """Return the shapes of the data of a layer, and of what it takes beside its weights."""
     if isinstance(layer, Concatenation):
         return [(1, 14, 14, 16), (1, 14, 14, 24)], []
+    if isinstance(layer, Softmax):
+        return [layer.data], []
     if isinstance(layer, Pool):
         batch, *sides, channels = layer.shape
         if layer.kind == "global average":

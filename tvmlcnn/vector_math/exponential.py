@@ -1,8 +1,8 @@
 """e^x and e^x - 1.
 
 ``x = n log(2) + r`` with ``|r| <= log(2) / 2`` (Cody and Waite 1980), a polynomial for
-``expm1(r)``, and ``2^n`` as bits. The nearest integer n comes of adding 1.5 * 2^23, whose last bit is worth one:
-rounding instructions are missing on 32-bit ARM, where they are a call of a library.
+``expm1(r)``, and ``2^n`` as bits. The nearest integer n comes of adding 1.5 * 2^23, whose last bit
+is worth one: rounding instructions are missing on 32-bit ARM, where they are a call of a library.
 
 The coefficients are of tools/minimax.py.
 """
