@@ -7,13 +7,18 @@ from collections.abc import Mapping
 from tvmlcnn import plugins
 
 VERSIONS: dict[str, int] = {
+    "batched_product": 1,
     "default": 1,
     "dense": 4,
     "depthwise": 1,
     "dlight": 1,
     "grouped": 1,
+    "normalization": 1,
     "pointwise_depthwise": 1,
     "pooling": 1,
+    "reduction": 1,
+    "resample": 1,
+    "rows": 1,
     "softmax": 1,
     "winograd": 1,
 }
