@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from tvm import relax
@@ -46,45 +45,38 @@ def _batch_norm_of_training(emit: Emitter, call: Call) -> list[Value]:
         )
     if not call.training:
         return _batch_norm(emit, call)
-    axes = [0, *range(2, len(shape_of(call.input)))]
-    shape = [1, -1, *[1] * (len(shape_of(call.input)) - 2)]
-    return [_normalized(emit, call, axes, shape), None, None]
+    # Each channel of the whole batch is a group of one channel, of a batch of one.
+    shape = shape_of(call.input)
+    axes = [1, 0, *range(2, len(shape))]
+    moved = emit.permute(call.input, axes)
+    grouped = emit.reshape(moved, [1, *shape_of(moved)])
+    result = _normalized_groups(emit, call, grouped, shape[1])
+    return [emit.permute(emit.reshape(result, shape_of(moved)), axes), None, None]
 
 
 def _instance_norm(emit: Emitter, call: Call) -> Value:
-    shape = [1, -1, *[1] * (len(shape_of(call.input)) - 2)]
     if not call.use_input_stats:
         raise UserError("instance normalization by stored statistics cannot be compiled yet")
-    return _normalized(emit, call, list(range(2, len(shape_of(call.input)))), shape)
-
-
-def _normalized(emit: Emitter, call: Call, axes: Sequence[int], shape: list[int]) -> Value:
-    """Return (x - mean) / sqrt(variance + eps) * weight + bias, in two passes."""
-    data, dtype = call.input, str(call.input.ty.dtype)
-    deviation = emit(op.subtract, data, emit(op.mean, data, list(axes), True))
-    variance = emit(op.mean, emit(op.multiply, deviation, deviation), list(axes), True)
-    variance = emit(op.add, variance, emit.scalar(call.eps, dtype))
-    result = emit(op.multiply, deviation, emit(op.rsqrt, variance))
-    for operator, parameter in ((op.multiply, call.weight), (op.add, call.bias)):
-        if parameter is not None:
-            sizes = [shape_of(parameter)[0] if n == -1 else n for n in shape]
-            result = emit(operator, result, emit.reshape(parameter, sizes))
-    return result
+    return _normalized_groups(emit, call, call.input, shape_of(call.input)[1])
 
 
 def _group_norm(emit: Emitter, call: Call) -> list[Value]:
-    channels, dtype = shape_of(call.input)[1], str(call.input.ty.dtype)
-    result = emit(
+    return [_normalized_groups(emit, call, call.input, int(call.group)), None, None]
+
+
+def _normalized_groups(emit: Emitter, call: Call, data: Value, groups: int) -> Value:
+    """Normalize each group of channels by its own statistics; they are the second axis."""
+    channels, dtype = shape_of(data)[1], str(data.ty.dtype)
+    return emit(
         op.nn.group_norm,
-        call.input,
+        data,
         _filled(call.weight, 1, channels, dtype),
         _filled(call.bias, 0, channels, dtype),
-        num_groups=int(call.group),
+        num_groups=groups,
         channel_axis=1,
-        axes=list(range(2, len(shape_of(call.input)))),
+        axes=list(range(2, len(shape_of(data)))),
         epsilon=call.eps,
     )
-    return [result, None, None]
 
 
 def _layer_norm(emit: Emitter, call: Call) -> list[Value]:
