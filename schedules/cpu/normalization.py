@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from tvm.s_tir import Schedule
 
@@ -48,7 +49,7 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     """Take all normalization by the data's own statistics."""
     if not isinstance(layer, Normalization):
         return None
-    options = {"lead": layer.lead, "groups": layer.groups, "epsilon": layer.epsilon}
+    options: dict[str, Any] = {"lead": layer.lead, "groups": layer.groups, "epsilon": layer.epsilon}
     core, whole, blocks = device.core(layer.element), False, 1
     if layer.channels_last:
         define = partial(ops.normalize_channels, **options)

@@ -12,15 +12,20 @@ from tvm.tirx import PrimFunc
 
 from tvmlcnn import schedules
 from tvmlcnn.ops import Earlier, Formula, Parameter, Step, Window
+from tvmlcnn.ops.resampling import interpolation
 from tvmlcnn.schedules import (
+    BatchedProduct,
     Concatenation,
     Convolution,
     Definition,
     Layer,
+    Normalization,
     Plan,
     PointwiseDepthwise,
     Pool,
     Product,
+    Reduction,
+    Resample,
     Softmax,
 )
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
@@ -96,6 +101,16 @@ LAYERS: dict[str, Layer] = {
     "concatenation": Concatenation(FLOAT32),
     "softmax of rows": Softmax(FLOAT32, (6, 21, 1), False),
     "softmax of columns": Softmax(FLOAT32, (2, 21, 64), True),
+    "batched product": BatchedProduct(FLOAT32, (4, 49, 32), (4, 32, 49)),
+    "bilinear": Resample(
+        FLOAT32,
+        (1, 14, 14, 64),
+        (1, 2),
+        tuple((taps.sources, taps.weights) for taps in [interpolation(14, 28, "linear")] * 2),
+    ),
+    "layer norm": Normalization(FLOAT32, (1, 196, 96), 2, 0, False, 1e-5),
+    "group norm": Normalization(FLOAT32, (1, 14, 14, 64), 1, 8, True, 1e-5),
+    "sum": Reduction(FLOAT32, "sum", (4, 14, 15), 1, False),
 }
 
 
@@ -153,6 +168,11 @@ def _shapes(layer: Layer) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]
         )
         sides = [(n - 1) * stride + taps - low - high for n, stride, taps, low, high in before]
         return [(batch, *sides, channels)], []
+    if isinstance(layer, BatchedProduct):
+        return [layer.left, layer.right], []
+    if isinstance(layer, Normalization):
+        inner = layer.data[layer.lead :] if not layer.groups else layer.data[-1:]
+        return [layer.data, inner, inner], []
     prologue = getattr(layer, "prologue", ())
     beside = [(1, 1, 1, layer.data[3]) for name in prologue if name != "relax.nn.relu"]
     return [layer.data], beside

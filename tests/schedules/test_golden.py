@@ -32,6 +32,10 @@ CASES: dict[str, dict[str, tuple[str, ...]]] = {
     "pointwise_depthwise": {"pointwise and depthwise": BOTH},
     "grouped": {"grouped": BOTH, "diagonals": BOTH},
     "pooling": {"maximum": BOTH, "global average": BOTH},
+    "batched_product": {"batched product": BOTH},
+    "resample": {"bilinear": BOTH},
+    "normalization": {"layer norm": BOTH, "group norm": BOTH},
+    "reduction": {"sum": BOTH},
     "default": {"odd": BOTH, "concatenation": BOTH, "softmax": BOTH},
     "dlight": {"convolution": ("cuda",), "softmax": ("cuda",)},
 }

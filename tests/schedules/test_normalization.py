@@ -70,7 +70,7 @@ def test_group_norm(
         check(net, shape, mean, normalization=1, default=0)
 
 
-@few
+@settings(few, max_examples=5)
 @given(
     groups=st.sampled_from([1, 2, 8, 16]),
     channels=st.sampled_from([16, 48, 32]),

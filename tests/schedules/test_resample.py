@@ -88,9 +88,7 @@ def test_many_taps_are_a_loop() -> None:
 
 def test_volumes() -> None:
     data = np.random.default_rng(0).standard_normal((2, 3, 4, 5, 6)).astype("float32")
-    module = graph(
-        [data.shape], lambda _, x: resample(x, tables((4, 5, 6), (7, 10, 3), "linear"))
-    )
+    module = graph([data.shape], lambda _, x: resample(x, tables((4, 5, 6), (7, 10, 3), "linear")))
     result, _ = result_of(module, [data], X86)
     wanted = F.interpolate(torch.tensor(data), (7, 10, 3), mode="trilinear").numpy()
     np.testing.assert_allclose(result, wanted, rtol=0, atol=1e-6)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import tvm
 from tvm import relax
 
@@ -54,8 +55,9 @@ def resample(data: relax.Expr, tables: Mapping[int, Taps]) -> relax.Expr:
     return relax.Call(tvm.ir.Op.get(RESAMPLE), arguments, attrs)
 
 
-def _weights(taps: Taps, dtype: str) -> object:
-    return taps.weights[0, :1].astype(dtype) if taps.moves else taps.weights.astype(dtype)
+def _weights(taps: Taps, dtype: str) -> np.ndarray:
+    """Return the weights, or a single one where each output is one input as it is."""
+    return (taps.weights[0, :1] if taps.moves else taps.weights).astype(dtype)
 
 
 def resample_permuted(rewriter: Rewriter, call: relax.Call) -> Permuted | None:

@@ -1,4 +1,4 @@
-"""Resizing as a linear map along an axis: which inputs each output reads, and how they are weighted.
+"""Resizing as a linear map along an axis: what each output reads, and by which weights.
 
 The rules are torch's (``aten/src/ATen/native/UpSample.h`` says them in C++), in the arithmetic of
 the element type, so that each output reads the very inputs that it reads there. Cubic weights are
