@@ -64,7 +64,7 @@ def reshape(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         line = relax.op.reshape(packed, (new[0], new[2], new[1]))
         return Permuted(rewriter.builder.emit(line), LINE)
     if data.order == LINE and len(new) == 4 and new[:2] == old[:2]:
-        shape = (new[0], *new[2:], new[1])
+        shape = [new[0], *new[2:], new[1]]
         return Permuted(rewriter.builder.emit(relax.op.reshape(data.expr, shape)), NHWC)
     if data.order == NHWC and new[2:] == old[1:] and new[0] * new[1] == old[0] > new[0]:
         packed = compact(rewriter.builder, data).expr

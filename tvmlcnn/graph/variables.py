@@ -63,6 +63,7 @@ def named(function: relax.Function, pairs: Iterable[tuple[relax.Var, str]]) -> r
             names.setdefault(var, name)
     readers: dict[relax.Var, str] = {}
     taken: set[str] = set()
+    reserved = set(names.values())
     chosen: dict[relax.Var, str] = {}
     for binding in reversed(list(bindings(function))):
         found = names.get(binding.var)
@@ -74,7 +75,9 @@ def named(function: relax.Function, pairs: Iterable[tuple[relax.Var, str]]) -> r
             continue
         for var in _operands(binding.value):
             readers[var] = found
-        chosen[binding.var] = unique(found, taken)
+        # A number must not make a name of another variable of it.
+        chosen[binding.var] = found if found not in taken else unique(found, taken | reserved)
+        taken.add(chosen[binding.var])
     return renamed(function, chosen)
 
 

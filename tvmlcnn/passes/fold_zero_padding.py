@@ -7,6 +7,7 @@ operator of its own before the layer. The kernels pad each side as they are told
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import tvm
 from tvm import relax
@@ -58,7 +59,7 @@ class _Fold(PyExprMutator):
         fits = _FITS.get(call.op.name) if isinstance(call.op, tvm.ir.Op) else None
         data = call.args[0] if fits else None
         pad = self.lookup_binding(data) if isinstance(data, relax.Var) else data
-        if fits is None or not is_call_of(pad, "relax.nn.pad"):
+        if fits is None or pad is None or not is_call_of(pad, "relax.nn.pad"):
             return call
         widths = ints(pad.attrs.pad_width)
         before, after = widths[4::2], widths[5::2]
@@ -69,7 +70,7 @@ class _Fold(PyExprMutator):
         after = [a + b for a, b in zip(after, own[rank:], strict=True)]
         if not constant or not fits(call, before, after, float(pad.attrs.pad_value)):
             return call
-        attrs = {"padding": before + after}
+        attrs: dict[str, Any] = {"padding": before + after}
         if "avg_pool" in call.op.name:
             attrs["count_include_pad"] = True
         return relax.Call(call.op, [pad.args[0], *call.args[1:]], changed(call.attrs, **attrs))

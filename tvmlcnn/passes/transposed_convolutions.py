@@ -122,7 +122,7 @@ def _chosen(
     if groups > 1:
         return [side.options()[0] for side in sides]
 
-    def work(axes: Sequence[Axis]) -> int:
+    def work(axes: tuple[Axis, ...]) -> int:
         total = 0
         for chosen in itertools.product(*(axis.groups for axis in axes)):
             taps = math.prod(group.places for group in chosen)
@@ -131,7 +131,9 @@ def _chosen(
         kernels = math.prod(len(axis.groups) for axis in axes)
         return total * math.prod(axis.size for axis in axes) + kernels * _KERNEL
 
-    return list(min(itertools.product(*(side.options() for side in sides)), key=work))
+    ways: list[tuple[Axis, ...]] = list(itertools.product(*(side.options() for side in sides)))
+    best = min(ways, key=work)
+    return list(best)
 
 
 def _weights(weight: np.ndarray, chosen: Sequence[Group], groups: int) -> np.ndarray:

@@ -10,9 +10,7 @@ What is computed so stays so through element-wise operators, until something els
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import tvm
@@ -22,108 +20,30 @@ from tvmlcnn.elementwise import BY_RELAX
 from tvmlcnn.graph import pixel_operators
 from tvmlcnn.graph.attributes import ints
 from tvmlcnn.graph.constants import constant, value_of
-from tvmlcnn.graph.rebuilding import Rebuilding
+from tvmlcnn.graph.lines_and_volumes import (
+    Building,
+    Maps,
+    as_maps,
+    lowered,
+    maps_of,
+    operand,
+    turned,
+)
 
-_MANY = 8  # channels that no convolution reads where they are; see `channels_last`
-
-
-@dataclass(frozen=True)
-class _Maps:
-    """A line or a volume held as maps.
-
-    Attributes
-    ----------
-    expr : relax.Expr
-        Shape (N, C, 1, W) or (N * D, C, H, W).
-    shape : tuple of int
-        Of the line or the volume.
-    upright : bool
-        Whether a volume is held as maps of a row for each frame, (N, C, D, H * W).
-    """
-
-    expr: relax.Expr
-    shape: tuple[int, ...]
-    upright: bool = False
-
-    @property
-    def frames(self) -> int:
-        """Frames of a volume; one of a line."""
-        return self.shape[2] if len(self.shape) == 5 else 1
-
-    @property
-    def sizes(self) -> list[int]:
-        """Height and width of the maps."""
-        return [1, *self.shape[2:]][-2:]
-
-
-_Building = Rebuilding[_Maps]
-Rewrite = Callable[[_Building, relax.Var, relax.Call], _Maps | relax.Expr | None]
+Rewrite = Callable[[Building, relax.Var, relax.Call], Maps | relax.Expr | None]
 
 
 def two_dimensions(mod: tvm.IRModule) -> tvm.IRModule:
     """Rewrite the layers of ``main`` over lines and volumes."""
-    return _Building(_REWRITES, _lowered).run(mod)
+    return Building(_REWRITES, lowered).run(mod)
 
 
-def _maps(building: _Building, expr: relax.Expr, upright: bool = False) -> _Maps:
-    """Return a line or a volume as maps."""
-    found = building.form(expr)
-    if found is None:
-        shape = ints(expr.ty.shape)
-        value = building.plain(expr)
-        value = building.emit(_frames(building, value, shape, expr), expr)
-        found = _Maps(value, tuple(shape))
-        if isinstance(expr, relax.Var):
-            building.forms[expr] = found
-    return _turned(building, found, upright, expr)
-
-
-def _frames(
-    building: _Building, value: relax.Expr, shape: list[int], var: relax.Expr
-) -> relax.Expr:
-    """Return a line or a volume of any form as maps."""
-    maps = _as_maps(shape)
-    if maps[0] == shape[0]:
-        return relax.op.reshape(value, maps)
-    if shape[1] < _MANY:
-        moved = building.emit(relax.op.permute_dims(value, [0, 2, 1, 3, 4]), var)
-        return relax.op.reshape(moved, maps)
-    # Channels are last then, as convolutions want them: the second permutation moves nothing.
-    moved = building.emit(relax.op.permute_dims(value, [0, 2, 3, 4, 1]), var)
-    last = building.emit(relax.op.reshape(moved, (maps[0], *maps[2:], maps[1])), var)
-    return relax.op.permute_dims(last, [0, 3, 1, 2])
-
-
-def _turned(building: _Building, maps: _Maps, upright: bool, var: relax.Expr) -> _Maps:
-    """Return maps in the other one of the forms of a volume, if need be."""
-    if maps.upright == upright:
-        return maps
-    batch, channels, depth, *sizes = maps.shape
-    shape = [batch, channels, depth, math.prod(sizes)] if upright else _as_maps(maps.shape)
-    view = building.emit(pixel_operators.regroup(maps.expr, shape), var)
-    return _Maps(view, maps.shape, upright)
-
-
-def _as_maps(shape: list[int] | tuple[int, ...]) -> list[int]:
-    batch, channels, *sizes = shape
-    return [batch * (sizes[0] if len(sizes) == 3 else 1), channels, *[1, *sizes][-2:]]
-
-
-def _lowered(building: _Building, var: relax.Var, form: _Maps) -> relax.Expr:
-    maps, shape = _turned(building, form, False, var).expr, list(form.shape)
-    if form.frames > 1:
-        batch, channels, depth, *sizes = shape
-        maps = building.emit(relax.op.reshape(maps, [batch, depth, channels, *sizes]), var)
-        return building.emit(relax.op.permute_dims(maps, [0, 2, 1, 3, 4]), var)
-    return building.emit(relax.op.reshape(maps, shape), var)
-
-
-def _convolution(building: _Building, var: relax.Var, call: relax.Call) -> _Maps | None:
+def _convolution(building: Building, var: relax.Var, call: relax.Call) -> Maps | None:
     attrs, weight = call.attrs, value_of(call.args[1])
     layouts = str(attrs.data_layout)[:2] + str(attrs.kernel_layout)[:2]
     if weight is None or layouts != "NCOI":
         return None
-    data = _maps(building, call.args[0])
+    data = maps_of(building, call.args[0])
     shape, groups = ints(call.ty.shape), int(attrs.groups)
     strides, dilation, padding = (
         ints(values) for values in (attrs.strides, attrs.dilation, attrs.padding)
@@ -144,14 +64,14 @@ def _convolution(building: _Building, var: relax.Var, call: relax.Call) -> _Maps
         )
 
     if len(shape) == 3:
-        return _Maps(convolved(data.expr, weight[:, :, None], (-1, 0)), tuple(shape))
+        return Maps(convolved(data.expr, weight[:, :, None], (-1, 0)), tuple(shape))
     outer, inner, taps, *kernel = weight.shape
     still = [strides[0], before[0], after[0]] == [1, 0, 0]
     if taps == 1 and still:
-        return _Maps(convolved(data.expr, weight[:, :, 0], (1, 2)), tuple(shape))
+        return Maps(convolved(data.expr, weight[:, :, 0], (1, 2)), tuple(shape))
     if kernel == [1, 1] and strides[1:] == [1, 1] and not any(before[1:] + after[1:]):
-        upright = _turned(building, data, True, var).expr
-        return _Maps(convolved(upright, weight[..., 0], (0, -1)), tuple(shape), upright=True)
+        upright = turned(building, data, True, var).expr
+        return Maps(convolved(upright, weight[..., 0], (0, -1)), tuple(shape), upright=True)
     rows = groups > 1
     batch, channels, height, width = ints(data.expr.ty.shape)
     around = [batch // data.frames * shape[2], channels, height, width]
@@ -165,7 +85,7 @@ def _convolution(building: _Building, var: relax.Var, call: relax.Call) -> _Maps
     if not rows:
         # Channels of the first tap come first.
         weight = weight.swapaxes(1, 2).reshape(outer, taps * inner, *kernel)
-        return _Maps(convolved(gathered, weight, (1, 2)), tuple(shape))
+        return Maps(convolved(gathered, weight, (1, 2)), tuple(shape))
     # Row ``h * taps + k`` is one of the frame at tap ``k``; rows between those of a dilated kernel
     # have zeros.
     spread = np.zeros(
@@ -175,15 +95,15 @@ def _convolution(building: _Building, var: relax.Var, call: relax.Call) -> _Maps
     weight = spread.reshape(outer, inner, -1, kernel[1]).astype(weight.dtype)
     strides[1] *= taps
     before[1], after[1], dilation[1] = before[1] * taps, after[1] * taps, 1
-    return _Maps(convolved(gathered, weight, (1, 2)), tuple(shape))
+    return Maps(convolved(gathered, weight, (1, 2)), tuple(shape))
 
 
 def _pool(operator: Callable[..., relax.Call]) -> Rewrite:
-    def rewrite(building: _Building, var: relax.Var, call: relax.Call) -> _Maps | None:
+    def rewrite(building: Building, var: relax.Var, call: relax.Call) -> Maps | None:
         attrs = call.attrs
         if not str(attrs.layout).startswith("NC"):
             return None
-        data, shape = _maps(building, call.args[0]), ints(call.ty.shape)
+        data, shape = maps_of(building, call.args[0]), ints(call.ty.shape)
         lists = [ints(v) for v in (attrs.pool_size, attrs.strides, attrs.dilation)]
         rank, padding = len(shape) - 2, ints(attrs.padding)
 
@@ -197,34 +117,34 @@ def _pool(operator: Callable[..., relax.Call]) -> Rewrite:
             )
 
         if rank == 1:
-            return _Maps(pooled(data.expr, (-1, 0)), tuple(shape))
+            return Maps(pooled(data.expr, (-1, 0)), tuple(shape))
         # A maximum of maxima, a mean of means: windows are boxes, also where the border cuts them.
-        frames = _Maps(pooled(data.expr, (1, 2)), (*data.shape[:3], *shape[3:]))
+        frames = Maps(pooled(data.expr, (1, 2)), (*data.shape[:3], *shape[3:]))
         if [v[0] for v in lists[:2]] == [1, 1] and padding[0] == padding[3] == 0:
             return frames
-        upright = _turned(building, frames, True, var).expr
-        return _Maps(pooled(upright, (0, -1)), tuple(shape), upright=True)
+        upright = turned(building, frames, True, var).expr
+        return Maps(pooled(upright, (0, -1)), tuple(shape), upright=True)
 
     return rewrite
 
 
-def _adaptive_pool(building: _Building, var: relax.Var, call: relax.Call) -> _Maps | None:
+def _adaptive_pool(building: Building, var: relax.Var, call: relax.Call) -> Maps | None:
     if not str(call.attrs.layout).startswith("NC"):
         return None
-    data, shape = _maps(building, call.args[0]), ints(call.ty.shape)
+    data, shape = maps_of(building, call.args[0]), ints(call.ty.shape)
     pooled = building.emit(relax.op.nn.adaptive_avg_pool2d(data.expr, [1, *shape[2:]][-2:]), var)
     if len(shape) == 3:
-        return _Maps(pooled, tuple(shape))
-    frames = _Maps(pooled, (*data.shape[:3], *shape[3:]))
+        return Maps(pooled, tuple(shape))
+    frames = Maps(pooled, (*data.shape[:3], *shape[3:]))
     if shape[2] == data.frames:
         return frames
-    upright = _turned(building, frames, True, var).expr
+    upright = turned(building, frames, True, var).expr
     size = (shape[2], shape[3] * shape[4])
     pooled = building.emit(relax.op.nn.adaptive_avg_pool2d(upright, size), var)
-    return _Maps(pooled, tuple(shape), upright=True)
+    return Maps(pooled, tuple(shape), upright=True)
 
 
-def _mean(building: _Building, var: relax.Var, call: relax.Call) -> _Maps | relax.Expr | None:
+def _mean(building: Building, var: relax.Var, call: relax.Call) -> Maps | relax.Expr | None:
     """Take the mean of whole lines and volumes."""
     data = building.form(call.args[0])
     if data is None or call.attrs.axis is None:
@@ -232,78 +152,59 @@ def _mean(building: _Building, var: relax.Var, call: relax.Call) -> _Maps | rela
     rank, keep = len(data.shape), bool(call.attrs.keepdims)
     if sorted(int(axis) % rank for axis in call.attrs.axis) != list(range(2, rank)):
         return None
-    maps = _turned(building, data, data.frames > 1, var).expr
+    maps = turned(building, data, data.frames > 1, var).expr
     mean = building.emit(relax.op.mean(maps, [2, 3], keep), var)
-    return _Maps(mean, (*data.shape[:2], *[1] * (rank - 2))) if keep else mean
+    return Maps(mean, (*data.shape[:2], *[1] * (rank - 2))) if keep else mean
 
 
-def _interleave(building: _Building, var: relax.Var, call: relax.Call) -> _Maps | None:
+def _interleave(building: Building, var: relax.Var, call: relax.Call) -> Maps | None:
     shape, attrs = ints(call.ty.shape), call.attrs
     if len(shape) == 4:
         return None
-    data, table = _maps(building, call.args[0]), value_of(call.args[1])
+    data, table = maps_of(building, call.args[0]), value_of(call.args[1])
     assert table is not None
     line = [1] * (4 - len(shape))
     steps, crop = line + ints(attrs["steps"]), [0 for _ in line] + ints(attrs["crop"])
     frames = (data.frames, shape[2] if len(shape) == 5 else 1)
-    moved = pixel_operators.interleave(data.expr, table, _as_maps(shape), steps, crop, frames)
-    return _Maps(building.emit(moved, var), tuple(shape))
+    moved = pixel_operators.interleave(data.expr, table, as_maps(shape), steps, crop, frames)
+    return Maps(building.emit(moved, var), tuple(shape))
 
 
-def _row(building: _Building, var: relax.Var, call: relax.Call) -> _Maps | relax.Expr | None:
+def _row(building: Building, var: relax.Var, call: relax.Call) -> Maps | relax.Expr | None:
     """Follow a line to the map that it is, and back."""
     old, new = ints(call.args[0].ty.shape), ints(call.ty.shape)
     form = building.form(call.args[0])
     if form is not None and len(old) == 3 and new == [*old[:2], 1, old[2]]:
         return form.expr
     if len(old) == 4 and old[2] == 1 and new == [*old[:2], old[3]]:
-        return _Maps(building.plain(call.args[0]), tuple(new))
+        return Maps(building.plain(call.args[0]), tuple(new))
     return None
 
 
-def _elementwise(building: _Building, var: relax.Var, call: relax.Call) -> _Maps | None:
+def _elementwise(building: Building, var: relax.Var, call: relax.Call) -> Maps | None:
     """Work on the maps, where one operand is held so and all others can be."""
     shape = ints(call.ty.shape)
     forms = [form for arg in call.args if (form := building.form(arg))]
     like = next((form for form in forms if list(form.shape) == shape), None)
     if like is None:
         return None
-    args = [_operand(building, arg, shape, like.upright) for arg in call.args]
+    args = [operand(building, arg, shape, like.upright) for arg in call.args]
     if any(arg is None for arg in args):
         return None
     result = building.emit(relax.Call(call.op, args, call.attrs), var)
-    return _Maps(result, tuple(shape), like.upright)
+    return Maps(result, tuple(shape), like.upright)
 
 
-def _operand(
-    building: _Building, arg: relax.Expr, shape: list[int], upright: bool
-) -> relax.Expr | None:
-    """Return an operand as it is to be broadcast to maps, or None."""
-    if not isinstance(arg.ty, relax.TensorType):
-        return arg
-    own = ints(arg.ty.shape)
-    own = [1] * (len(shape) - len(own)) + own
-    array = value_of(arg)
-    many = own[2:] != [1, 1, 1] or own[0] > 1
-    if len(shape) == 5 and own != shape and many:
-        return None  # neither the same for all frames nor one for each
-    if array is not None:
-        array = array.reshape(own)
-        array = np.moveaxis(array, 2, 1) if len(own) == 5 else array
-        return None if upright and many else constant(array.reshape(_as_maps(own)))
-    return _maps(building, arg, upright).expr if len(arg.ty.shape) == len(shape) else None
-
-
-def _concat(building: _Building, var: relax.Var, call: relax.Call) -> _Maps | None:
+def _concat(building: Building, var: relax.Var, call: relax.Call) -> Maps | None:
     fields, shape = call.args[0], ints(call.ty.shape)
     axis = int(call.attrs.axis) % len(shape)
     if not isinstance(fields, relax.Tuple) or not any(map(building.form, fields.fields)):
         return None
     if axis != 1 and (len(shape) == 5 or axis == 0):
         return None
-    maps = [_maps(building, field).expr for field in fields.fields]
+    maps = [maps_of(building, field).expr for field in fields.fields]
     joined = relax.op.concat(maps, 1 if axis == 1 else 3)
-    return _Maps(building.emit(joined, var), tuple(shape))
+    return Maps(building.emit(joined, var), tuple(shape))
 
 
 _REWRITES: dict[str, Rewrite] = {
