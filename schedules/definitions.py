@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+
+from tvm import te
 
 from tvmlcnn import ops
 from tvmlcnn.targets import Device
@@ -10,7 +13,7 @@ from tvmlcnn.targets import Device
 from .layer import Layer, Resample, Rows
 from .rule import Definition
 
-_ROWS = {
+_ROWS: dict[str, Callable[..., te.Tensor]] = {
     "tvmlcnn.sort": ops.sort,
     "tvmlcnn.scan": ops.scan,
     "tvmlcnn.search": ops.search,

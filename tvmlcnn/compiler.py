@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from tvmlcnn import frontend, passes, pipeline
 from tvmlcnn.compile_report import Clock, Report
 from tvmlcnn.errors import UserError
 from tvmlcnn.files import check_writable
+from tvmlcnn.input_form import size_of
 from tvmlcnn.package import cuda, evaluate, features, manifest, model_file, program
+from tvmlcnn.package.variants import together
 from tvmlcnn.records import Library
 from tvmlcnn.runtime.machine import machine
 from tvmlcnn.runtime.manifest import RANDOM_WEIGHTS
@@ -26,7 +29,7 @@ from tvmlcnn.targets import FLOAT32, Device, records_name, resolve
 def compile(
     model: str | torch.nn.Module,
     target: str | dict[str, Any] = "x86",
-    input_shape: Sequence[int] | Sequence[Sequence[int]] | None = None,
+    input_shape: Any = None,
     weights: str | Path | None = None,
     output: str | Path | None = None,
     *,
@@ -44,9 +47,11 @@ def compile(
         A zoo name, ``FILE.py:FACTORY``, ``package.module:FACTORY``, a ``.pt2`` file, or a module.
     target : str or dict
         A name that ``tvmlcnn targets`` lists, or a TVM target as JSON.
-    input_shape : sequence of int, or one such sequence an input, optional
-        By default what the zoo or the exported program says, else 1x3x224x224. Inputs are
-        float32.
+    input_shape : str, sequence of int or range, or one of these an input, optional
+        ``"1x3x224x224"`` or ``(1, 3, 224, 224)``; a text may name another type than float32, as
+        ``"1x16:int64"``. ``"1..8x3x224x224"``, or a range in a sequence, makes a program for each
+        of the sizes, of which a call takes the one that fits. By default what the zoo or the
+        exported program says, else 1x3x224x224.
     weights : str or Path, optional
         A torch state dict or a safetensors file, or ``"imagenet"`` for torchvision's; by default
         the module's own weights.
@@ -82,7 +87,7 @@ def compile(
     clock.start("load model")
     device = _with_threads(resolve(target), threads)
     gpu_compiler = cuda.find_compiler(device.gpu_code) if device.gpu_code else None
-    network = frontend.resolve(model, frontend.shapes(input_shape))
+    network = frontend.resolve(model, input_shape)
     path = Path(output) if output is not None else Path(f"{network.name}-{device.name}.so")
     check_writable(path)
     notes = list(network.notes)
@@ -92,35 +97,44 @@ def compile(
         notes.append(f"{network.name}: {RANDOM_WEIGHTS}; give weights")
     clock.start("run torch")
     here = device.machine == machine()  # an emulator takes seconds for each input
+    each = [replace(network, variants=(variant,)) for variant in network.variants]
     with network.running():
-        expected = frontend.references(network, check, here, weights is not None)
+        expected = [frontend.references(one, check, here, weights is not None) for one in each]
         clock.start("export")
-        graph = frontend.import_graph(network.module, expected["random"][0])
+        graphs = [
+            frontend.import_graph(one.module, cases["random"][0], one.keywords)
+            for one, cases in zip(each, expected, strict=True)
+        ]
     folder = Path(dump_ir) if dump_ir is not None else None
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     known = Library.of(Path(records) if records is not None else None)
     tuned = Recorded(known, records_name(device), device.cores)
-    mod = pipeline.run(graph.mod, device, tuned, folder, clock.start)
-    kernels, decided = kernels_by_rule(mod), _counts(mod, tuned)
-    arrays = passes.weights_of(mod)
+    mods = [
+        pipeline.run(graph.mod, device, tuned, _folder_of(folder, graph, graphs), clock.start)
+        for graph in graphs
+    ]
+    variants = together(mods)
+    kernels, decided = kernels_by_rule(variants.mod), _counts(variants.mod, tuned)
     clock.start("generate code")
     with cuda.kernels_as_source():
-        executable = program.build(passes.without_weights(mod), device)
+        executable = program.build(variants.mod, device)
     with tempfile.TemporaryDirectory(prefix="tvmlcnn-") as name:
         clock.start("emit code" if gpu_compiler is None else f"compile with {gpu_compiler}")
-        parts = model_file.write_parts(executable, arrays, device, gpu_compiler, Path(name))
+        parts = model_file.write_parts(
+            executable, variants.arrays, device, gpu_compiler, Path(name)
+        )
         needed = features.required_features(device.tvm.get("host", device.tvm), device.machine)
         text = manifest.compose(
             network,
             None if weights is None else Path(weights).name,
-            graph,
+            graphs,
             device,
             needed,
             gpu_compiler,
             kernels,
             decided,
-            passes.kernel_calls(mod),
+            variants,
             parts.layout,
             threads,
         )
@@ -130,7 +144,7 @@ def compile(
         if gpu_compiler is not None:
             cuda.check_library(linked, device.gpu_code)
         clock.start("check")
-        text["check"] = _checked(linked, device, needed, expected, network) if check else _SKIPPED
+        text["check"] = _checked(linked, device, needed, expected, each) if check else _SKIPPED
         clock.start("write")
         model_file.link_library(parts, text, linked)
         model_file.publish(linked, path)
@@ -142,7 +156,7 @@ def compile(
         kernels,
         decided,
         rules_for(device)[-1].name,
-        passes.turned_back(mod),
+        sorted({name for mod in mods for name in passes.turned_back(mod)}),
         text["check"],
         clock.seconds,
         notes + tuned.warnings,
@@ -157,18 +171,38 @@ def _checked(
     linked: Path,
     device: Device,
     needed: list[str],
-    expected: evaluate.Cases,
-    network: frontend.Network,
+    expected: list[evaluate.Cases],
+    each: list[frontend.Network],
 ) -> dict[str, Any]:
+    """Return the check of all variants of a network, under the kinds of their inputs.
+
+    Those of each variant but the first are called after its shapes too.
+    """
     python = evaluate.evaluator(device, needed)
     if isinstance(python, str):
         return {"skipped": python}
+    cases, owners = {}, {}
+    for network, found in zip(each, expected, strict=True):
+        shapes = "" if network is each[0] else f" {', '.join(map(size_of, network.input_shapes))}"
+        for kind, case in found.items():
+            cases[kind + shapes], owners[kind + shapes] = case, network
 
     def doubt(case: str) -> frontend.Doubt:
-        with network.running():
-            return frontend.doubt(network.module, *expected[case])
+        with owners[case].running():
+            return frontend.doubt(owners[case], *cases[case])
 
-    return evaluate.evaluate(linked, expected, python, FLOAT32, doubt)
+    return evaluate.evaluate(linked, cases, python, FLOAT32, doubt)
+
+
+def _folder_of(
+    folder: Path | None, graph: frontend.Graph, graphs: list[frontend.Graph]
+) -> Path | None:
+    """Return the folder that gets a variant's module: one of its own where there are several."""
+    if folder is None or len(graphs) == 1:
+        return folder
+    own = folder / "_".join(size_of(spec.shape) for spec in graph.inputs)
+    own.mkdir(exist_ok=True)
+    return own
 
 
 def _counts(mod: tvm.IRModule, tuned: Recorded) -> dict[str, int]:

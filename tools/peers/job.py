@@ -58,7 +58,7 @@ def read(model: str, target: str, threads: int) -> Job:
     """
     torch.manual_seed(0)
     network = frontend.resolve(model)
-    inputs = frontend.random_inputs(network.input_shapes)
+    inputs = frontend.random_inputs(network.inputs)
     outputs = frontend.reference(network.module, inputs)
     if len(inputs) != 1 or len(outputs) != 1 or inputs[0].shape[0] != 1:
         raise UserError(f"{model}: only networks of one input, of batch 1, and one output fit here")

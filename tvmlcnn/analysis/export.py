@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 
 from tvmlcnn.errors import UserError
 from tvmlcnn.frontend import Network, resolve
+from tvmlcnn.input_form import size_of
 from tvmlcnn.models import entries
 
 
 def export(
-    model: str | torch.nn.Module, input_shapes: Sequence[tuple[int, ...]] | None = None
+    model: str | torch.nn.Module, input_shapes: Any = None
 ) -> tuple[Network, torch.export.ExportedProgram]:
     """Return the network that ``model`` stands for, and its exported program.
 
@@ -22,39 +23,38 @@ def export(
     ----------
     model : str or torch.nn.Module
         What ``tvmlcnn.compile`` takes.
-    input_shapes : sequence of tuple of int, optional
-        One for each input; by default the zoo's or the exported program's, else 1x3x224x224.
+    input_shapes : optional
+        As `tvmlcnn.compile` takes it, of which the smallest sizes are analysed.
 
     Raises
     ------
     UserError
         If there is no such model, or torch cannot export it for inputs of these shapes.
     """
-    for shape in input_shapes or ():
-        if not shape or min(shape) < 1:
-            raise UserError(f"the input shape {_size(shape)} has a size that is no positive number")
     # The zoo's weights need no memory where nothing is computed.
     zoo = isinstance(model, str) and model.partition("?")[0] in entries()
     with torch.device("meta") if zoo else nullcontext():
         network = resolve(model, input_shapes)
     weight = next(network.module.parameters(), None)
     inputs = tuple(
-        torch.empty(shape, device=None if weight is None else weight.device)
-        for shape in network.input_shapes
+        torch.empty(
+            one.shape,
+            dtype=getattr(torch, one.dtype),
+            device=None if weight is None else weight.device,
+        )
+        for one in network.inputs
     )
+    plain = len(inputs) - len(network.keywords)
+    by_name = dict(zip(network.keywords, inputs[plain:], strict=True))
     try:
         with warnings.catch_warnings(), torch.no_grad(), network.running():
             warnings.simplefilter("ignore")  # torch's own deprecations
-            return network, torch.export.export(network.module, inputs)
+            return network, torch.export.export(network.module, inputs[:plain], by_name or None)
     except Exception as error:  # whatever the user's code or torch raises
         reason = next((line for line in str(error).splitlines() if line.strip()), "")
-        shapes = ", ".join(map(_size, network.input_shapes))
+        shapes = ", ".join(map(size_of, network.input_shapes))
         raise UserError(
             f"torch.export cannot export the model for an input of shape {shapes}: "
             f"{reason.strip() or type(error).__name__}; give another shape",
             parameters=("input_shape",),
         ) from error
-
-
-def _size(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape))

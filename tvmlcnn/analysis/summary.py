@@ -67,7 +67,7 @@ class Analysis:
 def analyze(
     model: str | torch.nn.Module,
     target: Device | None = None,
-    input_shapes: Sequence[tuple[int, ...]] | None = None,
+    input_shapes: Any = None,
 ) -> Analysis:
     """Count what a network computes, moves and holds; it is exported, never run.
 
@@ -77,7 +77,7 @@ def analyze(
         What ``tvmlcnn.compile`` takes.
     target : Device, optional
         Adds the roofline.
-    input_shapes : sequence of tuple of int, optional
+    input_shapes : optional
         By default what the zoo or the exported program says, else 1x3x224x224.
 
     Raises

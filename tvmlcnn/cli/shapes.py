@@ -6,24 +6,17 @@ from collections.abc import Sequence
 
 import click
 
-from tvmlcnn.errors import UserError
+from tvmlcnn.input_form import InputForm, forms
 
 shapes_option = click.option(
     "--input-shape",
     "shapes",
     multiple=True,
-    metavar="NxCxHxW",
-    help="Shape of the input; once for each input.",
+    metavar="NxCxHxW[:TYPE]",
+    help="Shape of the input, once for each input; 1..8x3x224x224 takes each of the sizes.",
 )
 
 
-def read_shapes(texts: Sequence[str]) -> list[tuple[int, ...]] | None:
-    """Read shapes like ``1x3x224x224``; None where none is given."""
-    return [_read(text) for text in texts] or None
-
-
-def _read(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(size) for size in text.lower().replace(",", "x").split("x"))
-    except ValueError as error:
-        raise UserError(f"--input-shape {text!r} is no shape; write 1x3x224x224") from error
+def read_shapes(texts: Sequence[str]) -> tuple[InputForm, ...] | None:
+    """Read the option's words; None where it is not given."""
+    return forms(tuple(texts)) if texts else None

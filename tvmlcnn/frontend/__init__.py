@@ -1,7 +1,8 @@
 """From what a user names to a graph in Relax: source, weights, export, import, reference."""
 
+from .exported import Input
 from .relax_graph import Graph, import_graph
-from .source import Network, resolve, shapes
+from .source import Network, resolve
 from .torch_reference import Doubt, doubt, reference, references
 from .trial_inputs import random_inputs
 from .weights import load_weights
@@ -9,6 +10,7 @@ from .weights import load_weights
 __all__ = [
     "Doubt",
     "Graph",
+    "Input",
     "Network",
     "doubt",
     "import_graph",
@@ -17,5 +19,4 @@ __all__ = [
     "reference",
     "references",
     "resolve",
-    "shapes",
 ]

@@ -12,14 +12,13 @@ from typing import Any
 import torch
 
 from tvmlcnn.errors import UserError, did_you_mean
+from tvmlcnn.input_form import InputForm, Shape, forms, variants
 from tvmlcnn.models import create, entries
 from tvmlcnn.runtime.preprocessing import Preprocessing
 
-from .own_module import for_inference, narrow_types, own_module
-from .training_mode import traces_of_training
-from .user_code import UserCode, first_line, stdout_to_stderr
-
-Shape = tuple[int, ...]
+from .exported import Input, load_exported
+from .own_module import for_inference, own_module
+from .user_code import UserCode, stdout_to_stderr
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,8 @@ class Network:
         What the user gave.
     module : torch.nn.Module
         In evaluation mode; ours alone, whatever was given.
-    input_shapes : tuple of tuple of int
-        One shape for each input.
+    variants : tuple of tuple of Input
+        Its inputs, for each choice of the sizes that were left open.
     preprocessing : Preprocessing or None
         As the network's author says; None where nothing is said.
     labels : sequence of str, str or None
@@ -54,7 +53,7 @@ class Network:
     name: str
     source: str
     module: torch.nn.Module
-    input_shapes: tuple[Shape, ...]
+    variants: tuple[tuple[Input, ...], ...]
     preprocessing: Preprocessing | None
     labels: Sequence[str] | str | None
     torchvision: str | None = None
@@ -62,8 +61,23 @@ class Network:
     notes: tuple[str, ...] = ()
     running: Callable[[], AbstractContextManager[None]] = stdout_to_stderr
 
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """Of the first variant."""
+        return self.variants[0]
 
-def resolve(model: str | torch.nn.Module, input_shapes: Sequence[Shape] | None = None) -> Network:
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """The names of the last inputs, where ``forward`` takes them by name."""
+        return tuple(one.keyword for one in self.inputs if one.keyword is not None)
+
+    @property
+    def input_shapes(self) -> tuple[Shape, ...]:
+        """Of the first variant."""
+        return tuple(one.shape for one in self.inputs)
+
+
+def resolve(model: str | torch.nn.Module, input_shapes: Any = None) -> Network:
     """Return the network that ``model`` stands for.
 
     Parameters
@@ -73,27 +87,29 @@ def resolve(model: str | torch.nn.Module, input_shapes: Sequence[Shape] | None =
         from ``torch.export.save``, or a module. A factory is a class or function that returns a
         module when it is called without arguments. A module may carry attributes
         ``preprocessing`` (a `Preprocessing`) and ``labels`` (a list of str).
-    input_shapes : sequence of tuple of int, optional
-        Shapes of the inputs; by default the zoo's or the exported program's, else 1x3x224x224.
+    input_shapes : optional
+        Forms of the inputs, as `tvmlcnn.input_form.forms` takes them; by default the zoo's or the
+        exported program's, else 1x3x224x224.
 
     Raises
     ------
     UserError
         If there is no such model, or the factory fails or returns something else, or a module
-        cannot be copied or is TorchScript.
+        cannot be copied or is TorchScript, or a shape is none.
     """
-    default: tuple[Shape, ...] = ((1, 3, 224, 224),)
+    given = forms(input_shapes)
+    default = (Input((1, 3, 224, 224)),)
     if isinstance(model, torch.nn.Module):
         name = type(model).__name__
-        return _described(name, name, own_module(model), input_shapes or default)
+        return _described(name, name, own_module(model), _variants(given, default))
     if model.endswith(".pt2"):
-        module, shapes = _load_exported(Path(model))
-        return _described(Path(model).stem, model, module, input_shapes or shapes)
+        module, inputs = load_exported(Path(model), given)
+        return _described(Path(model).stem, model, module, _variants(given, inputs))
     if ":" in model:
         place, _, factory = model.rpartition(":")
         code = UserCode(place)
         module = _made(code, factory, model)
-        return _described(factory, model, module, input_shapes or default, code.running)
+        return _described(factory, model, module, _variants(given, default), code.running)
     if model.endswith(".py"):
         raise UserError(f"name the class or function too: {model}:FACTORY")
     if model.partition("?")[0] not in entries() and Path(model).exists():
@@ -103,7 +119,7 @@ def resolve(model: str | torch.nn.Module, input_shapes: Sequence[Shape] | None =
         re.sub(r"[^\w.-]+", "-", zoo.name),
         model,
         zoo.module.eval(),
-        tuple(input_shapes or (zoo.input_shape,)),
+        _variants(given, (Input(zoo.input_shape),)),
         zoo.entry.preprocessing,
         zoo.entry.labels,
         zoo.entry.torchvision,
@@ -111,30 +127,30 @@ def resolve(model: str | torch.nn.Module, input_shapes: Sequence[Shape] | None =
     )
 
 
-def shapes(
-    given: Sequence[int] | Sequence[Sequence[int]] | None,
-) -> tuple[Shape, ...] | None:
-    """Return one shape an input, from a shape or a sequence of shapes.
-
-    Raises
-    ------
-    UserError
-        If a size is no positive number.
-    """
+def _variants(
+    given: Sequence[InputForm] | None, known: tuple[Input, ...]
+) -> tuple[tuple[Input, ...], ...]:
+    """Return the inputs for each choice of sizes; what was given comes before what is known."""
     if given is None:
-        return None
-    nested: Sequence[Any] = [given] if all(isinstance(size, int) for size in given) else given
-    found = tuple(tuple(int(size) for size in shape) for shape in nested)
-    if not found or any(not shape or min(shape) < 1 for shape in found):
-        raise UserError(f"the input shape {given} has a size that is no positive number")
-    return found
+        return (known,)
+    of_known = len(given) == len(known)
+    result = []
+    for chosen in variants(given):
+        inputs = []
+        for number, (form, shape) in enumerate(zip(given, chosen, strict=True)):
+            one = known[number] if of_known else Input(shape)
+            dtype = form.dtype or one.dtype
+            example = one.example if (one.shape, one.dtype) == (shape, dtype) else None
+            inputs.append(Input(shape, dtype, one.keyword, example))
+        result.append(tuple(inputs))
+    return tuple(result)
 
 
 def _described(
     name: str,
     source: str,
     module: torch.nn.Module,
-    input_shapes: Sequence[Shape],
+    inputs: tuple[tuple[Input, ...], ...],
     running: Callable[[], AbstractContextManager[None]] = stdout_to_stderr,
 ) -> Network:
     """Return the network of a module that is not the zoo's."""
@@ -145,40 +161,12 @@ def _described(
         name,
         source,
         module,
-        tuple(tuple(shape) for shape in input_shapes),
+        inputs,
         preprocessing if isinstance(preprocessing, Preprocessing) else None,
         [str(label) for label in labels] if isinstance(labels, (list, tuple)) else None,
         notes=notes,
         running=running,
     )
-
-
-def _load_exported(path: Path) -> tuple[torch.nn.Module, tuple[Shape, ...]]:
-    if not path.exists():
-        raise UserError(f"no such file: {path}")
-    try:
-        program = torch.export.load(path)
-        arguments, keywords = program.example_inputs or ((), {})
-        module = program.module()
-    except Exception as error:  # torch raises many types for a file that is no archive
-        raise UserError(
-            f"{path} is no program of torch.export.save: {first_line(error)}"
-        ) from error
-    training = traces_of_training(program)
-    if training:
-        raise UserError(
-            f"{path} was exported in training mode ({' and '.join(training)}); call model.eval() "
-            "and export it again"
-        )
-    narrow = narrow_types(program.state_dict.values())
-    if narrow:
-        raise UserError(
-            f"{path} was exported in {' and '.join(narrow)}; call model.float() and export it again"
-        )
-    tensors = [*arguments, *keywords.values()]
-    if not tensors or not all(isinstance(tensor, torch.Tensor) for tensor in tensors):
-        raise UserError(f"{path}: only inputs that are tensors can be compiled")
-    return module, tuple(tuple(tensor.shape) for tensor in tensors)
 
 
 def _made(code: UserCode, factory: str, model: str) -> torch.nn.Module:

@@ -41,10 +41,13 @@ class Doubt:
     disturbed: list[Outputs]
 
 
-def reference(module: torch.nn.Module, inputs: Sequence[np.ndarray]) -> Outputs:
+def reference(
+    module: torch.nn.Module, inputs: Sequence[np.ndarray], keywords: Sequence[str] = ()
+) -> Outputs:
     """Return what torch computes, outputs flattened in order.
 
-    The inputs, and buffers that the module updates, stay as they are.
+    The inputs, and buffers that the module updates, stay as they are. The last inputs are those
+    that ``forward`` takes by the names in ``keywords``.
 
     Raises
     ------
@@ -54,8 +57,10 @@ def reference(module: torch.nn.Module, inputs: Sequence[np.ndarray]) -> Outputs:
     try:
         with torch.inference_mode(), warnings.catch_warnings(), _buffers_kept(module):
             warnings.simplefilter("ignore")  # torch's own deprecations
-            result = module(*(torch.from_numpy(array.copy()) for array in inputs))
-            outputs = pytree.tree_leaves(result)
+            tensors = [torch.from_numpy(array.copy()) for array in inputs]
+            plain = len(tensors) - len(keywords)
+            result = module(*tensors[:plain], **dict(zip(keywords, tensors[plain:], strict=True)))
+            outputs = [leaf for leaf in pytree.tree_leaves(result) if leaf is not None]
             if not outputs or not all(isinstance(output, torch.Tensor) for output in outputs):
                 raise UserError(
                     f"the model returns {type(result).__name__}; only tensors can be compiled"
@@ -92,15 +97,16 @@ def references(
     UserError
         As `reference` does, for the first kind.
     """
-    module, shapes = network.module, network.input_shapes
-    inputs = random_inputs(shapes)
-    found = {"random": (inputs, reference(module, inputs))}
+    inputs = random_inputs(network.inputs)
+    found = {"random": (inputs, _asked(network, inputs))}
     if not check:
         return found
-    shape = shapes[0]
-    if trained and len(shapes) == 1 and len(shape) == 4 and shape[:2] == (1, 3):
+    first, *others = network.inputs
+    shape = first.shape
+    picture = first.dtype == "float32" and len(shape) == 4 and shape[:2] == (1, 3)
+    if trained and not others and picture:
         inputs = [image_input(shape, network.preprocessing)]
-        found["image"] = (inputs, reference(module, inputs))
+        found["image"] = (inputs, _asked(network, inputs))
     if not thorough:
         # What has no numbers for normal noise, as a power of it, is made for values of 0 to 1.
         lost = any(np.isnan(output).any() for output in found["random"][1])
@@ -111,17 +117,21 @@ def references(
     for kind in kinds:
         if time.process_time() - start > _SECONDS:
             break
-        inputs = random_inputs(shapes, kind=kind)
+        inputs = random_inputs(network.inputs, kind=kind)
         try:
-            outputs = reference(module, inputs)
+            outputs = _asked(network, inputs)
         except UserError:  # as an index that is out of range
             continue
-        if _are_in_range(module, inputs, outputs):
+        if _are_in_range(network, inputs, outputs):
             found[kind] = (inputs, outputs)
     return found
 
 
-def doubt(module: torch.nn.Module, inputs: Sequence[np.ndarray], outputs: Outputs) -> Doubt:
+def _asked(network: Network, inputs: Sequence[np.ndarray]) -> Outputs:
+    return reference(network.module, inputs, network.keywords)
+
+
+def doubt(network: Network, inputs: Sequence[np.ndarray], outputs: Outputs) -> Doubt:
     """Return what torch computes when rounding is another.
 
     Raises
@@ -129,7 +139,7 @@ def doubt(module: torch.nn.Module, inputs: Sequence[np.ndarray], outputs: Output
     UserError
         If torch computes something else each time, for the same inputs.
     """
-    again = reference(module, inputs)
+    again = _asked(network, inputs)
     if not all(map(_are_same, again, outputs)):
         raise UserError(
             "torch computes something else each time, for the same input; the model is random, as "
@@ -137,25 +147,25 @@ def doubt(module: torch.nn.Module, inputs: Sequence[np.ndarray], outputs: Output
         )
     moved = []
     for seed in range(_DISTURBANCES):
-        with _weights_disturbed(module, seed):
-            moved.append(reference(module, disturbed(inputs, seed)))
-    return Doubt(_exact(module, inputs), moved)
+        with _weights_disturbed(network.module, seed):
+            moved.append(_asked(network, disturbed(inputs, seed)))
+    return Doubt(_exact(network, inputs), moved)
 
 
-def _exact(module: torch.nn.Module, inputs: Sequence[np.ndarray]) -> Outputs | None:
+def _exact(network: Network, inputs: Sequence[np.ndarray]) -> Outputs | None:
     """Return what torch computes in float64; None where the module cannot be run so."""
     try:
         wide = [x.astype(np.float64) if x.dtype == np.float32 else x for x in inputs]
-        return reference(copy.deepcopy(module).double(), wide)
+        return reference(copy.deepcopy(network.module).double(), wide, network.keywords)
     except Exception:  # a module that says its type by itself, or cannot be copied
         return None
 
 
-def _are_in_range(module: torch.nn.Module, inputs: Sequence[np.ndarray], outputs: Outputs) -> bool:
+def _are_in_range(network: Network, inputs: Sequence[np.ndarray], outputs: Outputs) -> bool:
     """Tell whether no output is infinite, or no number, by float32's range alone."""
     if all(np.isfinite(output).all() for output in outputs):
         return True
-    exact = _exact(module, inputs)
+    exact = _exact(network, inputs)
     return exact is None or all(
         np.array_equal(np.isfinite(wide), np.isfinite(output))
         for wide, output in zip(exact, outputs, strict=True)

@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
+from tvmlcnn.input_form import Shape
 from tvmlcnn.runtime.preprocessing import Preprocessing, normalize
 
-from .source import Shape
+from .exported import Input
 
-# What a network may be given: normalized values, pixels of 0 to 1, nothing, and values that reach
-# where functions saturate.
-KINDS: dict[str, Callable[[np.random.Generator, Shape], np.ndarray]] = {
-    "random": lambda generator, shape: generator.standard_normal(shape, dtype=np.float32),
-    "uniform": lambda generator, shape: generator.random(shape, dtype=np.float32),
-    "zeros": lambda generator, shape: np.zeros(shape, np.float32),
-    "large": lambda generator, shape: (
-        generator.standard_normal(shape, dtype=np.float32) * np.float32(100)
-    ),
-}
-"""By the name of the kind: how an array is filled."""
+KINDS = ("random", "uniform", "zeros", "large")
+"""What a network may be given: normalized values, pixels of 0 to 1, nothing, and values that reach
+where functions saturate."""
 ROUNDING = 3e-6
 """What rounding does in a network, relatively: sums of some thousand float32 products are off by
 so much."""
 
 
-def random_inputs(shapes: Sequence[Shape], seed: int = 0, kind: str = "random") -> list[np.ndarray]:
-    """Return float32 arrays of the shapes, of one of `KINDS`; by default normally distributed."""
+def random_inputs(inputs: Sequence[Input], seed: int = 0, kind: str = "random") -> list[np.ndarray]:
+    """Return arrays of one of `KINDS`; by default normally distributed.
+
+    Integers are bytes of a picture, or 0 and 1, which index whatever is indexed; where an example
+    came with the network it is that.
+    """
     generator = np.random.default_rng(seed)
-    return [KINDS[kind](generator, shape) for shape in shapes]
+    return [_filled(generator, one, kind) for one in inputs]
+
+
+def _filled(generator: np.random.Generator, one: Input, kind: str) -> np.ndarray:
+    if kind == "zeros":
+        return np.zeros(one.shape, one.dtype)
+    if one.dtype in ("float32", "float64"):
+        if kind == "uniform":
+            return generator.random(one.shape, np.float32).astype(one.dtype)
+        scale = np.float32(100 if kind == "large" else 1)
+        return (generator.standard_normal(one.shape, np.float32) * scale).astype(one.dtype)
+    if one.example is not None:
+        return one.example.copy()
+    return generator.integers(0, 256 if one.dtype == "uint8" else 2, one.shape).astype(one.dtype)
 
 
 def image_input(shape: Shape, preprocessing: Preprocessing | None) -> np.ndarray:

@@ -17,6 +17,7 @@ from tvmlcnn.runtime.preprocessing import Preprocessing
 from tvmlcnn.targets import Device
 
 from .cuda_compiler import Compiler
+from .variants import Variants
 
 IMAGENET_CLASSES = 1000
 
@@ -24,13 +25,13 @@ IMAGENET_CLASSES = 1000
 def compose(
     network: Network,
     weights: str | None,
-    graph: Graph,
+    graphs: Sequence[Graph],
     device: Device,
     features: Sequence[str],
     gpu_compiler: Compiler | None,
     kernels: dict[str, list[str]],
     records: dict[str, int],
-    calls: list[dict[str, Any]],
+    variants: Variants,
     layout: list[dict[str, Any]],
     threads: int | None,
 ) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def compose(
     An image model whose author says nothing of preprocessing or labels gets ImageNet's: that is
     what nearly all of them were trained with; ``assumed`` says so.
     """
+    graph = graphs[0]
     image = len(graph.inputs) == 1 and graph.inputs[0].shape[:2] == (1, 3)
     classes = graph.outputs[0].shape[-1] if graph.outputs[0].shape else 0
     preprocessing, labels, assumed = network.preprocessing, network.labels, []
@@ -73,10 +75,18 @@ def compose(
         "assumed": assumed,
         "kernels": {rule: len(names) for rule, names in kernels.items()},
         "records": records,
-        "calls": [
-            {key: call[key] for key in ("function", "layers", "flops", "bytes")}
-            | {"rule": rules[call["function"]]}
-            for call in calls
+        "programs": [
+            {
+                "inputs": [spec.shape for spec in each.inputs],
+                "outputs": [spec.shape for spec in each.outputs],
+                "weights": taken,
+                "calls": [
+                    {key: call[key] for key in ("function", "layers", "flops", "bytes")}
+                    | {"rule": rules[call["function"]]}
+                    for call in calls
+                ],
+            }
+            for each, taken, calls in zip(graphs, variants.weights, variants.calls, strict=True)
         ],
         "versions": {
             "tvmlcnn": importlib.metadata.version("tvmlcnn"),

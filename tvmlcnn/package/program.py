@@ -8,12 +8,12 @@ from tvm.relax.vm_build import _vmcodegen, _vmlink
 from tvm.runtime import Executable
 from tvm.tirx import PrimFunc
 
-from tvmlcnn.runtime.manifest import PROGRAM, STEPWISE
+from tvmlcnn.runtime.manifest import STEPWISE
 from tvmlcnn.targets import Device
 
 
 def build(mod: tvm.IRModule, device: Device) -> Executable:
-    """Generate code for the kernels of a module, and for its ``main`` in two forms.
+    """Generate code for the kernels of a module, and for each of its programs in two forms.
 
     As machine code it calls a kernel in less than a third of the time that TVM's virtual machine
     takes to interpret the same, which are 15 to 20 us a network. As bytecode it can be observed:
@@ -22,11 +22,17 @@ def build(mod: tvm.IRModule, device: Device) -> Executable:
     Parameters
     ----------
     mod : tvm.IRModule
-        From `tvmlcnn.pipeline`, without its weights.
+        From `tvmlcnn.package.variants`.
     device : Device
     """
-    main = mod[PROGRAM]
-    stepwise = tvm.IRModule({STEPWISE: main.with_attr("global_symbol", STEPWISE)})
+    programs = {
+        variable.name_hint + STEPWISE: function
+        for variable, function in mod.functions.items()
+        if isinstance(function, relax.Function)
+    }
+    stepwise = tvm.IRModule(
+        {name: program.with_attr("global_symbol", name) for name, program in programs.items()}
+    )
     stepwise.update(_kernels(mod))
     builder = relax.ExecBuilder()
     _vmcodegen(builder, stepwise, "bytecode")

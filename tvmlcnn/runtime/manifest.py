@@ -15,11 +15,14 @@ from tvmlcnn.errors import UserError
 from .elf import ElfFile, read_elf
 from .preprocessing import Preprocessing
 
-FORMAT = 3  # 2: kernels take inputs at any address; 3: the file brings its threads
+# 2: kernels take inputs at any address; 3: the file brings its threads; 4: several programs
+FORMAT = 4
 MANIFEST_SECTION = ".tvmlcnn.manifest"
 WEIGHTS_SECTION = ".tvmlcnn.weights"
-PROGRAM, STEPWISE = "main", "main_stepwise"
-"""Names of the program as machine code and as bytecode."""
+PROGRAM = "main"
+"""Name of the first program as machine code; the others are ``main_1`` and so on."""
+STEPWISE = "_stepwise"
+"""What follows the name of a program as bytecode."""
 RANDOM_WEIGHTS = "the weights are random, and what it computes means nothing"
 """What a user is told of a network of the zoo that was compiled without weights."""
 
@@ -77,6 +80,27 @@ class KernelCall:
 
 
 @dataclass(frozen=True)
+class Program:
+    """The network for one size of its inputs.
+
+    Attributes
+    ----------
+    name : str
+    inputs, outputs : tuple of TensorSpec
+    weights : tuple of int
+        Which of the file's weights it takes, in order.
+    calls : tuple of KernelCall
+        In the order in which they run.
+    """
+
+    name: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    weights: tuple[int, ...]
+    calls: tuple[KernelCall, ...]
+
+
+@dataclass(frozen=True)
 class Manifest:
     """A compiled model's description, read from its file.
 
@@ -84,7 +108,8 @@ class Manifest:
     ----------
     json : dict
         The whole manifest, as it is in the file.
-    inputs, outputs : tuple of TensorSpec
+    programs : tuple of Program
+        One for each size of the inputs.
     in_collection : bool
         Whether the network returns its outputs in a collection; else there is one.
     weights : tuple of Weight
@@ -92,39 +117,65 @@ class Manifest:
         How a photo becomes the input, where the input is an image.
     labels : tuple of str or None
         Names of the classes, where the output is scores of classes.
-    calls : tuple of KernelCall or None
-        In the order in which they run; None in a file that was written before they were noted.
     random_weights : bool
-        The file is a network of the zoo without trained weights; also False in a file that was
-        written before that was noted.
+        The file is a network of the zoo without trained weights.
     """
 
     json: dict[str, Any]
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
+    programs: tuple[Program, ...]
     in_collection: bool
     weights: tuple[Weight, ...]
     preprocessing: Preprocessing | None
     labels: tuple[str, ...] | None
-    calls: tuple[KernelCall, ...] | None
-    random_weights: bool = False
+    random_weights: bool
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """Of the first program."""
+        return self.programs[0].inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """Of the first program."""
+        return self.programs[0].outputs
+
+    @property
+    def calls(self) -> tuple[KernelCall, ...]:
+        """Of the first program."""
+        return self.programs[0].calls
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Manifest:
         """Build from the JSON object of a file."""
         preprocessing, labels = data["preprocessing"], data["labels"]
-        calls = data.get("calls")
         return cls(
             data,
-            tuple(TensorSpec(s["name"], tuple(s["shape"]), s["dtype"]) for s in data["inputs"]),
-            tuple(TensorSpec(s["name"], tuple(s["shape"]), s["dtype"]) for s in data["outputs"]),
-            bool(data.get("in_collection", len(data["outputs"]) > 1)),
+            tuple(_program(data, number) for number in range(len(data["programs"]))),
+            bool(data["in_collection"]),
             tuple(Weight(tuple(w["shape"]), w["dtype"], w["offset"]) for w in data["weights"]),
             None if preprocessing is None else Preprocessing.from_json(preprocessing),
             None if labels is None else tuple(labels),
-            None if calls is None else tuple(map(_kernel_call, calls)),
-            data.get("random_weights", False),
+            data["random_weights"],
         )
+
+
+def _program(data: dict[str, Any], number: int) -> Program:
+    """Return a program; names and types of its inputs and outputs are those of the first one."""
+    own = data["programs"][number]
+
+    def specs(kind: str) -> tuple[TensorSpec, ...]:
+        return tuple(
+            TensorSpec(spec["name"], tuple(shape), spec["dtype"])
+            for spec, shape in zip(data[kind], own[kind], strict=True)
+        )
+
+    return Program(
+        f"{PROGRAM}_{number}" if number else PROGRAM,
+        specs("inputs"),
+        specs("outputs"),
+        tuple(own["weights"]),
+        tuple(map(_kernel_call, own["calls"])),
+    )
 
 
 def _kernel_call(data: dict[str, Any]) -> KernelCall:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import mmap
 import tempfile
 import threading
 import types
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,11 +22,12 @@ from .machine import logical_cpus, physical_cores
 from .manifest import (
     PROGRAM,
     STEPWISE,
-    WEIGHTS_SECTION,
     Manifest,
+    Program,
     TensorSpec,
     read_manifest,
 )
+from .mapped_weights import mapped_weights
 from .native import load_runtime
 from .outputs import Outputs
 from .placement import placement
@@ -68,6 +69,24 @@ class RecordedCall(NamedTuple):
     arguments: tuple[Any, ...]
 
 
+@dataclass(frozen=True)
+class _Ready:
+    """A program to be called: its function, room for its inputs, its weights."""
+
+    program: Program
+    run: Callable[..., Any]
+    rooms: list[Any]
+    weights: list[Any]
+
+
+def _shapes(specs: Sequence[TensorSpec]) -> tuple[tuple[int, ...], ...]:
+    return tuple(spec.shape for spec in specs)
+
+
+def _given(array: np.ndarray) -> str:
+    return f"{array.dtype} {'x'.join(map(str, array.shape)) or 'scalar'}"
+
+
 class Model:
     """A loaded network; call it with numpy arrays.
 
@@ -76,7 +95,9 @@ class Model:
     Attributes
     ----------
     inputs, outputs : tuple of TensorSpec
-        Name, shape and dtype of each.
+        Name, shape and dtype of each; of the smallest, where the file takes several sizes.
+    programs : tuple of Program
+        One for each size of the inputs; a call takes that whose shapes fit.
     manifest : dict
         Everything that the file says of itself.
     threads : int
@@ -87,6 +108,7 @@ class Model:
         self._ffi = load_runtime()
         self.inputs: tuple[TensorSpec, ...] = manifest.inputs
         self.outputs: tuple[TensorSpec, ...] = manifest.outputs
+        self.programs = manifest.programs
         self._in_collection = manifest.in_collection
         self.manifest: dict[str, Any] = manifest.json
         self.preprocessing = manifest.preprocessing
@@ -97,12 +119,13 @@ class Model:
         self._placement = placement(self._ffi, manifest.json["target"]["tvm"]["kind"])
         self._library, symbols = _loaded(self._ffi, elf.path)
         self._pool = ThreadPool(symbols, threads)
-        self._main = self._new_machine()[PROGRAM]
-        self._rooms = [self._placement.allocate(spec) for spec in self.inputs]
+        self._machine = self._new_machine()
         self._weights: list[Any] = []
         if manifest.weights:
-            weights = [self._placement.constant(a) for a in _mapped_weights(elf, manifest)]
-            self._weights.append(self._ffi.convert(weights))
+            arrays = mapped_weights(elf, manifest)
+            self._weights = [self._placement.constant(array) for array in arrays]
+        self._ready = {_shapes(each.inputs): self._readied(each) for each in self.programs}
+        self._first = self._ready[_shapes(self.inputs)]
 
     def __call__(self, *inputs: np.ndarray) -> Any:
         """Run the network.
@@ -123,8 +146,9 @@ class Model:
         UserError
             If the number of arrays, a shape or a dtype does not fit.
         """
+        ready = self._first if len(self._ready) == 1 else self._chosen(inputs)
         with self.exclusively():
-            results = self.program(*self.arguments(*inputs))
+            results = ready.run(*self._arguments(ready, inputs))
             arrays = [self._placement.array(result) for result in results]
         if not self._in_collection:
             return arrays[0]
@@ -138,19 +162,41 @@ class Model:
         UserError
             As a call does.
         """
-        if len(inputs) != len(self.inputs):
-            raise UserError(f"the model takes {len(self.inputs)} inputs, {len(inputs)} were given")
-        arrays = [np.asarray(array) for array in inputs]
-        for array, spec in zip(arrays, self.inputs, strict=True):
-            if array.shape != spec.shape or array.dtype != spec.dtype:
-                given = "x".join(map(str, array.shape)) or "scalar"
-                raise UserError(f"the model takes {spec}; given was {array.dtype} {given}")
-        rooms = zip(arrays, self._rooms, strict=True)
-        return [*(self._placement.argument(*pair) for pair in rooms), *self._weights]
+        return self._arguments(self._first, inputs)
 
     def program(self, *arguments: Any) -> Any:
-        """Run the program, whoever else is calling."""
-        return self._main(*arguments)
+        """Run the program of the smallest inputs, whoever else is calling."""
+        return self._first.run(*arguments)
+
+    def _arguments(self, ready: _Ready, inputs: Sequence[np.ndarray]) -> list[Any]:
+        specs = ready.program.inputs
+        if len(inputs) != len(specs):
+            raise UserError(f"the model takes {len(specs)} inputs, {len(inputs)} were given")
+        arrays = [np.asarray(array) for array in inputs]
+        for array, spec in zip(arrays, specs, strict=True):
+            if array.shape != spec.shape or array.dtype != spec.dtype:
+                raise UserError(f"the model takes {spec}; given was {_given(array)}")
+        rooms = zip(arrays, ready.rooms, strict=True)
+        return [*(self._placement.argument(*pair) for pair in rooms), *ready.weights]
+
+    def _chosen(self, inputs: Sequence[np.ndarray]) -> _Ready:
+        """Return the program whose shapes are those of the inputs."""
+        shapes = tuple(np.shape(array) for array in inputs)
+        if shapes not in self._ready:
+            known = "; ".join(
+                ", ".join("x".join(map(str, spec.shape)) for spec in program.inputs)
+                for program in self.programs
+            )
+            given = ", ".join("x".join(map(str, shape)) or "scalar" for shape in shapes)
+            raise UserError(f"the model takes inputs of shape {known}; given was {given}")
+        return self._ready[shapes]
+
+    def _readied(self, program: Program) -> _Ready:
+        rooms = [self._placement.allocate(spec) for spec in program.inputs]
+        weights = [self._weights[index] for index in program.weights]
+        # A program without weights takes no tuple of them.
+        held = [self._ffi.convert(weights)] if weights else []
+        return _Ready(program, self._machine[program.name], rooms, held)
 
     def _new_machine(self) -> Any:
         """Return a new instance of TVM's virtual machine with the model's program."""
@@ -159,7 +205,7 @@ class Model:
         return machine
 
     def record(self, functions: Collection[str], arguments: Sequence[Any]) -> list[RecordedCall]:
-        """Run the program once, and return the calls of the functions that it made.
+        """Run the program of the smallest inputs once; return the calls of functions that it made.
 
         The tensors of the calls stay as they were; making them again, in order, does the work of
         the network without the machine between them.
@@ -173,7 +219,7 @@ class Model:
         with self.exclusively():
             machine = self._new_machine()  # one of its own: an instrument cannot be removed
             machine["set_instrument"](self._ffi.convert(note))
-            machine[STEPWISE](*arguments)
+            machine[PROGRAM + STEPWISE](*arguments)
         return recorded
 
     @contextmanager
@@ -196,19 +242,3 @@ def _loaded(ffi: types.ModuleType, path: Path) -> tuple[Any, ctypes.CDLL]:
         link = Path(folder) / "model.so"
         link.symlink_to(path.absolute())
         return ffi.load_module(str(link)), ctypes.CDLL(str(link))
-
-
-def _mapped_weights(elf: ElfFile, manifest: Manifest) -> Iterator[np.ndarray]:
-    """Yield the weights as arrays that lie in the mapped file."""
-    section = elf.sections[WEIGHTS_SECTION]
-    skip = section.offset % mmap.ALLOCATIONGRANULARITY
-    with open(elf.path, "rb") as file:
-        # Copy on write, since DLPack has no read-only tensors; nothing writes here.
-        mapped = mmap.mmap(
-            file.fileno(),
-            section.size + skip,
-            access=mmap.ACCESS_COPY,
-            offset=section.offset - skip,
-        )
-    for weight in manifest.weights:
-        yield np.ndarray(weight.shape, weight.dtype, mapped, skip + weight.offset)

@@ -23,7 +23,7 @@ def prepare(
     models: Sequence[str],
     target: str | dict[str, Any] = "native",
     *,
-    input_shape: Sequence[int] | Sequence[Sequence[int]] | None = None,
+    input_shape: Any = None,
     goal: Goal | None = None,
     threads: int | None = None,
     device: str | None = None,
@@ -44,8 +44,8 @@ def prepare(
         As `tvmlcnn.compile` takes them.
     target : str or dict
         As `tvmlcnn.compile` takes it; a CPU.
-    input_shape : sequence of int, or one such sequence an input, optional
-        Of every model; by default what each one says.
+    input_shape : optional
+        Of every model, as `tvmlcnn.compile` takes it; by default what each one says.
     goal : Goal, optional
     threads : int, optional
         That kernels are made for and measured with; by default all physical cores of the boards.
@@ -79,12 +79,14 @@ def prepare(
         networks = {}
         for model in dict.fromkeys(models):
             progress(f"load {model}")
-            network = frontend.resolve(model, frontend.shapes(input_shape))
-            inputs = frontend.random_inputs(network.input_shapes)
+            network = frontend.resolve(model, input_shape)
             # Two files may name their factories alike.
             name = model if network.name in networks else network.name
             with network.running():
-                networks[name] = frontend.import_graph(network.module, inputs).mod
+                for number, variant in enumerate(network.variants):
+                    inputs = frontend.random_inputs(variant)
+                    graph = frontend.import_graph(network.module, inputs, network.keywords)
+                    networks[f"{name} {number + 1}" if number else name] = graph.mod
         progress("find kernels")
         tasks, fixed = tasks_of(networks, wanted, goal)
         progress("measure the machine")

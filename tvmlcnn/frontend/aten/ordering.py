@@ -64,7 +64,8 @@ def _kthvalue(emit: Emitter, call: Call) -> list[Value]:
 
 def _median(emit: Emitter, call: Call) -> Value:
     """Return the lower one of two medians; NaN, the first one, where there is one."""
-    data, dim = call.self, call.values.get("dim")
+    data = call.self
+    dim: Value = call.values.get("dim")
     keep = bool(call.values.get("keepdim", False))
     whole = dim is None
     if whole:
