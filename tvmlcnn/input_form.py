@@ -15,7 +15,7 @@ Shape = tuple[int, ...]
 DTYPES = ("float32", "float64", "int64", "int32", "int16", "int8", "uint8", "bool")
 # Each has its own program, which takes as long to compile as a file of its own.
 _MOST_VARIANTS = 32
-_SIZE = re.compile(r"(?P<first>\d+)(?:\.\.(?P<last>\d+)(?:/(?P<step>\d+))?)?")
+_SIZE = re.compile(r"(?P<first>\d+)(?:\.\.(?P<last>\d+)(?:/(?P<step>[1-9]\d*))?)?")
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,9 @@ def read(text: str) -> InputForm:
     matches = [_SIZE.fullmatch(size) for size in shape.lower().replace(",", "x").split("x")]
     if not all(matches) or (dtype and dtype not in DTYPES):
         raise UserError(
-            f"--input-shape {text!r} is no shape; write 1x3x224x224, 1..8x3x224x224 for each of "
-            f"several sizes, or 1x16:int64, of {', '.join(DTYPES)}"
+            f"{text!r} is no shape; write 1x3x224x224, 1..8x3x224x224 for each of several sizes, or "
+            f"1x16:int64, of {', '.join(DTYPES)}",
+            parameters=("input_shape",),
         )
     sizes: list[int | range] = []
     for match in matches:
@@ -71,7 +72,7 @@ def forms(given: Any) -> tuple[InputForm, ...] | None:
     Parameters
     ----------
     given : None, str, sequence of int or range, or a sequence of such
-        A text is read as ``--input-shape`` is.
+        See `read` for a text.
 
     Raises
     ------

@@ -78,16 +78,6 @@ def test_without_compiler(small_file: Path) -> None:
     assert done.stderr == ""
 
 
-def test_file_without_kernels_noted(cli: Cli, small_file: Path, tmp_path: Path) -> None:
-    """A file of before there were profiles is told apart, and still runs."""
-    content = small_file.read_bytes()
-    assert content.count(b'"calls":') == 1
-    old = tmp_path / "old.so"
-    old.write_bytes(content.replace(b'"calls":', b'"other":'))
-    assert "did not note the kernels; compile it again" in cli("profile", old).error
-    assert cli("run", old, "--random").code == 0
-
-
 def test_gpu_file() -> None:
     from tvmlcnn.runtime import profile
     from tvmlcnn.runtime.model import Model

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from tvmlcnn.errors import UserError
-from tvmlcnn.frontend import resolve, shapes
+from tvmlcnn.frontend import resolve
 from tvmlcnn.runtime.preprocessing import Preprocessing
 
 NET = """
@@ -120,22 +120,3 @@ def test_a_file_that_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(b"")
     with pytest.raises(UserError, match=r"net.onnx is no model; give a zoo name, FILE.py:FACTORY"):
         resolve(str(tmp_path / "net.onnx"))
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        (None, None),
-        ((1, 3, 8, 8), ((1, 3, 8, 8),)),
-        ([[1, 3, 8, 8]], ((1, 3, 8, 8),)),
-        ([(1, 4), (2, 5, 6)], ((1, 4), (2, 5, 6))),
-    ],
-)
-def test_shapes(given: object, expected: object) -> None:
-    assert shapes(given) == expected  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("given", [[], [[]], (1, 0), (1, -3), [(1, 3), (0,)]])
-def test_shapes_with_a_size_that_is_none(given: object) -> None:
-    with pytest.raises(UserError, match="no positive number"):
-        shapes(given)  # type: ignore[arg-type]

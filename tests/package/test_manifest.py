@@ -8,8 +8,9 @@ import pytest
 import torch
 import tvm
 
-from tvmlcnn.frontend import Graph, Network
+from tvmlcnn.frontend import Graph, Input, Network
 from tvmlcnn.package.manifest import compose, read_labels
+from tvmlcnn.package.variants import Variants
 from tvmlcnn.runtime.manifest import FORMAT, KernelCall, Manifest, TensorSpec, Weight
 from tvmlcnn.runtime.native import tvm_version
 from tvmlcnn.runtime.preprocessing import Preprocessing
@@ -27,20 +28,26 @@ def composed(
 ) -> dict[str, Any]:
     """Return the manifest of a network with such inputs and output."""
     shapes = inputs or (IMAGE,)
-    network = Network("net", "net.py:Net", torch.nn.ReLU(), shapes, preprocessing, labels)
+    forms = (tuple(map(Input, shapes)),)
+    network = Network("net", "net.py:Net", torch.nn.ReLU(), forms, preprocessing, labels)
     specs = tuple(TensorSpec(f"x{i}", shape, "float32") for i, shape in enumerate(shapes))
     graph = Graph(tvm.IRModule(), specs, (TensorSpec("output", output, "float32"),), False)
     call = {"layers": ["conv"], "bindings": ["_conv:conv2d"], "flops": 12, "bytes": 34}
     return compose(
         network,
         weights="net.pth",
-        graph=graph,
+        graphs=[graph],
         device=DEVICES["rpi4"],
         features=["b", "a"],
         gpu_compiler=None,
         kernels={"dense": ["fused_conv", "fused_conv1"], "default": ["add"]},
         records={"kernels": 1, "of": 2},
-        calls=[call | {"function": "fused_conv1"}, call | {"function": "add"}],
+        variants=Variants(
+            tvm.IRModule(),
+            [],
+            [[0]],
+            [[call | {"function": "fused_conv1"}, call | {"function": "add"}]],
+        ),
         layout=[{"shape": [2, 3], "dtype": "float32", "offset": 64}],
         threads=2,
     )
@@ -70,7 +77,7 @@ def test_what_a_user_inspects() -> None:
     assert data["kernels"] == {"dense": 2, "default": 1}
     assert data["records"] == {"kernels": 1, "of": 2}
     assert data["versions"]["tvm"] == tvm_version()
-    assert "bindings" not in data["calls"][0]
+    assert "bindings" not in data["programs"][0]["calls"][0]
 
 
 def test_what_is_assumed_of_an_image_classifier() -> None:
@@ -107,11 +114,3 @@ def test_labels_of_imagenet() -> None:
     labels = read_labels("imagenet")
     assert len(labels) == len(set(labels)) == 1000
     assert labels[285] == "Egyptian cat"
-
-
-def test_a_file_from_before_random_weights_were_noted() -> None:
-    data = composed()
-    assert not Manifest.from_json(data).random_weights
-    assert Manifest.from_json(data | {"random_weights": True}).random_weights
-    del data["random_weights"]
-    assert not Manifest.from_json(data).random_weights

@@ -100,7 +100,7 @@ def _check_sizes_are_known(path: Path, program: torch.export.ExportedProgram) ->
         for axis, size in enumerate(sizes):
             if isinstance(size, torch.SymInt):
                 raise UserError(
-                    f"{path}: axis {axis} of the input {node.name!r} may have any size; say which "
-                    "by --input-shape, as 1x3x224x224, or several, as 1..8x3x224x224",
+                    f"{path}: axis {axis} of the input {node.name!r} may have any size; give "
+                    "its shape, as 1x3x224x224, or several, as 1..8x3x224x224",
                     parameters=("input_shape",),
                 )

@@ -78,7 +78,7 @@ def _parameter(node: fx.Node) -> relax.Var:
         raise UserError(f"the input {node.name!r} is of {value.dtype}, which cannot be compiled")
     if any(isinstance(size, torch.SymInt) for size in value.shape):
         raise UserError(
-            f"the input {node.name!r} has a size that is not known; say which by --input-shape",
+            f"the input {node.name!r} has a size that is not known; give its shape",
             parameters=("input_shape",),
         )
     return relax.Var(node.name, relax.TensorType([int(n) for n in value.shape], dtype))

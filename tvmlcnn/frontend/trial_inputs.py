@@ -23,11 +23,12 @@ so much."""
 def random_inputs(inputs: Sequence[Input], seed: int = 0, kind: str = "random") -> list[np.ndarray]:
     """Return arrays of one of `KINDS`; by default normally distributed.
 
-    Integers are bytes of a picture, or 0 and 1, which index whatever is indexed; where an example
-    came with the network it is that.
+    An input of which only the shape is given is of float32. Integers are bytes of a picture, or 0
+    and 1, which index whatever is indexed; where an example came with the network it is that.
     """
     generator = np.random.default_rng(seed)
-    return [_filled(generator, one, kind) for one in inputs]
+    known = [one if isinstance(one, Input) else Input(one) for one in inputs]
+    return [_filled(generator, one, kind) for one in known]
 
 
 def _filled(generator: np.random.Generator, one: Input, kind: str) -> np.ndarray:

@@ -94,12 +94,8 @@ def profile(model: Model, seconds: float) -> Profile:
     Raises
     ------
     UserError
-        If the file does not say what its kernels are, or is for a GPU.
+        If the file is for a GPU.
     """
-    if model.calls is None:
-        raise UserError(
-            "the model was compiled by a tvmlcnn that did not note the kernels; compile it again"
-        )
     if model.manifest["target"]["tvm"]["kind"] != "llvm":
         raise UserError("only kernels on a CPU can be profiled; the model is for a GPU")
     machine = limits.measure(model.threads)
