@@ -106,8 +106,8 @@ def grid_sample(
     data: relax.Expr, grid: relax.Expr, sizes: Sequence[int], mode: str, padding: str, align: bool
 ) -> relax.Call:
     """Return a call of ``tvmlcnn.grid_sample``: maps at points that a tensor says."""
-    batch, channels, _ = data.ty.shape
-    shape = [int(batch), int(channels), int(grid.ty.shape[1])]
+    batch, _, channels = data.ty.shape
+    shape = [int(batch), int(grid.ty.shape[1]), int(channels)]
     options = {"sizes": list(sizes), "mode": mode, "padding": padding, "align": align}
     return _call(GRID_SAMPLE, [data, grid], [(shape, "float32")], **options)
 
@@ -122,7 +122,7 @@ def roi_align(
     aligned: bool,
 ) -> relax.Call:
     """Return a call of ``tvmlcnn.roi_align``: means of maps over the bins of regions."""
-    shape = [int(regions.ty.shape[0]), int(data.ty.shape[1]), bins[0] * bins[1]]
+    shape = [int(regions.ty.shape[0]), bins[0] * bins[1], int(data.ty.shape[2])]
     options = {"sizes": list(sizes), "scale": scale, "bins": list(bins), "samples": samples}
     return _call(ROI_ALIGN, [data, regions], [(shape, "float32")], aligned=aligned, **options)
 

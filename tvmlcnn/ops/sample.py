@@ -12,9 +12,10 @@ from tvm import te, tirx
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 
-from .rows import Result, rows, written
+from .rows import Result, rows, variable, written
 
-_ABREAST = 16  # points whose taps are found together: two vectors of AVX2
+_ABREAST = 16  # points that are the work of one core: as many as a row of a small map has
+_VECTOR = 16  # channels at once: two vectors of AVX2, four of NEON
 _CUBIC = -0.75  # the free coefficient of Keys (1981), as torch has it
 
 
@@ -41,7 +42,7 @@ def grid_sample(
     Parameters
     ----------
     data : te.Tensor
-        Shape (N, C, product of the sizes), float32.
+        Shape (N, product of the sizes, C), float32.
     grid : te.Tensor
         Shape (N, points, axes), float32: the last axis of the maps first, from -1 to 1.
     sizes : tuple of int
@@ -55,9 +56,9 @@ def grid_sample(
     Returns
     -------
     list of te.Tensor
-        One, of the shape (N, C, points).
+        One, of the shape (N, points, C).
     """
-    images, channels, _ = (int(n) for n in data.shape)
+    images, _, channels = (int(n) for n in data.shape)
     points = int(grid.shape[1])
 
     def taps(where: Any, image: Expr, point: Expr) -> list[Tap]:
@@ -74,7 +75,8 @@ def grid_sample(
             for group in itertools.product(*axes)
         ]
 
-    return _sampled(data, grid, (images, channels, points), sizes, taps, lambda where, image: image, gpu)
+    shape = images, points, channels
+    return _sampled(data, grid, shape, sizes, taps, lambda where, image: image, gpu)
 
 
 def roi_align(
@@ -92,7 +94,7 @@ def roi_align(
     Parameters
     ----------
     data : te.Tensor
-        Shape (N, C, H * W), float32.
+        Shape (N, H * W, C), float32.
     regions : te.Tensor
         Shape (K, 5), float32: number of the image, x1, y1, x2, y2.
     sizes : tuple of int
@@ -108,19 +110,19 @@ def roi_align(
     Returns
     -------
     list of te.Tensor
-        One, of the shape (K, C, rows * columns).
+        One, of the shape (K, rows * columns, C).
     """
-    images, channels, _ = (int(n) for n in data.shape)
+    images, _, channels = (int(n) for n in data.shape)
     number, (bins_down, bins_across) = int(regions.shape[0]), bins
     half = 0.5 if aligned else 0.0
 
     def taps(region: Any, row: Expr, point: Expr) -> list[Tap]:
         def along(axis: int, place: Expr, count: int, extent: int) -> list[list[Tap]]:
-            start = region[row, 1 + axis] * _f32(scale) - _f32(half)
+            start = _kept(region[row, 1 + axis] * _f32(scale) - _f32(half))
             length = region[row, 3 + axis] * _f32(scale) - _f32(half) - start
             length = length if aligned else tirx.max(length, _f32(1))
-            step = length / _f32(count)
-            at = start + tirx.Cast("float32", place) * step
+            step = _kept(length / _f32(count))
+            at = _kept(start + tirx.Cast("float32", place) * step)
             return [
                 _clamped_pair(at + _f32(i + 0.5) * step / _f32(samples), extent)
                 for i in range(samples)
@@ -143,7 +145,7 @@ def roi_align(
         number = tirx.Cast("int32", region[row, 0])
         return tirx.max(tirx.min(number, images - 1), 0)
 
-    shape = number, channels, bins_down * bins_across
+    shape = number, bins_down * bins_across, channels
     return _sampled(data, regions, shape, sizes, taps, image_of, gpu)
 
 
@@ -156,34 +158,33 @@ def _sampled(
     image_of: Callable[[Any, Expr], Expr],
     gpu: bool,
 ) -> list[te.Tensor]:
-    """Return sums of taps: a few points find theirs once, and read all channels by them."""
-    number, channels, points = shape
+    """Return sums of taps: a point finds its taps once, and reads all channels by them."""
+    number, points, channels = shape
     abreast = min(points, _ABREAST)
     blocks = -(-points // abreast)
-    lanes = T.vectorized if abreast == _ABREAST and not gpu else T.serial
+    width = math.gcd(channels, _VECTOR)
+    lanes = T.vectorized if width > 1 and not gpu else T.serial
 
     def body(source: Any, grid: Any, result: Any) -> None:
         with rows(number * blocks, gpu) as row:
             item, block = row // blocks, row % blocks
             # The last block begins where it ends with the last point.
             first = tirx.min(block * abreast, points - abreast)
-            # How many taps there are does not depend on the point.
-            count = len(taps(grid, item, first))
-            factors = T.buffer_proxy(T.alloc_buffer((count, abreast), "float32", scope="local"))
-            places = T.buffer_proxy(T.alloc_buffer((count, abreast), "int32", scope="local"))
-            with lanes(0, abreast) as lane:
-                for i, tap in enumerate(taps(grid, item, first + lane)):
-                    factors[i, lane] = tap.weight
-                    flat = _flat(tap.place, sizes)
-                    places[i, lane] = tirx.Select(tap.inside, flat, tirx.const(-1, "int32"))
-            with T.serial(0, channels) as channel, lanes(0, abreast) as lane:
-                total: Expr = _f32(0)
-                for i in range(count):
-                    place = tirx.max(places[i, lane], 0)
-                    part = source[image_of(grid, item), channel, place] * factors[i, lane]
-                    # What is outside is nothing, even where infinity is in its place.
-                    total = total + tirx.Select(places[i, lane] >= 0, part, _f32(0))
-                result[item, channel, first + lane] = total
+            image = variable(image_of(grid, item), "int32")
+            with T.serial(0, abreast) as lane:
+                factors, places, there = [], [], []
+                for tap in taps(grid, item, first + lane):
+                    factors.append(_kept(tap.weight))
+                    places.append(_kept(_flat(tap.place, sizes), "int32"))
+                    there.append(_kept(tap.inside, "int32"))
+                with T.serial(0, channels // width) as group, lanes(0, width) as one:
+                    channel = group * width + one
+                    total: Expr = _f32(0)
+                    for factor, place, inside in zip(factors, places, there, strict=True):
+                        part = source[image[0], place, channel] * factor
+                        # What is outside is nothing, even where infinity is in its place.
+                        total = total + tirx.Select(inside != 0, part, _f32(0))
+                    result[item, first + lane, channel] = total
 
     return written([body], [data, where], [Result(shape, "float32")], "sample")
 
@@ -191,12 +192,12 @@ def _sampled(
 def _along(value: Expr, size: int, mode: str, padding: str, align: bool) -> list[Tap]:
     """Return the taps along one axis, of a coordinate between -1 and 1."""
     scale = (size - 1) / 2 if align else size / 2
-    at = (value + _f32(1)) * _f32(scale) - _f32(0 if align else 0.5)
+    at = _kept((value + _f32(1)) * _f32(scale) - _f32(0 if align else 0.5))
     if mode == "bicubic":
         # Each tap is brought into the map by itself.
-        at = _bounded(at, -1e6, 1e6) if padding == "reflection" else _limited(at, size)
+        at = _kept(_bounded(at, -1e6, 1e6) if padding == "reflection" else _limited(at, size))
         base = _floor(at)
-        part = at - base
+        part = _kept(at - base)
         steps = range(-1, 3)
         found = [_inside(base + _f32(step), size, padding, align) for step in steps]
         weights = [_cubic(part, step) for step in steps]
@@ -209,7 +210,7 @@ def _along(value: Expr, size: int, mode: str, padding: str, align: bool) -> list
         found = [_inside(base + _f32(step), size, "zeros", align) for step in (0, 1)]
         weights = [_f32(1) - (at - base), at - base]
     return [
-        Tap((place,), weight, inside)
+        Tap((place,), _kept(weight), inside)
         for (place, inside), weight in zip(found, weights, strict=True)
     ]
 
@@ -217,25 +218,25 @@ def _along(value: Expr, size: int, mode: str, padding: str, align: bool) -> list
 def _within(at: Expr, size: int, padding: str, align: bool) -> Expr:
     """Return a coordinate that lies within the map, or not far outside where that is zero."""
     if padding == "zeros":
-        return _limited(at, size)
+        return _kept(_limited(at, size))
     if padding == "reflection":
         low, span = (0.0, size - 1) if align else (-0.5, size)
         if span == 0:
             return _f32(0)
-        away = tirx.abs(_bounded(at, -1e6, 1e6) - _f32(low))
+        away = _kept(tirx.abs(_bounded(at, -1e6, 1e6) - _f32(low)))
         turns = _floor(away / _f32(2 * span))
-        rest = away - turns * _f32(2 * span)
+        rest = _kept(away - turns * _f32(2 * span))
         at = tirx.min(rest, _f32(2 * span) - rest) + _f32(low)
-    return _bounded(at, 0, size - 1)
+    return _kept(_bounded(at, 0, size - 1))
 
 
 def _inside(at: Expr, size: int, padding: str, align: bool) -> tuple[Expr, Expr]:
     """Return the element of a whole coordinate, and whether it is in the map."""
     if padding != "zeros":
         at = _rounded(_within(at, size, padding, align))
-    place = tirx.Cast("int32", at)
-    inside = tirx.all(place >= 0, place < size)
-    return tirx.max(tirx.min(place, size - 1), 0), inside
+    place = _kept(at, "int32")
+    inside = _kept(tirx.all(place >= 0, place < size), "int32")
+    return _kept(tirx.max(tirx.min(place, size - 1), 0), "int32"), inside != 0
 
 
 def _limited(at: Expr, size: int) -> Expr:
@@ -249,17 +250,17 @@ def _bounded(at: Expr, low: float, high: float) -> Expr:
 
 def _floor(at: Expr) -> Expr:
     """Return the floor of a coordinate by integers: a call of the library on 32-bit ARM."""
-    whole = tirx.Cast("float32", tirx.Cast("int32", at))
-    return whole - tirx.Select(whole > at, _f32(1), _f32(0))
+    whole = _kept(tirx.Cast("float32", tirx.Cast("int32", at)))
+    return _kept(whole - tirx.Select(whole > at, _f32(1), _f32(0)))
 
 
 def _rounded(at: Expr) -> Expr:
     """Return the nearest integer, the even one of two."""
     low = _floor(at)
-    part = at - low
+    part = _kept(at - low)
     odd = tirx.bitwise_and(tirx.Cast("int32", low), 1) == 1
     up = tirx.any(part > _f32(0.5), tirx.all(part == _f32(0.5), odd))
-    return low + tirx.Select(up, _f32(1), _f32(0))
+    return _kept(low + tirx.Select(up, _f32(1), _f32(0)))
 
 
 def _cubic(part: Expr, step: int) -> Expr:
@@ -273,12 +274,13 @@ def _cubic(part: Expr, step: int) -> Expr:
 
 def _clamped_pair(at: Expr, size: int) -> list[Tap]:
     """Return the two taps of linear interpolation as roi_align has them at the borders."""
-    inside = tirx.all(at >= _f32(-1), at <= _f32(size))
-    at = _bounded(at, 0, size - 1)
-    low = tirx.Cast("int32", at)
-    part = at - tirx.Cast("float32", low)
-    high = tirx.min(low + 1, size - 1)
-    return [Tap((low,), _f32(1) - part, inside), Tap((high,), part, inside)]
+    at = _kept(at)
+    inside = _kept(tirx.all(at >= _f32(-1), at <= _f32(size)), "int32")
+    at = _kept(_bounded(at, 0, size - 1))
+    low = _kept(at, "int32")
+    part = _kept(at - tirx.Cast("float32", low))
+    high = _kept(tirx.min(low + 1, size - 1), "int32")
+    return [Tap((low,), _f32(1) - part, inside != 0), Tap((high,), part, inside != 0)]
 
 
 def _flat(place: Sequence[Expr], sizes: Sequence[int]) -> Expr:
@@ -286,6 +288,11 @@ def _flat(place: Sequence[Expr], sizes: Sequence[int]) -> Expr:
     for index, size in zip(place[1:], sizes[1:], strict=True):
         result = result * size + index
     return result
+
+
+def _kept(value: Expr, dtype: str = "float32") -> Expr:
+    """Return a value that is computed once; TVM's simplifier chokes on what is written out."""
+    return variable(value, dtype)[0]
 
 
 def _f32(value: float) -> Expr:

@@ -13,10 +13,19 @@ _MODES = ("bilinear", "nearest", "bicubic")
 _PADDINGS = ("zeros", "border", "reflection")
 
 
-def _flat(emit: Emitter, data: Value) -> Value:
-    """Return maps with their places as one axis."""
+def _channels_last(emit: Emitter, data: Value) -> Value:
+    """Return maps with their places as one axis, and their channels as the last one."""
     batch, channels, *sizes = shape_of(data)
-    return emit.reshape(emit.cast(data, "float32"), [batch, channels, math.prod(sizes)])
+    rank = len(sizes) + 2
+    data = emit.permute(emit.cast(data, "float32"), [0, *range(2, rank), 1])
+    return emit.reshape(data, [batch, math.prod(sizes), channels])
+
+
+def _channels_first(emit: Emitter, data: Value, call: Call) -> Value:
+    batch, channels, *sizes = call.shape_
+    rank = len(sizes) + 2
+    data = emit.reshape(data, [batch, *sizes, channels])
+    return emit.cast(emit.permute(data, [0, rank - 1, *range(1, rank - 1)]), call.dtype_)
 
 
 def _grid_sample(emit: Emitter, call: Call) -> Value:
@@ -26,8 +35,8 @@ def _grid_sample(emit: Emitter, call: Call) -> Value:
     mode, padding = _MODES[call.interpolation_mode], _PADDINGS[call.padding_mode]
     sizes = shape_of(data)[2:]
     align = bool(call.align_corners)
-    sampled = emit(rows.grid_sample, _flat(emit, data), grid, sizes, mode, padding, align)
-    return emit.cast(emit.reshape(sampled, call.shape_), call.dtype_)
+    sampled = emit(rows.grid_sample, _channels_last(emit, data), grid, sizes, mode, padding, align)
+    return _channels_first(emit, sampled, call)
 
 
 def _roi_align(emit: Emitter, call: Call) -> Value:
@@ -37,7 +46,7 @@ def _roi_align(emit: Emitter, call: Call) -> Value:
     bins = call.pooled_height, call.pooled_width
     sampled = emit(
         rows.roi_align,
-        _flat(emit, data),
+        _channels_last(emit, data),
         emit.cast(call.rois, "float32"),
         shape_of(data)[2:],
         float(call.spatial_scale),
@@ -45,7 +54,7 @@ def _roi_align(emit: Emitter, call: Call) -> Value:
         call.sampling_ratio,
         bool(call.aligned),
     )
-    return emit.cast(emit.reshape(sampled, call.shape_), call.dtype_)
+    return _channels_first(emit, sampled, call)
 
 
 TABLE: dict[str, Converter] = {
