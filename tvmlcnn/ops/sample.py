@@ -12,6 +12,8 @@ from tvm import te, tirx
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 
+from tvmlcnn.targets import FLOAT32
+
 from .rows import Result, rows, variable, written
 
 _ABREAST = 16  # points that are the work of one core: as many as a row of a small map has
@@ -122,7 +124,7 @@ def roi_align(
             length = region[row, 3 + axis] * _f32(scale) - _f32(half) - start
             length = length if aligned else tirx.max(length, _f32(1))
             step = _kept(length / _f32(count))
-            at = _kept(start + tirx.Cast("float32", place) * step)
+            at = _kept(start + tirx.Cast(FLOAT32.name, place) * step)
             return [
                 _clamped_pair(at + _f32(i + 0.5) * step / _f32(samples), extent)
                 for i in range(samples)
@@ -186,7 +188,7 @@ def _sampled(
                         total = total + tirx.Select(inside != 0, part, _f32(0))
                     result[item, first + lane, channel] = total
 
-    return written([body], [data, where], [Result(shape, "float32")], "sample")
+    return written([body], [data, where], [Result(shape, FLOAT32.name)], "sample")
 
 
 def _along(value: Expr, size: int, mode: str, padding: str, align: bool) -> list[Tap]:
@@ -250,7 +252,7 @@ def _bounded(at: Expr, low: float, high: float) -> Expr:
 
 def _floor(at: Expr) -> Expr:
     """Return the floor of a coordinate by integers: a call of the library on 32-bit ARM."""
-    whole = _kept(tirx.Cast("float32", tirx.Cast("int32", at)))
+    whole = _kept(tirx.Cast(FLOAT32.name, tirx.Cast("int32", at)))
     return _kept(whole - tirx.Select(whole > at, _f32(1), _f32(0)))
 
 
@@ -278,7 +280,7 @@ def _clamped_pair(at: Expr, size: int) -> list[Tap]:
     inside = _kept(tirx.all(at >= _f32(-1), at <= _f32(size)), "int32")
     at = _kept(_bounded(at, 0, size - 1))
     low = _kept(at, "int32")
-    part = _kept(at - tirx.Cast("float32", low))
+    part = _kept(at - tirx.Cast(FLOAT32.name, low))
     high = _kept(tirx.min(low + 1, size - 1), "int32")
     return [Tap((low,), _f32(1) - part, inside != 0), Tap((high,), part, inside != 0)]
 
@@ -290,10 +292,10 @@ def _flat(place: Sequence[Expr], sizes: Sequence[int]) -> Expr:
     return result
 
 
-def _kept(value: Expr, dtype: str = "float32") -> Expr:
+def _kept(value: Expr, dtype: str = FLOAT32.name) -> Expr:
     """Return a value that is computed once; TVM's simplifier chokes on what is written out."""
     return variable(value, dtype)[0]
 
 
 def _f32(value: float) -> Expr:
-    return tirx.const(value, "float32")
+    return tirx.const(value, FLOAT32.name)
