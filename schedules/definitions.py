@@ -19,6 +19,8 @@ _ROWS: dict[str, Callable[..., te.Tensor]] = {
     "tvmlcnn.search": ops.search,
     "tvmlcnn.suppress": ops.suppress,
     "tvmlcnn.scatter": ops.scatter,
+    "tvmlcnn.grid_sample": ops.grid_sample,
+    "tvmlcnn.roi_align": ops.roi_align,
 }
 """Definitions of layers of rows, by the name of the operator."""
 

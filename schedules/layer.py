@@ -286,7 +286,7 @@ class Rows:
 
     element: ElementType
     operator: str
-    options: tuple[tuple[str, bool | int | float | str], ...]
+    options: tuple[tuple[str, bool | int | float | str | Shape], ...]
     workload = ""
 
 

@@ -1,8 +1,9 @@
 """Operators of our own that go through rows step by step, by loops that are written out.
 
 ``tvmlcnn.sort(data)``, ``tvmlcnn.scan(data)``, ``tvmlcnn.search(bounds, values)``,
-``tvmlcnn.suppress(boxes, scores, order, ...)`` and ``tvmlcnn.scatter(data, index, updates)``
-compute what the functions of these names in `tvmlcnn.ops` do. Their attributes are the arguments of
+``tvmlcnn.suppress(boxes, scores, order, ...)``, ``tvmlcnn.scatter(data, index, updates)``,
+``tvmlcnn.grid_sample(data, grid)`` and ``tvmlcnn.roi_align(data, regions)`` compute what the
+functions of these names in `tvmlcnn.ops` do. Their attributes are the arguments of
 those, and the ``shapes`` and ``dtypes`` of the results.
 """
 
@@ -21,7 +22,9 @@ SCAN = "tvmlcnn.scan"
 SEARCH = "tvmlcnn.search"
 SUPPRESS = "tvmlcnn.suppress"
 SCATTER = "tvmlcnn.scatter"
-OPERATORS = (SORT, SCAN, SEARCH, SUPPRESS, SCATTER)
+GRID_SAMPLE = "tvmlcnn.grid_sample"
+ROI_ALIGN = "tvmlcnn.roi_align"
+OPERATORS = (SORT, SCAN, SEARCH, SUPPRESS, SCATTER, GRID_SAMPLE, ROI_ALIGN)
 
 Result = tuple[Sequence[int], str]
 """Shape and element type."""
@@ -39,8 +42,12 @@ for _name in OPERATORS:
 
 def options_of(call: relax.Call) -> dict[str, Any]:
     """Return the arguments of the operator's function in `tvmlcnn.ops`, but the tensors."""
-    found = {str(name): value for name, value in call.attrs.items()}
-    return {name: found[name] for name in sorted(found) if name not in ("shapes", "dtypes")}
+    found = {
+        str(name): tuple(int(n) for n in value) if isinstance(value, tvm.ir.Array) else value
+        for name, value in call.attrs.items()
+        if name not in ("shapes", "dtypes")
+    }
+    return dict(sorted(found.items()))
 
 
 def sort(data: relax.Expr, count: int, descending: bool) -> relax.Call:
@@ -93,6 +100,31 @@ def scatter(
     results: list[Result] = [([int(n) for n in data.ty.shape], str(data.ty.dtype))]
     options = {"axis": axis, "how": how, "include_self": include_self}
     return _call(SCATTER, [data, index, updates], results, **options)
+
+
+def grid_sample(
+    data: relax.Expr, grid: relax.Expr, sizes: Sequence[int], mode: str, padding: str, align: bool
+) -> relax.Call:
+    """Return a call of ``tvmlcnn.grid_sample``: maps at points that a tensor says."""
+    batch, _, channels = data.ty.shape
+    shape = [int(batch), int(grid.ty.shape[1]), int(channels)]
+    options = {"sizes": list(sizes), "mode": mode, "padding": padding, "align": align}
+    return _call(GRID_SAMPLE, [data, grid], [(shape, "float32")], **options)
+
+
+def roi_align(
+    data: relax.Expr,
+    regions: relax.Expr,
+    sizes: Sequence[int],
+    scale: float,
+    bins: Sequence[int],
+    samples: int,
+    aligned: bool,
+) -> relax.Call:
+    """Return a call of ``tvmlcnn.roi_align``: means of maps over the bins of regions."""
+    shape = [int(regions.ty.shape[0]), bins[0] * bins[1], int(data.ty.shape[2])]
+    options = {"sizes": list(sizes), "scale": scale, "bins": list(bins), "samples": samples}
+    return _call(ROI_ALIGN, [data, regions], [(shape, "float32")], aligned=aligned, **options)
 
 
 def _call(

@@ -17,6 +17,7 @@ from .pointwise_depthwise import Banding, pointwise_depthwise
 from .pooling import average_pool, global_average, max_pool
 from .reduction import reduce_rows
 from .resample import resample
+from .sample import grid_sample, roi_align
 from .scan import scan
 from .scatter import scatter
 from .search import search
@@ -45,6 +46,7 @@ __all__ = [
     "diagonals",
     "gather_frames",
     "global_average",
+    "grid_sample",
     "grouped",
     "grouped_diagonals",
     "interleave",
@@ -55,6 +57,7 @@ __all__ = [
     "pointwise_depthwise",
     "reduce_rows",
     "resample",
+    "roi_align",
     "scan",
     "scatter",
     "search",

@@ -9,10 +9,14 @@ from tvm import te, tirx
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 
+from tvmlcnn.targets import FLOAT32
+
 from .rows import Result, rows, variable, written
 
 # Elements that fit half of a packed key beside their place in the row.
-_PACKED = frozenset({"float32", "float16", "bfloat16", "int32", "int16", "int8", "uint8", "bool"})
+_PACKED = frozenset(
+    {FLOAT32.name, "float16", "bfloat16", "int32", "int16", "int8", "uint8", "bool"}
+)
 _HEAP_PAYS = 4  # times as many elements as are kept: a heap then passes most of them by
 
 

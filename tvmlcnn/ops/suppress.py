@@ -10,6 +10,8 @@ from tvm import te, tirx
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 
+from tvmlcnn.targets import FLOAT32
+
 from .rows import Result, rows, variable, written
 
 _ABREAST = 32  # boxes that are compared before it is asked whether one of them overlaps
@@ -62,7 +64,7 @@ def suppress(
         corners, score, places = buffers[:3]
         labels = buffers[3 : 3 + len(classes)]
         kept, number, found, of = buffers[3 + len(classes) :]
-        nan = tirx.const(math.nan, "float32")
+        nan = tirx.const(math.nan, FLOAT32.name)
         with rows(images, gpu) as image:
             with T.serial(0, 5) as field, T.serial(0, room) as i:
                 found[image, field, i] = nan  # which overlaps nothing
@@ -73,12 +75,12 @@ def suppress(
             filled, candidate = variable(0, "int32"), variable(0, "int32")
             with T.While(tirx.all(candidate[0] < size, filled[0] < count)):
                 place = variable(places[image, candidate[0]], "int32")
-                box = [variable(corners[image, place[0], i], "float32")[0] for i in range(4)]
-                area = variable((box[2] - box[0]) * (box[3] - box[1]), "float32")[0]
+                box = [variable(corners[image, place[0], i], FLOAT32.name)[0] for i in range(4)]
+                area = variable((box[2] - box[0]) * (box[3] - box[1]), FLOAT32.name)[0]
                 label = variable(labels[0][image, place[0]] if labels else -1, "int32")
                 free = variable(1, "int32")
                 if least > -math.inf:
-                    worth, enough = score[image, place[0]], tirx.const(least, "float32")
+                    worth, enough = score[image, place[0]], tirx.const(least, FLOAT32.name)
                     free[0] = tirx.Cast("int32", worth > enough)
                     with T.If(worth <= enough), T.Then():
                         candidate[0] = tirx.const(size, "int32")  # no later one has a higher score
@@ -87,7 +89,7 @@ def suppress(
                 with T.While(tirx.all(free[0] != 0, start[0] < filled[0])):
                     with (T.serial if gpu else T.vectorized)(0, _ABREAST) as lane:
                         other = [found[image, i, start[0] + lane] for i in range(5)]
-                        over = _overlap(other, box, area) > tirx.const(limit, "float32")
+                        over = _overlap(other, box, area) > tirx.const(limit, FLOAT32.name)
                         same = of[image, start[0] + lane] == label[0]
                         hits[lane] = tirx.Cast("int32", tirx.all(over, same))
                     hit = variable(0, "int32")
@@ -107,7 +109,7 @@ def suppress(
     results = [
         Result((images, count), "int64"),
         Result((images, 1), "int64"),
-        Result((images, 5, room), "float32"),
+        Result((images, 5, room), FLOAT32.name),
         Result((images, room), "int32"),
     ]
     return written([body], [boxes, scores, order, *classes], results, "suppress")
@@ -115,7 +117,7 @@ def suppress(
 
 def _overlap(other: list[Expr], box: list[Expr], area: Expr) -> Expr:
     """Return the intersection over the union of a box and others, which have their areas last."""
-    zero = tirx.const(0, "float32")
+    zero = tirx.const(0, FLOAT32.name)
     width = tirx.max(zero, tirx.min(other[2], box[2]) - tirx.max(other[0], box[0]))
     height = tirx.max(zero, tirx.min(other[3], box[3]) - tirx.max(other[1], box[1]))
     shared = width * height

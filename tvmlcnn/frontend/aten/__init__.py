@@ -14,6 +14,7 @@ from . import (
     products,
     reductions,
     resizing,
+    sampling,
     shapes,
 )
 from .emitter import Call, Converter, Emitter, dtype_named
@@ -32,6 +33,7 @@ CONVERTERS: dict[str, Converter] = {
     **pooling.TABLE,
     **normalization.TABLE,
     **resizing.TABLE,
+    **sampling.TABLE,
     **detection.TABLE,
 }
 """By the name of the operator and its overload, without ``aten.``."""

@@ -1,0 +1,53 @@
+"""Non-maximum suppression in torch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tvmlcnn import detection
+
+
+def _boxes(*shape: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(sum(shape))
+    corner = torch.rand(*shape, 2, generator=generator) * 100
+    size = torch.rand(*shape, 2, generator=generator) * 40
+    # Few different scores, so that many are equal.
+    scores = (torch.rand(*shape, generator=generator) * 16).round() / 16
+    return torch.cat((corner, corner + size), -1), scores
+
+
+def _greedy(boxes: torch.Tensor, scores: torch.Tensor, threshold: float) -> list[int]:
+    """Return what torchvision documents, a pair of boxes at a time."""
+    kept: list[int] = []
+    for i in sorted(range(len(boxes)), key=lambda i: -float(scores[i])):
+        if all(_iou(boxes[i], boxes[k]) <= threshold for k in kept):
+            kept.append(i)
+    return kept
+
+
+def _iou(a: torch.Tensor, b: torch.Tensor) -> float:
+    low, high = torch.maximum(a[:2], b[:2]), torch.minimum(a[2:], b[2:])
+    shared = (high - low).clamp(min=0).prod()
+    return float(shared / ((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - shared))
+
+
+@pytest.mark.parametrize(("size", "count"), [(1, 1), (10, 3), (60, 100)])
+def test_torch_is_greedy(size: int, count: int) -> None:
+    boxes, scores = _boxes(size)
+    indices, number = detection.nms(boxes, scores, 0.4, count)
+    expected = _greedy(boxes, scores, 0.4)[:count]
+    assert indices.tolist() == expected + [-1] * (count - len(expected))
+    assert int(number) == len(expected)
+
+
+def test_mistakes() -> None:
+    boxes, scores = _boxes(4)
+    with pytest.raises(ValueError, match="boxes are"):
+        detection.nms(boxes[:3], scores, 0.5, 3)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        detection.nms(boxes, scores, 5, 3)
+    with pytest.raises(ValueError, match="at least one"):
+        detection.nms(boxes, scores, 0.5, 0)
+    with pytest.raises(ValueError, match="classes are"):
+        detection.batched_nms(boxes, scores, scores, 0.5, 3)
