@@ -156,24 +156,15 @@ def _reciprocal(emit: Emitter, call: Call) -> Value:
 
 
 def _round(emit: Emitter, call: Call) -> Value:
-    """Round to the nearest integer, halves to the even one, as IEEE 754 does.
-
-    Adding 1.5 * 2^23 leaves no bits for the fraction of a float32; from 2^23 on there is none.
-    """
+    """Round to the nearest integer, halves to the even one, or so many places behind the point."""
     if "float" not in call.dtype_:
         return call.self
     decimals = call.values.get("decimals", 0)
-    data, dtype = call.self, call.dtype_
-    if decimals:
-        data = emit(op.multiply, data, emit.scalar(10.0**decimals, dtype))
-    magic = 1.5 * 2.0 ** (52 if dtype == "float64" else 23 if dtype == "float32" else 10)
-    shifted = emit(op.add, data, emit.scalar(magic, dtype))
-    rounded = emit(op.subtract, shifted, emit.scalar(magic, dtype))
-    small = emit(op.less, emit(op.abs, data), emit.scalar(magic / 1.5, dtype))
-    result = emit(op.where, small, rounded, data)
-    if decimals:
-        result = emit(op.divide, result, emit.scalar(10.0**decimals, dtype))
-    return result
+    if not decimals:
+        return emit(op.round, call.self)
+    power = emit.scalar(10.0 ** abs(decimals), call.dtype_)
+    there, back = (op.multiply, op.divide) if decimals > 0 else (op.divide, op.multiply)
+    return emit(back, emit(op.round, emit(there, call.self, power)), power)
 
 
 def _clamp(emit: Emitter, call: Call) -> Value:
@@ -277,8 +268,6 @@ TABLE: dict[str, Converter] = {
             "asin": op.asin,
             "acos": op.acos,
             "atan": op.atan,
-            "sinh": op.sinh,
-            "cosh": op.cosh,
             "tanh": op.tanh,
             "asinh": op.asinh,
             "acosh": op.acosh,

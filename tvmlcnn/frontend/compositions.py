@@ -1,0 +1,174 @@
+"""Operators that torch leaves whole though they are made of others, written in those."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+aten = torch.ops.aten
+
+
+def _addmv(self: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    return _weighted_sum(self, torch.matmul(mat, vec), beta, alpha)
+
+
+def _addbmm(
+    self: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
+) -> Tensor:
+    return _weighted_sum(self, torch.bmm(batch1, batch2).sum(0), beta, alpha)
+
+
+def _weighted_sum(self: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
+    product = product if alpha == 1 else product * alpha
+    if beta == 0:  # what is added is not read, not even where it is no number
+        return product
+    return product + (self if beta == 1 else self * beta)
+
+
+def _trilinear(
+    i1: Tensor,
+    i2: Tensor,
+    i3: Tensor,
+    expand1: Sequence[int],
+    expand2: Sequence[int],
+    expand3: Sequence[int],
+    sumdim: Sequence[int],
+    unroll_dim: int = 1,
+) -> Tensor:
+    for axis in sorted(expand1):
+        i1 = i1.unsqueeze(axis)
+    for axis in sorted(expand2):
+        i2 = i2.unsqueeze(axis)
+    for axis in sorted(expand3):
+        i3 = i3.unsqueeze(axis)
+    product = i1 * i2 * i3
+    return product.sum(list(sumdim)) if sumdim else product
+
+
+def _var_mean(
+    self: Tensor, dim: Any = None, *, correction: Any = None, keepdim: bool = False
+) -> tuple[Tensor, Tensor]:
+    axes = list(range(self.dim())) if dim is None or not len(dim) else list(dim)
+    variance = torch.var(self, axes, correction=correction, keepdim=keepdim)
+    return variance, torch.mean(self, axes, keepdim=keepdim)
+
+
+def _dist(self: Tensor, other: Tensor, p: Any = 2) -> Tensor:
+    return torch.linalg.vector_norm(self - other, p)
+
+
+def _exp2(self: Tensor) -> Tensor:
+    return torch.pow(2.0, self)
+
+
+def _ldexp(self: Tensor, other: Tensor) -> Tensor:
+    return self * torch.pow(2.0, other)
+
+
+def _signbit(self: Tensor) -> Tensor:
+    """Tell what is below zero, negative zero among it; the sign of what is no number is lost."""
+    if not self.is_floating_point():
+        return self < 0
+    return (self < 0) | ((self == 0) & (1 / self < 0))
+
+
+def _copysign(self: Tensor, other: Any) -> Tensor:
+    magnitude = torch.abs(self)
+    if not isinstance(other, Tensor):
+        return -magnitude if math.copysign(1, other) < 0 else magnitude * 1.0
+    magnitude = magnitude.to(torch.result_type(self, other))
+    if not magnitude.is_floating_point():
+        magnitude = magnitude.to(torch.get_default_dtype())
+    return torch.where(_signbit(other), -magnitude, magnitude)
+
+
+def _fmax(self: Tensor, other: Tensor) -> Tensor:
+    return _other_than_nan(torch.maximum, self, other)
+
+
+def _fmin(self: Tensor, other: Tensor) -> Tensor:
+    return _other_than_nan(torch.minimum, self, other)
+
+
+def _other_than_nan(choose: Callable[..., Tensor], left: Tensor, right: Tensor) -> Tensor:
+    chosen = choose(left, right)
+    if not chosen.is_floating_point():
+        return chosen
+    return torch.where(torch.isnan(left), right, torch.where(torch.isnan(right), left, chosen))
+
+
+def _sinh(self: Tensor) -> Tensor:
+    """Return sinh(x); near zero by its series, where exponentials cancel each other."""
+    if not self.is_floating_point():
+        self = self.to(torch.get_default_dtype())
+    square = self * self
+    series = 1 + square / 6 * (1 + square / 20 * (1 + square / 42 * (1 + square / 72)))
+    far = _half_exp(self) - _half_exp(-self)
+    return torch.where(torch.abs(self) < 1, self * series, far)
+
+
+def _cosh(self: Tensor) -> Tensor:
+    return _half_exp(self) + _half_exp(-self)
+
+
+def _half_exp(value: Tensor) -> Tensor:
+    """Return exp(x) / 2, which is finite where the whole is not."""
+    half = torch.exp(value * 0.5)
+    return half * 0.5 * half
+
+
+def _diagonal_scatter(
+    self: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1
+) -> Tensor:
+    places = _numbers(self).diagonal(offset, dim1, dim2)
+    return _replaced(self, places, src)
+
+
+def _as_strided_scatter(
+    self: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: Any = None
+) -> Tensor:
+    places = torch.as_strided(_numbers(self), size, stride, storage_offset)
+    return _replaced(self, places, src)
+
+
+def _numbers(like: Tensor) -> Tensor:
+    return torch.arange(like.numel()).reshape(like.shape)
+
+
+def _replaced(data: Tensor, places: Tensor, src: Tensor) -> Tensor:
+    """Return a tensor with the elements at known places taken from another one."""
+    count = data.numel()
+    later = torch.arange(count, count + places.numel())
+    table = torch.arange(count).index_put((places.reshape(-1),), later)
+    both = torch.cat([data.reshape(-1), src.reshape(-1).to(data.dtype)])
+    return both[table].reshape(data.shape)
+
+
+def _narrow_copy(self: Tensor, dim: int, start: int, length: int) -> Tensor:
+    return torch.narrow(self, dim, start, length)
+
+
+COMPOSITIONS: dict[torch._ops.OperatorBase, Callable[..., Any]] = {
+    aten.addmv.default: _addmv,
+    aten.addbmm.default: _addbmm,
+    aten._trilinear.default: _trilinear,
+    aten.var_mean.correction: _var_mean,
+    aten.dist.default: _dist,
+    aten.exp2.default: _exp2,
+    aten.ldexp.Tensor: _ldexp,
+    aten.signbit.default: _signbit,
+    aten.copysign.Tensor: _copysign,
+    aten.copysign.Scalar: _copysign,
+    aten.fmax.default: _fmax,
+    aten.fmin.default: _fmin,
+    aten.sinh.default: _sinh,
+    aten.cosh.default: _cosh,
+    aten.diagonal_scatter.default: _diagonal_scatter,
+    aten.as_strided_scatter.default: _as_strided_scatter,
+    aten.narrow_copy.default: _narrow_copy,
+}
+"""What each operator is made of."""
