@@ -19,10 +19,13 @@ def _addmv(self: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any 
 def _addbmm(
     self: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
 ) -> Tensor:
-    return _weighted_sum(self, torch.bmm(batch1, batch2).sum(0), beta, alpha)
+    product = torch.bmm(batch1, batch2)
+    return _weighted_sum(self, product.sum(0, dtype=product.dtype), beta, alpha)
 
 
 def _weighted_sum(self: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
+    if not product.is_floating_point():
+        beta, alpha = int(beta), int(alpha)
     product = product if alpha == 1 else product * alpha
     if beta == 0:  # what is added is not read, not even where it is no number
         return product
@@ -46,7 +49,7 @@ def _trilinear(
     for axis in sorted(expand3):
         i3 = i3.unsqueeze(axis)
     product = i1 * i2 * i3
-    return product.sum(list(sumdim)) if sumdim else product
+    return product.sum(list(sumdim), dtype=product.dtype) if sumdim else product
 
 
 def _var_mean(
@@ -71,18 +74,17 @@ def _ldexp(self: Tensor, other: Tensor) -> Tensor:
 
 def _signbit(self: Tensor) -> Tensor:
     """Tell what is below zero, negative zero among it; the sign of what is no number is lost."""
+    if self.dtype == torch.bool:
+        return torch.zeros_like(self)
     if not self.is_floating_point():
         return self < 0
     return (self < 0) | ((self == 0) & (1 / self < 0))
 
 
 def _copysign(self: Tensor, other: Any) -> Tensor:
-    magnitude = torch.abs(self)
+    magnitude = torch.abs(_floating(self.to(torch.result_type(self, other))))
     if not isinstance(other, Tensor):
-        return -magnitude if math.copysign(1, other) < 0 else magnitude * 1.0
-    magnitude = magnitude.to(torch.result_type(self, other))
-    if not magnitude.is_floating_point():
-        magnitude = magnitude.to(torch.get_default_dtype())
+        return -magnitude if math.copysign(1, other) < 0 else magnitude
     return torch.where(_signbit(other), -magnitude, magnitude)
 
 
@@ -103,8 +105,7 @@ def _other_than_nan(choose: Callable[..., Tensor], left: Tensor, right: Tensor) 
 
 def _sinh(self: Tensor) -> Tensor:
     """Return sinh(x); near zero by its series, where exponentials cancel each other."""
-    if not self.is_floating_point():
-        self = self.to(torch.get_default_dtype())
+    self = _floating(self)
     square = self * self
     series = 1 + square / 6 * (1 + square / 20 * (1 + square / 42 * (1 + square / 72)))
     far = _half_exp(self) - _half_exp(-self)
@@ -112,7 +113,12 @@ def _sinh(self: Tensor) -> Tensor:
 
 
 def _cosh(self: Tensor) -> Tensor:
+    self = _floating(self)
     return _half_exp(self) + _half_exp(-self)
+
+
+def _floating(value: Tensor) -> Tensor:
+    return value if value.is_floating_point() else value.to(torch.get_default_dtype())
 
 
 def _half_exp(value: Tensor) -> Tensor:

@@ -76,7 +76,8 @@ def export_refusal(error: Exception) -> UserError:
     """Return what to say where torch cannot export a module."""
     text = str(error)
     reason = reason_of(error)
-    if "data-dependent" in text or "GuardOnDataDependent" in type(error).__name__:
+    named = type(error).__name__
+    if "data-dependent" in text or "DataDependent" in named or "Unbacked" in named:
         reason = "its control flow or a shape depends on the input's values"
     frames = [m for m in _FRAME.finditer(text) if not any(p in m["file"] for p in _NOT_THE_USER_S)]
     place = ""

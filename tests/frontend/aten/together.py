@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -31,8 +31,8 @@ class Case:
     """A function of tensors, and some of those; ``name`` tells it from the others."""
 
     name: str
-    function: Callable[..., Any]
-    inputs: tuple[torch.Tensor, ...]
+    function: Callable[..., Any] = field(repr=False)
+    inputs: tuple[torch.Tensor, ...] = field(repr=False)
     tolerance: float = _RELATIVE
 
     def expected(self) -> list[torch.Tensor]:
@@ -118,9 +118,7 @@ def _array(tensor: torch.Tensor) -> np.ndarray:
 
 def _quick(device: Device) -> Device:
     """Return the device, for a code generator that takes less time over it."""
-    import dataclasses
-
-    return dataclasses.replace(device, tvm={**device.tvm, "opt-level": 0})
+    return replace(device, tvm={**device.tvm, "opt-level": 0})
 
 
 def _difference(ours: np.ndarray, theirs: torch.Tensor, tolerance: float) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from tvm import relax
 
+from tvmlcnn.errors import UserError
 from tvmlcnn.graph.constants import constant
 from tvmlcnn.graph.resample import resample
 from tvmlcnn.ops.resampling import adaptive_average
@@ -130,6 +131,8 @@ def _average_pool(rank: int) -> Converter:
     def convert(emit: Emitter, call: Call) -> Value:
         windows = _windows(call, rank, call.shape_[-rank:])
         data, dtype = _batched(emit, call.self, rank), call.dtype_
+        if "float" not in dtype:
+            raise UserError("the mean of integers is none; convert them to float before")
         divisor = call.values.get("divisor_override")
         beyond = any(a > b for a, b in zip(windows.after, windows.before, strict=True))
         include = bool(call.count_include_pad)

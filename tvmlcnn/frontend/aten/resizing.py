@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+from tvm import relax
+
 from tvmlcnn.graph.resample import resample
 from tvmlcnn.ops.resampling import interpolation
 
 from .emitter import Call, Converter, Emitter, Value, shape_of
+
+op = relax.op
 
 _FORMS = {
     "upsample_nearest{}d": ("nearest", (1, 2, 3)),
@@ -23,6 +28,9 @@ def _resize(mode: str, rank: int, antialias: bool) -> Converter:
     def convert(emit: Emitter, call: Call) -> Value:
         data = call.values.get("input", call.values.get("self"))
         sizes, outputs = shape_of(data)[-rank:], call.shape_[-rank:]
+        # Pixels that are integers are weighted as floating point numbers, and rounded.
+        whole = "float" not in call.dtype_
+        dtype = "float32" if whole else call.dtype_
         tables = {
             axis + 2: interpolation(
                 sizes[axis],
@@ -32,11 +40,15 @@ def _resize(mode: str, rank: int, antialias: bool) -> Converter:
                 antialias=antialias,
                 factor=factor,
                 rank=rank,
-                dtype=call.dtype_,
+                dtype=dtype,
             )
             for axis, factor in enumerate(_factors(call, rank))
         }
-        return emit(resample, data, tables)
+        if not whole or mode.startswith("nearest"):
+            return emit(resample, data, tables)
+        resized = emit(op.round, emit(resample, emit.cast(data, dtype), tables))
+        bounds = np.iinfo(call.dtype_)  # which cubic weights may lead beyond
+        return emit.cast(emit(op.clip, resized, float(bounds.min), float(bounds.max)), call.dtype_)
 
     return convert
 

@@ -79,7 +79,7 @@ def _constant_pad(emit: Emitter, call: Call) -> Value:
 
 
 def _pad_by_index(within: Callable[[np.ndarray, int], np.ndarray]) -> Converter:
-    """Pad each axis with elements of its own, those that places outside stand for."""
+    """Pad each axis with elements of its own; the given tells which ones, by place and size."""
 
     def convert(emit: Emitter, call: Call) -> Value:
         data: Value = call.values.get("self", call.values.get("input"))
@@ -106,7 +106,9 @@ def _nearest(places: np.ndarray, size: int) -> np.ndarray:
 
 
 def _wrapped(places: np.ndarray, size: int) -> np.ndarray:
-    return places % size
+    """Return places that begin anew after the last one; what is cut off does not come again."""
+    first, last = max(0, int(places[0])), min(size, int(places[-1]) + 1)
+    return first + (places - first) % (last - first)
 
 
 def _flip(emit: Emitter, call: Call) -> Value:
