@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._decomp import decomposition_table
 
 aten = torch.ops.aten
 
@@ -62,6 +63,10 @@ def _var_mean(
 
 def _dist(self: Tensor, other: Tensor, p: Any = 2) -> Tensor:
     return torch.linalg.vector_norm(self - other, p)
+
+
+def _cdist(x1: Tensor, x2: Tensor, p: float, compute_mode: int | None = None) -> Tensor:
+    return torch.linalg.vector_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, dim=-1)
 
 
 def _exp2(self: Tensor) -> Tensor:
@@ -164,6 +169,9 @@ COMPOSITIONS: dict[torch._ops.OperatorBase, Callable[..., Any]] = {
     aten._trilinear.default: _trilinear,
     aten.var_mean.correction: _var_mean,
     aten.dist.default: _dist,
+    aten._cdist_forward.default: _cdist,
+    # torch's own, which it does not offer for a core operator
+    aten.grid_sampler_2d.default: decomposition_table[aten.grid_sampler_2d.default],
     aten.exp2.default: _exp2,
     aten.ldexp.Tensor: _ldexp,
     aten.signbit.default: _signbit,

@@ -13,8 +13,7 @@ from typing import Any
 import torch
 from torch import fx
 
-# What only reads the shape and the element type of its first argument.
-_BY_SHAPE = frozenset(
+BY_SHAPE = frozenset(
     {
         "full_like.default",
         "ones_like.default",
@@ -26,6 +25,8 @@ _BY_SHAPE = frozenset(
         "new_empty.default",
     }
 )
+"""Operators that only read the shape and the element type of their first argument."""
+
 _RANDOM = torch.Tag.nondeterministic_seeded
 
 
@@ -57,7 +58,7 @@ def known(
         if node.op != "call_function" or _RANDOM in getattr(node.target, "tags", ()):
             continue
         arguments, keywords = node.args, node.kwargs
-        if name_of(node.target) in _BY_SHAPE:
+        if name_of(node.target) in BY_SHAPE:
             like = node.args[0].meta["val"]
             arguments = (torch.empty(like.shape, dtype=like.dtype), *arguments[1:])
         needed: list[fx.Node] = []

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from together import Case
-from torch.testing._internal.common_methods_invocations import op_db
-from torch.testing._internal.opinfo.core import OpInfo, SampleInput
 from torch.utils import _pytree as pytree
+
+if TYPE_CHECKING:
+    from torch.testing._internal.opinfo.core import OpInfo, SampleInput
+
+SAMPLED = "torch's samples"
+"""The property of a test that says how many operators and samples it ran."""
 
 _LARGEST = 1 << 16  # elements; what is larger tells no more
 
 
 def operators() -> dict[str, OpInfo]:
-    """Return torch's operators by name, variants behind a dot."""
+    """Return torch's operators that are compiled, by name, variants behind a dot."""
+    from torch.testing._internal.common_methods_invocations import op_db  # takes seconds
+
     found: dict[str, OpInfo] = {}
     for info in op_db:
         found[".".join(filter(None, (info.name, info.variant_test_name)))] = info

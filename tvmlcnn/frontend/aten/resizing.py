@@ -6,7 +6,7 @@ import numpy as np
 from tvm import relax
 
 from tvmlcnn.graph.resample import resample
-from tvmlcnn.ops.resampling import interpolation
+from tvmlcnn.ops.resampling import Taps, interpolation
 
 from .emitter import Call, Converter, Emitter, Value, shape_of
 
@@ -28,7 +28,6 @@ def _resize(mode: str, rank: int, antialias: bool) -> Converter:
     def convert(emit: Emitter, call: Call) -> Value:
         data = call.values.get("input", call.values.get("self"))
         sizes, outputs = shape_of(data)[-rank:], call.shape_[-rank:]
-        # Pixels that are integers are weighted as floating point numbers, and rounded.
         whole = "float" not in call.dtype_
         dtype = "float32" if whole else call.dtype_
         tables = {
@@ -46,11 +45,24 @@ def _resize(mode: str, rank: int, antialias: bool) -> Converter:
         }
         if not whole or mode.startswith("nearest"):
             return emit(resample, data, tables)
-        resized = emit(op.round, emit(resample, emit.cast(data, dtype), tables))
-        bounds = np.iinfo(call.dtype_)  # which cubic weights may lead beyond
-        return emit.cast(emit(op.clip, resized, float(bounds.min), float(bounds.max)), call.dtype_)
+        return emit.cast(_rounded(emit, emit.cast(data, dtype), tables, call.dtype_), call.dtype_)
 
     return convert
+
+
+def _rounded(emit: Emitter, data: Value, tables: dict[int, Taps], dtype: str) -> Value:
+    """Resize integers, held as floats: along the last axis first, each time rounded, as torch does.
+
+    Cubic weights may lead beyond the type.
+    """
+    bounds = np.iinfo(dtype)
+    for axis in sorted(tables, reverse=True):
+        if tables[axis].changes_nothing:
+            continue
+        data = emit(resample, data, {axis: tables[axis]})
+        data = emit(op.floor, emit(op.add, data, emit.scalar(0.5, "float32")))
+        data = emit(op.clip, data, float(bounds.min), float(bounds.max))
+    return data
 
 
 def _factors(call: Call, rank: int) -> list[float | None]:

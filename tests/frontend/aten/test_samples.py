@@ -1,0 +1,81 @@
+"""Each converter against torch, on the samples that torch tests its own operators with.
+
+A few samples an operator are compiled always, in some tens of networks; all of them with
+``-m slow``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from together import Case, faults
+from torch_samples import SAMPLED, cases, operators
+
+from tvmlcnn.frontend import importing
+from tvmlcnn.frontend.aten import CONVERTERS, Converter
+
+# How many samples of each type: floats first, and what indices, masks and pixels are made of.
+_FEW = {torch.float32: 2, torch.int64: 1, torch.uint8: 1, torch.bool: 1}
+_ALL = dict.fromkeys([torch.float32, torch.int64, torch.int32, torch.uint8, torch.bool], 10**6)
+
+_WITHOUT_SAMPLE: dict[str, str] = {}
+"""Converters that no sample leads to, and why."""
+
+
+class _Asked(dict[str, Converter]):
+    """A table that remembers what it was asked for."""
+
+    def __init__(self, table: dict[str, Converter]) -> None:
+        super().__init__(table)
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: object = None) -> object:  # type: ignore[override]
+        self.names.add(name)
+        return super().get(name, default)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def asked() -> Iterator[_Asked]:
+    with pytest.MonkeyPatch.context() as patch:
+        table = _Asked(CONVERTERS)
+        patch.setattr(importing, "CONVERTERS", table)
+        yield table
+
+
+def _chosen(amounts: dict[torch.dtype, int]) -> list[Case]:
+    return [
+        case
+        for name, info in operators().items()
+        for dtype, most in amounts.items()
+        for case in cases(name, info, dtype, most)
+    ]
+
+
+def _check(chosen: list[Case], record_property: pytest.RecordProperty) -> None:
+    wrong = faults(chosen)
+    sampled = {case.name.partition("/")[0] for case in chosen}
+    record_property(SAMPLED, (len(sampled), len(chosen) - len(wrong)))
+    assert not wrong, "\n".join(f"{name}: {fault}" for name, fault in wrong.items())
+
+
+@pytest.mark.long
+def test_a_few_samples_of_each_operator(
+    asked: _Asked, record_property: pytest.RecordProperty
+) -> None:
+    _check(_chosen(_FEW), record_property)
+
+
+@pytest.mark.long
+def test_each_converter_has_a_sample(asked: _Asked) -> None:
+    """Runs after the samples, in their process."""
+    if not asked.names:
+        pytest.skip("no sample ran")
+    without = set(CONVERTERS) - asked.names
+    assert without == set(_WITHOUT_SAMPLE)
+
+
+@pytest.mark.slow
+def test_all_samples(record_property: pytest.RecordProperty) -> None:
+    _check(_chosen(_ALL), record_property)
