@@ -69,6 +69,33 @@ def _cdist(x1: Tensor, x2: Tensor, p: float, compute_mode: int | None = None) ->
     return torch.linalg.vector_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, dim=-1)
 
 
+def _hypot(self: Tensor, other: Tensor) -> Tensor:
+    """Return sqrt(x^2 + y^2), by the larger one, whose square may be too large."""
+    left, right = torch.abs(self), torch.abs(other)
+    large, small = torch.maximum(left, right), torch.minimum(left, right)
+    ratio = torch.where((large == 0) | torch.isinf(large), 0.0, small / large)
+    return large * torch.sqrt(1 + ratio * ratio)
+
+
+def _erfc(self: Tensor) -> Tensor:
+    return 1 - torch.erf(self)
+
+
+def _angle(self: Tensor) -> Tensor:
+    """Return the angle of a real number: pi below zero."""
+    value = _floating(self)
+    return torch.where(torch.isnan(value), value, torch.where(value < 0, math.pi, 0.0))
+
+
+def _put(self: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
+    flat = self.reshape(-1).index_put((index.reshape(-1),), source.reshape(-1), accumulate)
+    return flat.reshape(self.shape)
+
+
+def _unbind_copy(self: Tensor, dim: int = 0) -> list[Tensor]:
+    return list(torch.unbind(self, dim))
+
+
 def _exp2(self: Tensor) -> Tensor:
     return torch.pow(2.0, self)
 
@@ -173,6 +200,11 @@ COMPOSITIONS: dict[torch._ops.OperatorBase, Callable[..., Any]] = {
     # torch's own, which it does not offer for a core operator
     aten.grid_sampler_2d.default: decomposition_table[aten.grid_sampler_2d.default],
     aten.exp2.default: _exp2,
+    aten.hypot.default: _hypot,
+    aten.erfc.default: _erfc,
+    aten.angle.default: _angle,
+    aten.put.default: _put,
+    aten.unbind_copy.int: _unbind_copy,
     aten.ldexp.Tensor: _ldexp,
     aten.signbit.default: _signbit,
     aten.copysign.Tensor: _copysign,

@@ -23,7 +23,7 @@ from tvmlcnn.package import program
 from tvmlcnn.targets import DEVICES, Device
 
 _RELATIVE, _ABSOLUTE = 1e-5, 1e-6
-_ONE_SIZE = 24  # cases in a network; from then on their number makes each slower
+_ONE_SIZE = 48  # cases in a network
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
+from not_compiled import NOT_COMPILED
 from together import Case
 from torch.utils import _pytree as pytree
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 SAMPLED = "torch's samples"
 """The property of a test that says how many operators and samples it ran."""
 
+_TYPES = {torch.float32, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool}
 _LARGEST = 1 << 16  # elements; what is larger tells no more
 
 
@@ -23,9 +25,12 @@ def operators() -> dict[str, OpInfo]:
     """Return torch's operators that are compiled, by name, variants behind a dot."""
     from torch.testing._internal.common_methods_invocations import op_db  # takes seconds
 
+    left_out = {name for names in NOT_COMPILED.values() for name in names}
     found: dict[str, OpInfo] = {}
     for info in op_db:
-        found[".".join(filter(None, (info.name, info.variant_test_name)))] = info
+        name = ".".join(filter(None, (info.name, info.variant_test_name)))
+        if name not in left_out and "jiterator" not in name:
+            found[name] = info
     return found
 
 
@@ -44,7 +49,16 @@ def cases(name: str, info: OpInfo, dtype: torch.dtype, most: int) -> list[Case]:
     step = max(1, len(found) / most)
     chosen = [found[int(number * step)] for number in range(min(most, len(found)))]
     short = str(dtype).removeprefix("torch.")
-    return [_case(f"{name}/{short}/{number}", info, sample) for number, sample in chosen]
+    made = [_case(f"{name}/{short}/{number}", info, sample) for number, sample in chosen]
+    return [case for case in made if _is_compiled(case)]
+
+
+def _is_compiled(case: Case) -> bool:
+    """Tell whether a case returns tensors, all of types that are compiled."""
+    results = case.expected()
+    kinds = {result.dtype for result in results}
+    layouts = {result.layout for result in results}
+    return bool(results) and kinds <= _TYPES and layouts == {torch.strided}
 
 
 def _fits(sample: SampleInput) -> bool:

@@ -132,7 +132,7 @@ def _average_pool(rank: int) -> Converter:
         windows = _windows(call, rank, call.shape_[-rank:])
         data, dtype = _batched(emit, call.self, rank), call.dtype_
         if "float" not in dtype:
-            raise UserError("the mean of integers is none; convert them to float before")
+            raise UserError("the mean of integers is no integer; convert them to float first")
         divisor = call.values.get("divisor_override")
         beyond = any(a > b for a, b in zip(windows.after, windows.before, strict=True))
         include = bool(call.count_include_pad)
