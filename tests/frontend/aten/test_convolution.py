@@ -8,8 +8,8 @@ import torch
 from drawn import check, lists_of, many, normal
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.nn import functional as F
 from together import Case
+from torch.nn import functional as F
 
 _FORWARD = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from drawn import check, lists_of, many, normal
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.nn import functional as F
 from together import Case
+from torch.nn import functional as F
 
 
 @st.composite

@@ -8,9 +8,9 @@ import torch
 from drawn import check, lists_of, many, normal
 from hypothesis import given
 from hypothesis import strategies as st
+from together import Case
 from torch import nn
 from torch.nn import functional as F
-from together import Case
 
 _MAX = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 _AVERAGE = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}

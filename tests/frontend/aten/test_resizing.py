@@ -7,8 +7,8 @@ from typing import Any
 from drawn import check, lists_of, many, normal
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.nn import functional as F
 from together import Case
+from torch.nn import functional as F
 
 _MODES = {
     "nearest": (1, 2, 3),

@@ -208,7 +208,9 @@ def _clamp(emit: Emitter, call: Call) -> Value:
     if numbers and dtype == "float32":
         low, high = (-math.inf if low is None else low), (math.inf if high is None else high)
         return emit(op.clip, data, float(low), float(high))
-    largest, least = (op.maximum, op.minimum) if dtype != "bool" else (op.logical_or, op.logical_and)
+    largest, least = (
+        (op.maximum, op.minimum) if dtype != "bool" else (op.logical_or, op.logical_and)
+    )
     if low is not None:
         data = emit(largest, data, emit.cast(low, dtype))
     return data if high is None else emit(least, data, emit.cast(high, dtype))
