@@ -9,17 +9,17 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from together import Case, faults
 
-# The cases of an example are compiled together: few examples of many, which are not made smaller,
+# The cases of an example are compiled together: one example of many, which are not made smaller,
 # since each that is wrong is named.
 many = settings(
-    max_examples=2,
+    max_examples=1,
     deadline=None,
     derandomize=True,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )
 
 
-def lists_of(cases: st.SearchStrategy[Case], size: int = 24) -> st.SearchStrategy[list[Case]]:
+def lists_of(cases: st.SearchStrategy[Case], size: int = 32) -> st.SearchStrategy[list[Case]]:
     """Return a strategy of lists of so many cases, no two of the same name."""
     return st.lists(cases, min_size=size, max_size=size, unique_by=lambda case: case.name)
 
