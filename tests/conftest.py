@@ -177,3 +177,15 @@ def lab() -> Iterator[Lab]:
 def board_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Kernels that double, crash and hang, for this machine."""
     return board_kernels.build(tmp_path_factory.mktemp("kernels") / "kernels.so")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many of torch's samples were compared with torch."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    for report in reports:
+        for name, value in report.user_properties:
+            if name == "torch's samples":
+                operators, right = value
+                terminalreporter.write_line(
+                    f"{name}: {right} right, of {operators} operators ({report.nodeid})"
+                )

@@ -1,7 +1,8 @@
 """What depends on parameters and buffers alone is computed when compiling, by torch itself.
 
 Standardized and reparametrized weights, spectral norms, tables of positions and anchors are
-expressions in torch's graph; a device should not compute them with each call.
+expressions in torch's graph; a device should not compute them with each call. Tensors without
+elements are known too, and what depends on them alone: no kernel has to be for them.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ from typing import Any
 import torch
 from torch import fx
 
-# What only reads the shape and the element type of its first argument.
-_BY_SHAPE = frozenset(
+BY_SHAPE = frozenset(
     {
         "full_like.default",
         "ones_like.default",
@@ -25,6 +25,8 @@ _BY_SHAPE = frozenset(
         "new_empty.default",
     }
 )
+"""Operators that only read the shape and the element type of their first argument."""
+
 _RANDOM = torch.Tag.nondeterministic_seeded
 
 
@@ -49,10 +51,14 @@ def known(
     """
     values: dict[fx.Node, Any] = dict(given)
     for node in graph.nodes:
+        empty = _without_elements(node.meta.get("val"))
+        if empty is not None:
+            values[node] = empty
+            continue
         if node.op != "call_function" or _RANDOM in getattr(node.target, "tags", ()):
             continue
         arguments, keywords = node.args, node.kwargs
-        if name_of(node.target) in _BY_SHAPE:
+        if name_of(node.target) in BY_SHAPE:
             like = node.args[0].meta["val"]
             arguments = (torch.empty(like.shape, dtype=like.dtype), *arguments[1:])
         needed: list[fx.Node] = []
@@ -63,3 +69,12 @@ def known(
         with torch.no_grad():
             values[node] = node.target(*arguments, **keywords)
     return values
+
+
+def _without_elements(value: object) -> torch.Tensor | None:
+    """Return a tensor like one that has no elements, None for all else."""
+    if not isinstance(value, torch.Tensor):
+        return None
+    if any(isinstance(n, torch.SymInt) for n in value.shape) or value.numel():
+        return None
+    return torch.empty(value.shape, dtype=value.dtype)

@@ -14,6 +14,7 @@ import torch
 from torch._decomp import decomposition_table
 
 from .aten import CONVERTERS
+from .compositions import COMPOSITIONS
 
 
 @cache
@@ -23,6 +24,7 @@ def decompositions() -> dict[torch._ops.OperatorBase, Callable[..., Any]]:
     for operator, parts in decomposition_table.items():
         if isinstance(operator, torch._ops.OpOverload) and torch.Tag.core not in operator.tags:
             table.setdefault(operator, parts)
+    table.update(COMPOSITIONS)
     for operator in list(table):
         if name_of(operator) in CONVERTERS:
             del table[operator]

@@ -37,11 +37,11 @@ def import_program(program: torch.export.ExportedProgram) -> tuple[tvm.IRModule,
     """
     program = program.run_decompositions(decompositions())
     signature = signature_of(program)
-    values: dict[fx.Node, Any] = constants.known(program.graph, signature.given, name_of)
+    known = constants.known(program.graph, signature.given, name_of)
     builder = relax.BlockBuilder()
     emitter = Emitter(builder)
     parameters = [_parameter(node) for node in signature.inputs]
-    values |= dict(zip(signature.inputs, parameters, strict=True))
+    values: dict[fx.Node, Any] = {**dict(zip(signature.inputs, parameters, strict=True)), **known}
     layers = Layers(program.graph)
     names: list[tuple[relax.Var, str]] = []
     needed = ancestors([node for _, node in signature.outputs])

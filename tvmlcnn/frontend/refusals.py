@@ -37,6 +37,19 @@ REFUSED: dict[str, str] = {
         ["_fft_r2c.default", "_fft_c2r.default", "_fft_c2c.default", "view_as_complex.default"],
         "complex numbers cannot be compiled; write the transform as a product with a matrix",
     ),
+    **dict.fromkeys(
+        [
+            "_adaptive_avg_pool2d_backward.default",
+            "avg_pool2d_backward.default",
+            "convolution_backward.default",
+            "max_pool2d_with_indices_backward.default",
+            "embedding_dense_backward.default",
+            "native_group_norm_backward.default",
+            "native_layer_norm_backward.default",
+            "_batch_norm_with_update_functional.default",
+        ],
+        "it is training's; compile the module as it is called after eval()",
+    ),
     "empty.memory_format": "its memory is undefined; use zeros",
     "_embedding_bag.default": "bags of embeddings cannot be compiled; use embedding and sum",
     "_pdist_forward.default": "distances of one set cannot be compiled; use cdist",
@@ -76,7 +89,8 @@ def export_refusal(error: Exception) -> UserError:
     """Return what to say where torch cannot export a module."""
     text = str(error)
     reason = reason_of(error)
-    if "data-dependent" in text or "GuardOnDataDependent" in type(error).__name__:
+    named = type(error).__name__
+    if "data-dependent" in text or "DataDependent" in named or "Unbacked" in named:
         reason = "its control flow or a shape depends on the input's values"
     frames = [m for m in _FRAME.finditer(text) if not any(p in m["file"] for p in _NOT_THE_USER_S)]
     place = ""

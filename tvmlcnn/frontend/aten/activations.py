@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -68,8 +69,8 @@ def _leaky_relu(emit: Emitter, call: Call) -> Value:
 def _prelu(emit: Emitter, call: Call) -> Value:
     """Return max(x, 0) + weight * min(x, 0), a weight a channel."""
     rank, weight = len(shape_of(call.self)), call.weight
-    if rank > 1:
-        weight = emit.reshape(weight, [1, shape_of(weight)[0], *[1] * (rank - 2)])
+    count = math.prod(shape_of(weight))
+    weight = emit.reshape(weight, [1, count, *[1] * (rank - 2)] if rank > 1 else [1] * rank)
     zero = emit.scalar(0, call.dtype_)
     below = emit(op.multiply, emit(op.minimum, call.self, zero), weight)
     return emit(op.add, emit(op.nn.relu, call.self), below)

@@ -13,11 +13,15 @@ from .emitter import Call, Converter, Emitter, Value, dtype_of, shape_of
 op = relax.op
 
 
-def _arithmetic(operator: Callable[..., relax.Expr]) -> Converter:
+def _arithmetic(
+    operator: Callable[..., relax.Expr], of_bools: Callable[..., relax.Expr] | None = None
+) -> Converter:
     """Compute in the type of the result."""
 
     def convert(emit: Emitter, call: Call) -> Value:
         left, right = _operands(emit, call, call.dtype_)
+        if call.dtype_ == "bool" and of_bools is not None:
+            return emit(of_bools, left, right)
         alpha = call.values.get("alpha", 1)
         if alpha != 1:
             right = emit(op.multiply, right, emit.scalar(alpha, call.dtype_))
@@ -64,6 +68,26 @@ def _bitwise(logical: Callable[..., relax.Expr], bits: Callable[..., relax.Expr]
     return convert
 
 
+def _shift(operator: Callable[..., relax.Expr]) -> Converter:
+    """Shift by what is within the type; beyond it nothing is left but, to the right, the sign."""
+
+    def convert(emit: Emitter, call: Call) -> Value:
+        dtype = call.dtype_
+        left, right = _operands(emit, call, dtype)
+        bits = np.iinfo(dtype).bits
+        within = emit(op.less, right, emit.scalar(bits, dtype))
+        if not dtype.startswith("uint"):
+            least = emit(op.greater_equal, right, emit.scalar(0, dtype))
+            within = emit(op.logical_and, within, least)
+        shifted = emit(operator, left, emit(op.where, within, right, emit.scalar(0, dtype)))
+        beyond = emit.scalar(0, dtype)
+        if operator is op.right_shift:
+            beyond = emit(op.right_shift, left, emit.scalar(bits - 1, dtype))
+        return emit(op.where, within, shifted, beyond)
+
+    return convert
+
+
 def _bitwise_not(emit: Emitter, call: Call) -> Value:
     return emit(op.logical_not if call.dtype_ == "bool" else op.bitwise_not, call.self)
 
@@ -106,7 +130,7 @@ def _divide(emit: Emitter, call: Call) -> Value:
 
 
 def _integer_quotient(emit: Emitter, left: Value, right: Value, mode: str) -> Value:
-    if mode == "floor":
+    if mode == "floor" or dtype_of(left).startswith("uint"):
         return emit(op.floor_divide, left, right)
     magnitude = emit(op.floor_divide, emit(op.abs, left), emit(op.abs, right))
     signs = emit(op.multiply, emit(op.sign, left), emit(op.sign, right))
@@ -133,13 +157,14 @@ def _power(emit: Emitter, call: Call) -> Value:
     base, exponent = call.self, call.exponent
     dtype = call.dtype_
     if not isinstance(exponent, int | float):
-        return emit(op.power, emit.cast(base, dtype), emit.cast(exponent, dtype))
+        return _general_power(emit, emit.cast(base, dtype), emit.cast(exponent, dtype), dtype)
     base = emit.cast(base, dtype)
     if exponent == 0:
-        return emit(op.add, emit(op.multiply, base, emit.scalar(0, dtype)), emit.scalar(1, dtype))
+        return emit(op.full, call.shape_, emit.scalar(1, dtype), dtype)
     if exponent in (0.5, -0.5):
         return emit(op.sqrt if exponent > 0 else op.rsqrt, base)
-    if abs(exponent) <= 8 and exponent == int(exponent) and (exponent > 0 or "float" in dtype):
+    whole = exponent == int(exponent) if math.isfinite(exponent) else False
+    if whole and (abs(exponent) <= 8 if "float" in dtype else exponent > 0):
         result, square, left = None, base, abs(int(exponent))
         while left:  # by repeated squaring
             if left % 2:
@@ -148,7 +173,16 @@ def _power(emit: Emitter, call: Call) -> Value:
             if left:
                 square = emit(op.multiply, square, square)
         return result if exponent > 0 else emit(op.divide, emit.scalar(1, dtype), result)
-    return emit(op.power, base, emit.scalar(exponent, dtype))
+    return _general_power(emit, base, emit.scalar(exponent, dtype), dtype)
+
+
+def _general_power(emit: Emitter, base: Value, exponent: Value, dtype: str) -> Value:
+    """Raise to any power; integers as float64, which holds them up to 2^53."""
+    if "float" in dtype:
+        return emit(op.power, base, exponent)
+    real = emit(op.power, emit.cast(base, "float64"), emit.cast(exponent, "float64"))
+    zero, infinite = emit.scalar(0, "float64"), emit(op.isinf, real)  # zero to less than zero
+    return emit.cast(emit(op.where, infinite, zero, real), dtype)
 
 
 def _reciprocal(emit: Emitter, call: Call) -> Value:
@@ -156,24 +190,15 @@ def _reciprocal(emit: Emitter, call: Call) -> Value:
 
 
 def _round(emit: Emitter, call: Call) -> Value:
-    """Round to the nearest integer, halves to the even one, as IEEE 754 does.
-
-    Adding 1.5 * 2^23 leaves no bits for the fraction of a float32; from 2^23 on there is none.
-    """
+    """Round to the nearest integer, halves to the even one, or so many places behind the point."""
     if "float" not in call.dtype_:
         return call.self
     decimals = call.values.get("decimals", 0)
-    data, dtype = call.self, call.dtype_
-    if decimals:
-        data = emit(op.multiply, data, emit.scalar(10.0**decimals, dtype))
-    magic = 1.5 * 2.0 ** (52 if dtype == "float64" else 23 if dtype == "float32" else 10)
-    shifted = emit(op.add, data, emit.scalar(magic, dtype))
-    rounded = emit(op.subtract, shifted, emit.scalar(magic, dtype))
-    small = emit(op.less, emit(op.abs, data), emit.scalar(magic / 1.5, dtype))
-    result = emit(op.where, small, rounded, data)
-    if decimals:
-        result = emit(op.divide, result, emit.scalar(10.0**decimals, dtype))
-    return result
+    if not decimals:
+        return emit(op.round, call.self)
+    power = emit.scalar(10.0 ** abs(decimals), call.dtype_)
+    there, back = (op.multiply, op.divide) if decimals > 0 else (op.divide, op.multiply)
+    return emit(back, emit(op.round, emit(there, call.self, power)), power)
 
 
 def _clamp(emit: Emitter, call: Call) -> Value:
@@ -183,9 +208,12 @@ def _clamp(emit: Emitter, call: Call) -> Value:
     if numbers and dtype == "float32":
         low, high = (-math.inf if low is None else low), (math.inf if high is None else high)
         return emit(op.clip, data, float(low), float(high))
+    largest, least = (
+        (op.maximum, op.minimum) if dtype != "bool" else (op.logical_or, op.logical_and)
+    )
     if low is not None:
-        data = emit(op.maximum, data, emit.cast(low, dtype))
-    return data if high is None else emit(op.minimum, data, emit.cast(high, dtype))
+        data = emit(largest, data, emit.cast(low, dtype))
+    return data if high is None else emit(least, data, emit.cast(high, dtype))
 
 
 def _where(emit: Emitter, call: Call) -> Value:
@@ -194,7 +222,22 @@ def _where(emit: Emitter, call: Call) -> Value:
 
 
 def _sign(emit: Emitter, call: Call) -> Value:
-    return call.self if call.dtype_ == "bool" else emit(op.sign, call.self)
+    if call.dtype_ == "bool":
+        return call.self
+    if call.dtype_.startswith("uint"):
+        return emit.cast(emit.cast(call.self, "bool"), call.dtype_)
+    return emit(op.sign, call.self)
+
+
+def _negative(emit: Emitter, call: Call) -> Value:
+    if call.dtype_.startswith("uint"):
+        return emit(op.subtract, emit.scalar(0, call.dtype_), call.self)
+    return emit(op.negative, call.self)
+
+
+def _absolute(emit: Emitter, call: Call) -> Value:
+    signed = not call.dtype_.startswith("uint") and call.dtype_ != "bool"
+    return emit(op.abs, call.self) if signed else call.self
 
 
 def _is_special(operator: Callable[..., relax.Expr]) -> Converter:
@@ -214,15 +257,17 @@ def _cast(emit: Emitter, call: Call) -> Value:
 
 
 _BINARY: dict[str, Converter] = {
-    "add": _arithmetic(op.add),
+    "add": _arithmetic(op.add, op.logical_or),
     "sub": _arithmetic(op.subtract),
-    "mul": _arithmetic(op.multiply),
+    "mul": _arithmetic(op.multiply, op.logical_and),
     "div": _divide,
     "remainder": _remainder("floor"),
     "fmod": _remainder("trunc"),
     "bitwise_and": _bitwise(op.logical_and, op.bitwise_and),
     "bitwise_or": _bitwise(op.logical_or, op.bitwise_or),
     "bitwise_xor": _bitwise(op.logical_xor, op.bitwise_xor),
+    "bitwise_left_shift": _shift(op.left_shift),
+    "bitwise_right_shift": _shift(op.right_shift),
     "eq": _comparison(op.equal),
     "ne": _comparison(op.not_equal),
     "lt": _comparison(op.less),
@@ -231,12 +276,20 @@ _BINARY: dict[str, Converter] = {
     "ge": _comparison(op.greater_equal),
 }
 
+_BOTH = ("Tensor", "Scalar")
+_SHIFTS = ("Tensor", "Tensor_Scalar", "Scalar_Tensor")
+_FORMS = {"bitwise_left_shift": _SHIFTS, "bitwise_right_shift": _SHIFTS}
+
 TABLE: dict[str, Converter] = {
-    **{f"{name}.{form}": c for name, c in _BINARY.items() for form in ("Tensor", "Scalar")},
+    **{
+        f"{name}.{form}": converter
+        for name, converter in _BINARY.items()
+        for form in _FORMS.get(name, _BOTH)
+    },
     "div.Tensor_mode": _divide,
     "div.Scalar_mode": _divide,
-    "maximum.default": _arithmetic(op.maximum),
-    "minimum.default": _arithmetic(op.minimum),
+    "maximum.default": _arithmetic(op.maximum, op.logical_or),
+    "minimum.default": _arithmetic(op.minimum, op.logical_and),
     "atan2.default": _arithmetic(op.atan2),
     "logical_and.default": _logical(op.logical_and),
     "logical_or.default": _logical(op.logical_or),
@@ -253,6 +306,8 @@ TABLE: dict[str, Converter] = {
     "clamp.Tensor": _clamp,
     "where.self": _where,
     "sign.default": _sign,
+    "neg.default": _negative,
+    "abs.default": _absolute,
     "isnan.default": _is_special(op.isnan),
     "isinf.default": _is_special(op.isinf),
     "_to_copy.default": _cast,
@@ -264,8 +319,6 @@ TABLE: dict[str, Converter] = {
     **{
         f"{name}.default": _unary(operator)
         for name, operator in {
-            "abs": op.abs,
-            "neg": op.negative,
             "sqrt": op.sqrt,
             "rsqrt": op.rsqrt,
             "exp": op.exp,
@@ -277,8 +330,6 @@ TABLE: dict[str, Converter] = {
             "asin": op.asin,
             "acos": op.acos,
             "atan": op.atan,
-            "sinh": op.sinh,
-            "cosh": op.cosh,
             "tanh": op.tanh,
             "asinh": op.asinh,
             "acosh": op.acosh,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from tvm import relax
 
@@ -34,13 +35,32 @@ def _convolution(emit: Emitter, call: Call) -> Value:
         "groups": int(call.groups),
     }
     if call.transposed:
-        attrs["output_padding"] = _each(call.output_padding, rank)
-    operator = (_TRANSPOSED if call.transposed else _FORWARD)[rank]
-    result = emit(operator, data, call.weight, **attrs)
+        result = _transposed(emit, data, call.weight, _each(call.output_padding, rank), attrs)
+    else:
+        result = emit(_FORWARD[rank], data, call.weight, **attrs)
     if call.bias is not None:
         shape = [1, shape_of(call.bias)[0], *[1] * rank]
         result = emit(op.add, result, emit.reshape(call.bias, shape))
     return result if batched else emit.reshape(result, call.shape_)
+
+
+def _transposed(
+    emit: Emitter, data: Value, weight: Value, beyond: list[int], attrs: dict[str, Any]
+) -> Value:
+    """Return a transposed convolution; ``beyond`` are the outputs that are added at the ends."""
+    rank, strides = len(beyond), attrs["strides"]
+    operator = _TRANSPOSED[rank]
+    if all(more < stride for more, stride in zip(beyond, strides, strict=True)):
+        return emit(operator, data, weight, **attrs, output_padding=beyond)
+    # Relax takes no more of them than that; torch does, where the dilation is larger.
+    padding = attrs["padding"][:rank]
+    result = emit(operator, data, weight, **{**attrs, "padding": [0] * 2 * rank})
+    widths = [0] * 2 * (rank + 2)
+    for axis, (cut, more) in enumerate(zip(padding, beyond, strict=True), start=2):
+        size = shape_of(result)[axis]
+        result = emit.slice(result, axis, cut, size - max(0, cut - more))
+        widths[2 * axis + 1] = max(0, more - cut)
+    return emit(op.nn.pad, result, widths, "constant", 0.0) if any(widths) else result
 
 
 def _each(sizes: list[int], rank: int) -> list[int]:

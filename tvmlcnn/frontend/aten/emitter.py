@@ -185,9 +185,9 @@ def dtype_of(data: relax.Expr) -> str:
 
 def axes_of(dims: Value, rank: int) -> list[int]:
     """Return axes counted from the front, sorted; all of them for None or an empty list."""
-    if dims is None or dims == []:
+    if dims is None or dims == [] or not rank:
         return list(range(rank))
-    return sorted(dim % max(rank, 1) for dim in (dims if isinstance(dims, list) else [dims]))
+    return sorted(dim % rank for dim in (dims if isinstance(dims, list) else [dims]))
 
 
 Converter = Callable[[Emitter, Call], Value]

@@ -13,7 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from tvm import relax
 
+from tvmlcnn.errors import UserError
 from tvmlcnn.graph.constants import constant
+from tvmlcnn.graph.resample import resample
+from tvmlcnn.ops.resampling import adaptive_average
 
 from .emitter import Call, Converter, Emitter, Value, shape_of
 
@@ -28,11 +31,6 @@ _AVERAGE: dict[int, Callable[..., relax.Expr]] = {
     1: op.nn.avg_pool1d,
     2: op.nn.avg_pool2d,
     3: op.nn.avg_pool3d,
-}
-_ADAPTIVE: dict[int, Callable[..., relax.Expr]] = {
-    1: op.nn.adaptive_avg_pool1d,
-    2: op.nn.adaptive_avg_pool2d,
-    3: op.nn.adaptive_avg_pool3d,
 }
 
 
@@ -133,6 +131,8 @@ def _average_pool(rank: int) -> Converter:
     def convert(emit: Emitter, call: Call) -> Value:
         windows = _windows(call, rank, call.shape_[-rank:])
         data, dtype = _batched(emit, call.self, rank), call.dtype_
+        if "float" not in dtype:
+            raise UserError("the mean of integers is no integer; convert them to float first")
         divisor = call.values.get("divisor_override")
         beyond = any(a > b for a, b in zip(windows.after, windows.before, strict=True))
         include = bool(call.count_include_pad)
@@ -177,15 +177,21 @@ def _counts(call: Call, windows: _Windows, rank: int, divisor: int | None) -> np
 
 
 def _adaptive_average_pool(rank: int) -> Converter:
+    """Take the mean of the map, of windows that divide it, or of those that overlap."""
+
     def convert(emit: Emitter, call: Call) -> Value:
-        sizes, outputs = shape_of(call.self)[-rank:], call.shape_[-rank:]
-        data = _batched(emit, call.self, rank)
-        if math.prod(outputs) > 1 and not any(m % n for m, n in zip(sizes, outputs, strict=True)):
+        data, dtype = call.self, call.dtype_
+        sizes, outputs = shape_of(data)[-rank:], call.shape_[-rank:]
+        if math.prod(outputs) == 1:
+            return emit(op.mean, data, list(range(-rank, 0)), True)
+        if not any(m % n for m, n in zip(sizes, outputs, strict=True)):
             windows = [m // n for m, n in zip(sizes, outputs, strict=True)]
-            pooled = emit(_AVERAGE[rank], data, windows, windows)
-        else:
-            pooled = emit(_ADAPTIVE[rank], data, list(outputs))
-        return emit.reshape(pooled, call.shape_)
+            pooled = emit(_AVERAGE[rank], _batched(emit, data, rank), windows, windows)
+            return emit.reshape(pooled, call.shape_)
+        first = len(shape_of(data)) - rank
+        pairs = enumerate(zip(sizes, outputs, strict=True))
+        tables = {first + axis: adaptive_average(m, n, dtype) for axis, (m, n) in pairs}
+        return emit(resample, data, tables)
 
     return convert
 

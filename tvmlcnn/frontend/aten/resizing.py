@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+from tvm import relax
+
 from tvmlcnn.graph.resample import resample
-from tvmlcnn.ops.resampling import interpolation
+from tvmlcnn.ops.resampling import Taps, interpolation
 
 from .emitter import Call, Converter, Emitter, Value, shape_of
+
+op = relax.op
 
 _FORMS = {
     "upsample_nearest{}d": ("nearest", (1, 2, 3)),
@@ -23,6 +28,8 @@ def _resize(mode: str, rank: int, antialias: bool) -> Converter:
     def convert(emit: Emitter, call: Call) -> Value:
         data = call.values.get("input", call.values.get("self"))
         sizes, outputs = shape_of(data)[-rank:], call.shape_[-rank:]
+        whole = "float" not in call.dtype_
+        dtype = "float32" if whole else call.dtype_
         tables = {
             axis + 2: interpolation(
                 sizes[axis],
@@ -32,13 +39,30 @@ def _resize(mode: str, rank: int, antialias: bool) -> Converter:
                 antialias=antialias,
                 factor=factor,
                 rank=rank,
-                dtype=call.dtype_,
+                dtype=dtype,
             )
             for axis, factor in enumerate(_factors(call, rank))
         }
-        return emit(resample, data, tables)
+        if not whole or mode.startswith("nearest"):
+            return emit(resample, data, tables)
+        return emit.cast(_rounded(emit, emit.cast(data, dtype), tables, call.dtype_), call.dtype_)
 
     return convert
+
+
+def _rounded(emit: Emitter, data: Value, tables: dict[int, Taps], dtype: str) -> Value:
+    """Resize integers, held as floats: along the last axis first, each time rounded, as torch does.
+
+    Cubic weights may lead beyond the type.
+    """
+    bounds = np.iinfo(dtype)
+    for axis in sorted(tables, reverse=True):
+        if tables[axis].changes_nothing:
+            continue
+        data = emit(resample, data, {axis: tables[axis]})
+        data = emit(op.floor, emit(op.add, data, emit.scalar(0.5, "float32")))
+        data = emit(op.clip, data, float(bounds.min), float(bounds.max))
+    return data
 
 
 def _factors(call: Call, rank: int) -> list[float | None]:

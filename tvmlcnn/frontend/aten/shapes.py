@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from tvm import relax
@@ -77,8 +78,8 @@ def _constant_pad(emit: Emitter, call: Call) -> Value:
     return emit(op.nn.pad, data, widths, "constant", call.value)
 
 
-def _pad_by_index(index: str) -> Converter:
-    """Pad each axis with elements of its own, as numpy's mode of that name does."""
+def _pad_by_index(within: Callable[[np.ndarray, int], np.ndarray]) -> Converter:
+    """Pad each axis with elements of its own; the given tells which ones, by place and size."""
 
     def convert(emit: Emitter, call: Call) -> Value:
         data: Value = call.values.get("self", call.values.get("input"))
@@ -87,14 +88,27 @@ def _pad_by_index(index: str) -> Converter:
         for number, (before, after) in enumerate(zip(widths[::2], widths[1::2], strict=True)):
             axis = rank - 1 - number
             size = shape_of(data)[axis]
-            table = np.arange(size)
-            table = table[max(0, -before) : size - max(0, -after)]
-            table = np.pad(table, (max(0, before), max(0, after)), mode=index)  # type: ignore[call-overload]
             if before or after:
-                data = emit.take(data, table, axis)
+                data = emit.take(data, within(np.arange(-before, size + after), size), axis)
         return data
 
     return convert
+
+
+def _reflected(places: np.ndarray, size: int) -> np.ndarray:
+    """Return places mirrored at the first and the last one."""
+    folded = np.abs(places) % max(1, 2 * (size - 1))
+    return np.minimum(folded, 2 * (size - 1) - folded)
+
+
+def _nearest(places: np.ndarray, size: int) -> np.ndarray:
+    return np.clip(places, 0, size - 1)
+
+
+def _wrapped(places: np.ndarray, size: int) -> np.ndarray:
+    """Return places that begin anew after the last one; what is cut off does not come again."""
+    first, last = max(0, int(places[0])), min(size, int(places[-1]) + 1)
+    return first + (places - first) % (last - first)
 
 
 def _flip(emit: Emitter, call: Call) -> Value:
@@ -189,24 +203,27 @@ TABLE: dict[str, Converter] = {
             "squeeze.dim",
             "squeeze.dims",
             "_unsafe_view.default",
+            "view_copy.default",
         ],
         _view,
     ),
     "permute.default": _permute,
+    "permute_copy.default": _permute,
     "expand.default": _expand,
     "slice.Tensor": _slice,
     "select.int": _select,
     "split_with_sizes.default": _split,
     "cat.default": _cat,
     "constant_pad_nd.default": _constant_pad,
-    **{f"reflection_pad{n}d.default": _pad_by_index("reflect") for n in (1, 2, 3)},
-    **{f"replication_pad{n}d.default": _pad_by_index("edge") for n in (1, 2, 3)},
-    "_pad_circular.default": _pad_by_index("wrap"),
+    **{f"reflection_pad{n}d.default": _pad_by_index(_reflected) for n in (1, 2, 3)},
+    **{f"replication_pad{n}d.default": _pad_by_index(_nearest) for n in (1, 2, 3)},
+    "_pad_circular.default": _pad_by_index(_wrapped),
     "flip.default": _flip,
     "repeat.default": _repeat,
     "unfold.default": _unfold,
     "diagonal.default": _diagonal,
     "as_strided.default": _as_strided,
+    "as_strided_copy.default": _as_strided,
     "slice_scatter.default": _slice_scatter,
     "select_scatter.default": _select_scatter,
     "copy.default": _copy,

@@ -1,0 +1,49 @@
+"""Resizing in all modes, by sizes and by factors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drawn import check, lists_of, many, normal
+from hypothesis import given
+from hypothesis import strategies as st
+from together import Case
+from torch.nn import functional as F
+
+_MODES = {
+    "nearest": (1, 2, 3),
+    "nearest-exact": (1, 2, 3),
+    "linear": (1,),
+    "bilinear": (2,),
+    "trilinear": (3,),
+    "bicubic": (2,),
+    "area": (1, 2, 3),
+}
+
+
+@st.composite
+def resizes(draw: st.DrawFn) -> Case:
+    mode = draw(st.sampled_from(sorted(_MODES)))
+    rank = draw(st.sampled_from(_MODES[mode]))
+    sizes = draw(st.lists(st.integers(2, 9), min_size=rank, max_size=rank))
+    options: dict[str, Any] = {"mode": mode}
+    if draw(st.booleans()):
+        options["size"] = draw(st.lists(st.integers(1, 14), min_size=rank, max_size=rank))
+    else:
+        factors = st.sampled_from([0.5, 0.7, 1.0, 1.5, 1.7, 2.0, 3.0])
+        options["scale_factor"] = draw(st.lists(factors, min_size=rank, max_size=rank))
+        if draw(st.booleans()):
+            options["recompute_scale_factor"] = True
+    if "linear" in mode or mode == "bicubic":
+        options["align_corners"] = draw(st.booleans())
+        if mode in ("bilinear", "bicubic"):
+            options["antialias"] = draw(st.booleans())
+    data = normal(draw(st.integers(1, 2)), draw(st.sampled_from([1, 3, 8])), *sizes)
+    name = f"{tuple(data.shape)} {options}"
+    return Case(name, lambda x: F.interpolate(x, **options), (data,))
+
+
+@given(lists_of(resizes(), 32))
+@many
+def test_resizing(cases: list[Case]) -> None:
+    check(cases)
