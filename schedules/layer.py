@@ -33,7 +33,8 @@ class Convolution:
     groups : int
     reads : numpy.ndarray
         Which of the data's channels the weight's inner ones are, counted through the planes;
-        empty means the first ones.
+        empty means the first ones. Of a depthwise convolution, the channels of its output, which
+        lie together.
     channels_first : bool
     prologue : tuple of str
         Operators, by their names in Relax, that are applied to the data first.
@@ -51,9 +52,9 @@ class Convolution:
 
     @property
     def is_depthwise(self) -> bool:
-        """Whether each channel has its own weights and one output."""
+        """Whether each channel, of each plane, has its own weights and one output."""
         inner, outer = self.weight.shape[2:]
-        return self.groups == self.shape[3] == outer and inner == 1
+        return self.groups == outer and outer % self.shape[3] == 0 and inner == 1
 
     @property
     def workload(self) -> str:

@@ -52,13 +52,22 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     if not tiles:
         return None
     layout = Layout(decisions.choose("tile", tiles), columns, channels, layer.weight.shape[:2])
-    define = partial(ops.depthwise, window=layer.window)
+    plane, channel = divmod(int(layer.reads[0]) if len(layer.reads) else 0, layer.data[3])
+    define = partial(
+        ops.depthwise,
+        window=layer.window,
+        batch=layer.shape[0],
+        first=(plane * layer.shape[0], channel),
+    )
+    weight = layer.weight[:, :, 0]
+    if weight.shape[2] > channels:
+        weight = weight.reshape(*weight.shape[:2], -1, channels).transpose(2, 0, 1, 3)
     return Plan(
         DEPTHWISE.name,
         layer.element,
         layer.workload,
         layout,
-        definition=lambda: Definition(define, [layer.weight[:, :, 0]]),
+        definition=lambda: Definition(define, [weight]),
     )
 
 

@@ -49,12 +49,9 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         odd = height * width > 1 and height * width * unit % aligned(call)
         weight, places = _filled_up(weight, aligned(call) if odd else unit)
     elif groups == outer == weight.shape[3] and weight.shape[2] == 1:
-        data = data if data.planes == 1 else compact(rewriter.builder, data)
-        data = rewriter.widened(data, min(core.vectors()))
-        places, wide = data.places, data.shape[3]
-        spread = np.zeros((*weight.shape[:3], wide), weight.dtype)
-        spread[..., data.located()] = weight
-        weight, groups = spread, wide
+        odd = height * width > 1 and height * width * _unit(outer, core.lanes) % aligned(call)
+        unit = aligned(call) if odd else _unit(outer, core.lanes)
+        return _depthwise(rewriter, call, data, weight, unit)
     else:
         data = compact(rewriter.builder, data)
         weight, places = _filled_groups(weight, groups, core)
@@ -68,6 +65,32 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         channels_first,
     )
     return Permuted(rewriter.builder.emit(result), NHWC, places)
+
+
+def _depthwise(
+    rewriter: Rewriter, call: relax.Call, data: Permuted, weight: np.ndarray, unit: int
+) -> Permuted:
+    """Convolve each channel where it is: some of one plane, or all planes, used or not."""
+    batch, outer, height, width = (int(n) for n in call.ty.shape)
+    least, located, wide = min(rewriter.core(call).vectors()), data.located(), data.shape[3]
+    first, last = int(located.min()), int(located.max())
+    few = -(-(last + 1 - first) // unit) * unit
+    reads, planes, total = range(0), 1, few
+    if few < wide and first // wide == last // wide:
+        first = min(first, (first // wide + 1) * wide - few)
+        reads, places = range(first, first + few), located - first
+    else:
+        if data.planes > 1 and (wide % least or data.planes * wide >= 2 * outer):
+            data = compact(rewriter.builder, data)
+        if data.planes == 1:
+            data = rewriter.widened(data, least)
+        planes, places = data.planes, data.located()
+        total = planes * data.shape[3]
+    spread = np.zeros((*weight.shape[:3], total), weight.dtype)
+    spread[..., places] = weight
+    shape = (planes * batch, height, width, total // planes)
+    result = operators.conv2d(data.expr, constant(spread), shape, call.attrs, total, reads)
+    return Permuted(rewriter.builder.emit(result), NHWC, planes=planes).at(places)
 
 
 def _unit(channels: int, lanes: int) -> int:

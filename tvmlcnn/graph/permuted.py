@@ -131,6 +131,32 @@ def _gather(data: te.Tensor, places: te.Tensor, batch: tvm.ir.Expr) -> te.Tensor
     )
 
 
+def placed_like(builder: relax.BlockBuilder, value: Permuted, like: Permuted) -> Permuted:
+    """Put the channels of a map of one pixel to where another tensor has them.
+
+    What lies between them is the first channel.
+    """
+    if value.order != NHWC:
+        assert value.plain
+        batch, channels, *_ = value.shape
+        view = builder.emit(relax.op.reshape(value.expr, (batch, 1, 1, channels)))
+        value = Permuted(view, NHWC)
+    located, wide, batch = value.located(), value.shape[3], value.batch
+    sources = np.full(like.planes * like.shape[3], located[0])
+    sources[like.located()] = located
+    table = constant(sources.reshape(like.planes, like.shape[3]).astype(np.int32))
+
+    def place(data: te.Tensor, table: te.Tensor) -> te.Tensor:
+        def element(n: tirx.Var, h: tirx.Var, w: tirx.Var, c: tirx.Var) -> tvm.ir.Expr:
+            source = table[n // batch, c]
+            return data[source // wide * batch + n % batch, h, w, source % wide]
+
+        return te.compute((like.planes * batch, 1, 1, like.shape[3]), element, name="place")
+
+    placed = builder.call_te(place, value.expr, table, primfunc_name_hint="place_channels")
+    return Permuted(builder.emit(placed), NHWC, like.places, like.planes)
+
+
 def cut_into_planes(builder: relax.BlockBuilder, value: Permuted, wide: int) -> Permuted:
     """Copy a whole tensor into planes of ``wide`` channels, which divide its width.
 

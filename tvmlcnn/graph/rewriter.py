@@ -7,6 +7,7 @@ they were in the old graph.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, Core, Cpu
 
 from .concatenate import Joins
 from .constants import constant, value_of
-from .permuted import NHWC, Permuted, compact
+from .permuted import NHWC, Permuted, compact, placed_like
 
 
 class Rewriter:
@@ -166,6 +167,8 @@ class Rewriter:
             if not size:
                 args.append(operand.expr)
                 continue
+            if like is not None and not operand.stored_like(like) and _is_one_pixel(old):
+                operand = placed_like(self.builder, operand, like)
             if operand.places is not None:
                 args.append(operand.expr)
                 continue
@@ -183,7 +186,8 @@ class Rewriter:
 
     def _common_places(self, call: relax.Call, operands: Sequence[Permuted]) -> Permuted | None:
         """Return an operand that has its channels where all others have theirs, if there is one."""
-        like = next((v for v in operands if v.places is not None), None)
+        placed = [v for v in operands if v.places is not None]
+        like = max(placed, key=lambda v: math.prod(v.shape[1:3]), default=None)
         if like is None or like.order != NHWC:
             return None
         for old, operand in zip(call.args, operands, strict=True):
@@ -193,6 +197,8 @@ class Rewriter:
             batch = shape[0] if len(shape) == 4 else 1
             channels = shape[-3] if len(shape) > 2 else 1
             array = value_of(operand.expr)
+            if _is_one_pixel(old) and array is None and channels == like.located().size:
+                continue
             if operand.places is not None or channels > len(like.located()):
                 return None
             if (array is None and channels > 1) or (batch > 1 and like.planes > 1):
@@ -213,6 +219,12 @@ class Rewriter:
         if array is not None and value.plain:
             return constant(array.reshape(shape))
         return self.builder.emit(relax.op.reshape(self.ordered(value), shape))
+
+
+def _is_one_pixel(expr: relax.Expr) -> bool:
+    """Tell whether an operand has a number for each of several channels, the same on a map."""
+    shape = [int(n) for n in expr.ty.shape]
+    return len(shape) == 4 and shape[1] > 1 and shape[2:] == [1, 1] and value_of(expr) is None
 
 
 def is_tensor(expr: relax.Expr) -> bool:

@@ -56,16 +56,40 @@ class Window:
         ]
 
 
-def depthwise(data: te.Tensor, weight: te.Tensor, window: Window) -> te.Tensor:
-    """Return the depthwise convolution of NHWC data with (H, W, C) weights."""
+def depthwise(
+    data: te.Tensor,
+    weight: te.Tensor,
+    window: Window,
+    batch: int | None = None,
+    first: tuple[int, int] = (0, 0),
+) -> te.Tensor:
+    """Return the depthwise convolution of NHWC data.
+
+    Parameters
+    ----------
+    data : te.Tensor
+    weight : te.Tensor
+        Shape (rows, columns, C), or (planes, rows, columns, C) where each plane of the data has
+        its own.
+    window : Window
+    batch : int, optional
+        Of the result; by default that of the data.
+    first : tuple of int
+        Map, and channel of it, that the first of the result are computed from.
+    """
     padded = window.padded(data)
-    batch, height, width, channels = (int(n) for n in padded.shape)
-    kernel = [int(n) for n in weight.shape[:2]]
-    taps = [te.reduce_axis((0, n), f"r{i}") for i, n in enumerate(kernel)]
-    return te.compute(
-        (batch, *window.output((height, width), kernel), channels),
-        lambda n, h, w, c: te.sum(
-            padded(*window.read((n, h, w), taps), c) * weight(*taps, c), axis=taps
-        ),
-        name="depthwise",
-    )
+    outermost, height, width, _ = (int(n) for n in padded.shape)
+    batch = batch or outermost
+    *planes, rows, columns, channels = (int(n) for n in weight.shape)
+    taps = [te.reduce_axis((0, n), f"r{i}") for i, n in enumerate((rows, columns))]
+
+    def total(n: Expr, h: Expr, w: Expr, c: Expr) -> Expr:
+        map_, channel = first
+        own = [n // (batch // planes[0])] if planes else []
+        n, source = (n + map_ if map_ else n), (c + channel if channel else c)
+        return te.sum(
+            padded(*window.read((n, h, w), taps), source) * weight(*own, *taps, c), axis=taps
+        )
+
+    size = window.output((height, width), (rows, columns))
+    return te.compute((batch, *size, channels), total, name="depthwise")

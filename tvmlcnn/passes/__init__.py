@@ -16,6 +16,7 @@ from tvmlcnn.targets import Cpu, Device
 from .channels_last import channels_last, turned_back
 from .count_flops import count_flops
 from .depthwise_after_pointwise import depthwise_after_pointwise
+from .elementwise_of_parts import elementwise_of_parts
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
 from .fold_zero_padding import fold_zero_padding
@@ -67,6 +68,7 @@ def graph_phases(device: Device) -> list[Phase]:
     """Return the rewrites of the graph: what a light CNN computes."""
     return [
         Phase("fold constants", fold_constants),
+        Phase("elementwise of parts", elementwise_of_parts),
         Phase("fold batch norm", fold_batch_norm),
         Phase("count", count_flops),
         Phase("multiply by reciprocals", multiply_by_reciprocals),
