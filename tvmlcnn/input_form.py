@@ -53,8 +53,8 @@ def read(text: str) -> InputForm:
     matches = [_SIZE.fullmatch(size) for size in shape.lower().replace(",", "x").split("x")]
     if not all(matches) or (dtype and dtype not in DTYPES):
         raise UserError(
-            f"{text!r} is no shape; write 1x3x224x224, 1..8x3x224x224 for each of several sizes, or "
-            f"1x16:int64, of {', '.join(DTYPES)}",
+            f"{text!r} is no shape; write 1x3x224x224, 1..8x3x224x224 for each of several sizes, "
+            f"or 1x16:int64, of {', '.join(DTYPES)}",
             parameters=("input_shape",),
         )
     sizes: list[int | range] = []
