@@ -7,6 +7,7 @@ from . import (
     arithmetic,
     convolution,
     detection,
+    distances,
     indexing,
     normalization,
     ordering,
@@ -34,6 +35,7 @@ CONVERTERS: dict[str, Converter] = {
     **normalization.TABLE,
     **resizing.TABLE,
     **sampling.TABLE,
+    **distances.TABLE,
     **detection.TABLE,
 }
 """By the name of the operator and its overload, without ``aten.``."""
