@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import tvm
 
@@ -17,13 +18,14 @@ from tvmlcnn.errors import UserError
 from tvmlcnn.files import check_writable
 from tvmlcnn.input_form import size_of
 from tvmlcnn.package import cuda, evaluate, features, manifest, model_file, program
+from tvmlcnn.package.slow_kernels import slow_kernels
 from tvmlcnn.package.variants import together
 from tvmlcnn.records import Library
 from tvmlcnn.runtime.machine import machine
 from tvmlcnn.runtime.manifest import RANDOM_WEIGHTS
 from tvmlcnn.schedules import kernels_by_rule, rules_for, workloads
 from tvmlcnn.schedules.recorded import Recorded
-from tvmlcnn.targets import FLOAT32, Device, records_name, resolve
+from tvmlcnn.targets import FLOAT32, Cpu, Device, records_name, resolve
 
 
 def compile(
@@ -144,7 +146,11 @@ def compile(
         if gpu_compiler is not None:
             cuda.check_library(linked, device.gpu_code)
         clock.start("check")
-        text["check"] = _checked(linked, device, needed, expected, each) if check else _SKIPPED
+        text["check"], times = _SKIPPED, None
+        if check:
+            text["check"], times = _checked(linked, device, needed, expected, each)
+        if times is not None and isinstance(device, Cpu):
+            notes += slow_kernels(variants.calls[0], times, device.core(FLOAT32))
         clock.start("write")
         model_file.link_library(parts, text, linked)
         model_file.publish(linked, path)
@@ -173,14 +179,14 @@ def _checked(
     needed: list[str],
     expected: list[evaluate.Cases],
     each: list[frontend.Network],
-) -> dict[str, Any]:
-    """Return the check of all variants of a network, under the kinds of their inputs.
+) -> tuple[dict[str, Any], np.ndarray | None]:
+    """Return the check of all variants of a network, under the kinds of their inputs, and times.
 
     Those of each variant but the first are called after its shapes too.
     """
     python = evaluate.evaluator(device, needed)
     if isinstance(python, str):
-        return {"skipped": python}
+        return {"skipped": python}, None
     cases, owners = {}, {}
     for network, found in zip(each, expected, strict=True):
         shapes = "" if network is each[0] else f" {', '.join(map(size_of, network.input_shapes))}"

@@ -19,9 +19,12 @@ import numpy as np
 from tvmlcnn import emulator
 from tvmlcnn.frontend import Doubt
 from tvmlcnn.runtime.machine import cpu_features, has_nvidia_gpu, machine
+from tvmlcnn.runtime.run_arrays import TIMES
 from tvmlcnn.targets import Device, ElementType
 
 from .comparison import error, undecided
+
+_ROUNDS = 3  # of which the least time of a kernel counts
 
 Cases = dict[str, tuple[list[np.ndarray], list[np.ndarray]]]
 
@@ -36,10 +39,13 @@ class Evaluator:
         Its path.
     emulated_cpu : str or None
         QEMU's name of the processor, None where it is this machine's.
+    times_kernels : bool
+        Whether the time of a kernel says something of it: on a CPU of this machine.
     """
 
     python: str
     emulated_cpu: str | None = None
+    times_kernels: bool = False
 
 
 def evaluator(device: Device, features: Sequence[str]) -> Evaluator | str:
@@ -50,7 +56,7 @@ def evaluator(device: Device, features: Sequence[str]) -> Evaluator | str:
         missing = sorted(set(features) - cpu_features())
         if missing:
             return f"this processor lacks {', '.join(missing)}"
-        return Evaluator(sys.executable)
+        return Evaluator(sys.executable, times_kernels=not device.gpu_code)
     if device.emulated_cpu is None:
         return f"no emulated processor is known for {device.name}"
     python = emulator.find(device.machine)
@@ -65,8 +71,11 @@ def evaluate(
     where: Evaluator,
     element: ElementType,
     doubt: Callable[[str], Doubt],
-) -> dict[str, Any]:
-    """Return the numeric check of a library, for the manifest.
+) -> tuple[dict[str, Any], np.ndarray | None]:
+    """Return the numeric check of a library, for the manifest, and the times of its kernels.
+
+    Those are in microseconds, of one thread, in the order of the first program's calls; None where
+    the library runs in emulation or on a GPU, whose times say nothing of a kernel.
 
     Parameters
     ----------
@@ -86,7 +95,7 @@ def evaluate(
         If the library does not run, or an output differs from the expected one by more than the
         type's tolerance (see `comparison.error`), where rounding does not decide.
     """
-    results = _run(library, cases, where)
+    results, times = _run(library, cases, where)
     errors: dict[str, float] = {}
     differing, unsure = {}, {}
     numbers = any(_are_numbers(expected) for _, expected in cases.values())
@@ -115,7 +124,7 @@ def evaluate(
         )
     place = f"emulated {where.emulated_cpu}" if where.emulated_cpu else "this machine"
     found = {"max_error": worst, "cases": errors, "where": place}
-    return found | ({"undecided": unsure} if unsure else {})
+    return found | ({"undecided": unsure} if unsure else {}), times
 
 
 def _are_numbers(outputs: Sequence[np.ndarray]) -> bool:
@@ -145,8 +154,10 @@ def _undecided(
     ]
 
 
-def _run(library: Path, cases: Cases, where: Evaluator) -> dict[str, list[np.ndarray]]:
-    """Return the outputs of each case, computed in a process of its own."""
+def _run(
+    library: Path, cases: Cases, where: Evaluator
+) -> tuple[dict[str, list[np.ndarray]], np.ndarray | None]:
+    """Return the outputs of each case and the kernels' times, from a process of its own."""
     with (
         tempfile.TemporaryDirectory(prefix="tvmlcnn-check-") as name,
         emulator.environment(where.emulated_cpu) as environment,
@@ -158,7 +169,8 @@ def _run(library: Path, cases: Cases, where: Evaluator) -> dict[str, list[np.nda
         np.savez(folder / "inputs.npz", **inputs)
         done = subprocess.run(
             [where.python, "-m", "tvmlcnn.runtime.run_arrays", str(library.absolute())]
-            + [str(folder / "inputs.npz"), str(folder / "outputs.npz")],
+            + [str(folder / "inputs.npz"), str(folder / "outputs.npz")]
+            + [str(_ROUNDS if where.times_kernels else 0)],
             env=environment,
             cwd=folder,  # what lies in the user's would go before Python's own modules
             capture_output=True,
@@ -170,10 +182,11 @@ def _run(library: Path, cases: Cases, where: Evaluator) -> dict[str, list[np.nda
                 f"the compiled library does not run (exit {done.returncode}): {done.stderr.strip()}"
             )
         with np.load(folder / "outputs.npz") as outputs:
-            return {
+            results = {
                 case: [outputs[f"{case}.{i}"] for i in range(_count(outputs.files, case))]
                 for case in cases
             }
+            return results, outputs[TIMES] if TIMES in outputs.files else None
 
 
 def _count(names: Sequence[str], case: str) -> int:

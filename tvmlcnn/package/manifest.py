@@ -75,17 +75,14 @@ def compose(
         "assumed": assumed,
         "kernels": {rule: len(names) for rule, names in kernels.items()},
         "records": records,
+        "calls": _noted(variants.calls[0], rules),
         "programs": [
             {
                 "inputs": [spec.shape for spec in each.inputs],
                 "outputs": [spec.shape for spec in each.outputs],
                 "weights": taken,
-                "calls": [
-                    {key: call[key] for key in ("function", "layers", "flops", "bytes")}
-                    | {"rule": rules[call["function"]]}
-                    for call in calls
-                ],
             }
+            | ({"calls": _noted(calls, rules)} if each is not graph else {})
             for each, taken, calls in zip(graphs, variants.weights, variants.calls, strict=True)
         ],
         "versions": {
@@ -96,6 +93,14 @@ def compose(
         },
         "weights": layout,
     }
+
+
+def _noted(calls: list[dict[str, Any]], rules: dict[str, str]) -> list[dict[str, Any]]:
+    return [
+        {key: call[key] for key in ("function", "layers", "flops", "bytes")}
+        | {"rule": rules[call["function"]]}
+        for call in calls
+    ]
 
 
 def read_labels(name: str) -> list[str]:

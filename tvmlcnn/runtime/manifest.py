@@ -160,7 +160,7 @@ class Manifest:
 
 
 def _program(data: dict[str, Any], number: int) -> Program:
-    """Return a program; names and types of its inputs and outputs are those of the first one."""
+    """Return a program; what it does not say itself is that of the first one."""
     own = data["programs"][number]
 
     def specs(kind: str) -> tuple[TensorSpec, ...]:
@@ -174,7 +174,7 @@ def _program(data: dict[str, Any], number: int) -> Program:
         specs("inputs"),
         specs("outputs"),
         tuple(own["weights"]),
-        tuple(map(_kernel_call, own["calls"])),
+        tuple(map(_kernel_call, own.get("calls", data["calls"]))),
     )
 
 

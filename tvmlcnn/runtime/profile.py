@@ -13,9 +13,9 @@ from tvmlcnn.errors import UserError
 
 from . import limits
 from .arrays import random_arrays
+from .kernel_times import call_us, recorded_calls, timed
 from .manifest import KernelCall
-from .model import Model, RecordedCall
-from .native import load_runtime
+from .model import Model
 
 _BLOCK = 5  # rounds in a row, of which the first one only warms the caches
 _CLOCK_US = 1e-3
@@ -100,10 +100,8 @@ def profile(model: Model, seconds: float) -> Profile:
         raise UserError("only kernels on a CPU can be profiled; the model is for a GPU")
     machine = limits.measure(model.threads)
     inputs = random_arrays(model.inputs)
-    model(*inputs)
+    recorded = recorded_calls(model, inputs)
     arguments = model.arguments(*inputs)
-    recorded = model.record({call.function for call in model.calls}, arguments)
-    assert [call.name for call in recorded] == [call.function for call in model.calls]
 
     whole: list[float] = []
     program: list[float] = []
@@ -111,11 +109,11 @@ def profile(model: Model, seconds: float) -> Profile:
     overheads: list[list[float]] = []
     end = time.perf_counter() + seconds
     while not rounds or time.perf_counter() < end:
-        whole += _block(lambda: _timed(model, inputs))
+        whole += _block(lambda: timed(model, inputs))
         with model.exclusively():
-            program += _block(lambda: _timed(model.program, arguments))
-            rounds += _block(lambda: [_timed(call.function, call.arguments) for call in recorded])
-            overheads += _block(lambda: [_overhead(call) for call in recorded])
+            program += _block(lambda: timed(model.program, arguments))
+            rounds += _block(lambda: [timed(call.function, call.arguments) for call in recorded])
+            overheads += _block(lambda: [call_us(call) for call in recorded])
     # Other programs, and a clock that they slow down, last for many rounds: those are left out.
     sums = np.sum(rounds, axis=1)
     quiet = np.argsort(sums)[: len(sums) // 2]
@@ -147,21 +145,3 @@ def profile(model: Model, seconds: float) -> Profile:
 
 def _block(measure: Callable[[], Any]) -> list[Any]:
     return [measure() for _ in range(_BLOCK)][1:]
-
-
-def _timed(function: Callable[..., Any], arguments: Any) -> float:
-    """Return the microseconds of a call."""
-    start = time.perf_counter_ns()
-    function(*arguments)
-    return (time.perf_counter_ns() - start) / 1e3
-
-
-def _overhead(call: RecordedCall) -> float:
-    """Return the microseconds of a call that does nothing but take the arguments.
-
-    That of a function without any, and what more a function of TVM's takes to make an array of
-    the arguments than to make an empty one.
-    """
-    ffi = load_runtime()
-    array, nothing = ffi.get_global_func("ffi.Array"), ffi.get_global_func("runtime.NumThreads")
-    return _timed(nothing, ()) + _timed(array, call.arguments) - _timed(array, ())
