@@ -91,9 +91,7 @@ def test_recurrent_layers(kind: type[nn.RNNBase]) -> None:
     for directions in (1, 2):
         for batch_first in (False, True):
             torch.manual_seed(0)
-            layer = kind(
-                5, 4, num_layers=2, batch_first=batch_first, bidirectional=directions == 2
-            )
+            layer = kind(5, 4, num_layers=2, batch_first=batch_first, bidirectional=directions == 2)
             name = f"{directions} {batch_first}"
             cases.append(Case(name, layer.requires_grad_(False).eval(), (normal(3, 2, 5),)))
     check(cases)
