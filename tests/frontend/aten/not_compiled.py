@@ -129,7 +129,18 @@ NOT_COMPILED: dict[str, tuple[str, ...]] = {
         "special.spherical_bessel_j0",
         "special.zeta",
     ),
+    "memory that nothing was written to": (
+        "empty",
+        "empty_like",
+        "empty_permuted",
+        "empty_strided",
+        "new_empty",
+        "new_empty_strided",
+    ),
     "without a kernel": (
+        "bincount",
+        "gcd",
+        "lcm",
         "_segment_reduce.lengths",
         "_segment_reduce.offsets",
         "grid_sampler_3d",
@@ -145,7 +156,6 @@ NOT_COMPILED: dict[str, tuple[str, ...]] = {
         "nanmedian",
         "native_group_norm",
         "native_layer_norm",
-        "new_empty_strided",
         "nn.functional.embedding_bag",
         "nn.functional.linear_cross_entropy.chunked",
         "nn.functional.linear_cross_entropy.chunked_none",
@@ -167,3 +177,24 @@ NOT_COMPILED: dict[str, tuple[str, ...]] = {
     ),
 }
 """Their names, by the reason."""
+
+FLOATS_ONLY: dict[str, tuple[str, ...]] = {
+    "integers have ties, which torch orders in no stated way": (
+        "argsort",
+        "kthvalue",
+        "msort",
+        "sort",
+        "topk",
+    ),
+    "bools are not combined at places": (
+        "index_add",
+        "put",
+        "scatter_add",
+        "scatter_reduce.amax",
+        "scatter_reduce.amin",
+        "scatter_reduce.mean",
+        "scatter_reduce.prod",
+        "scatter_reduce.sum",
+    ),
+}
+"""Names of operators of which only the samples of floating point numbers are compiled."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
-from not_compiled import NOT_COMPILED
+from not_compiled import FLOATS_ONLY, NOT_COMPILED
 from together import Case
 from torch.utils import _pytree as pytree
 
@@ -36,7 +36,8 @@ def operators() -> dict[str, OpInfo]:
 
 def cases(name: str, info: OpInfo, dtype: torch.dtype, most: int) -> list[Case]:
     """Return at most so many of an operator's samples of a type, evenly chosen among them."""
-    if dtype not in info.dtypes:
+    floats_only = any(name in names for names in FLOATS_ONLY.values())
+    if dtype not in info.dtypes or (floats_only and not dtype.is_floating_point):
         return []
     torch.manual_seed(0)
     with warnings.catch_warnings():
