@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     activations,
     arithmetic,
+    attention,
     convolution,
     detection,
     distances,
@@ -30,6 +31,7 @@ CONVERTERS: dict[str, Converter] = {
     **reductions.TABLE,
     **ordering.TABLE,
     **products.TABLE,
+    **attention.TABLE,
     **convolution.TABLE,
     **pooling.TABLE,
     **normalization.TABLE,
