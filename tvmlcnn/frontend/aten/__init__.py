@@ -18,6 +18,7 @@ from . import (
     resizing,
     sampling,
     shapes,
+    windows,
 )
 from .emitter import Call, Converter, Emitter, dtype_named
 
@@ -27,6 +28,7 @@ CONVERTERS: dict[str, Converter] = {
     **arithmetic.TABLE,
     **activations.TABLE,
     **shapes.TABLE,
+    **windows.TABLE,
     **indexing.TABLE,
     **reductions.TABLE,
     **ordering.TABLE,
