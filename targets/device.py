@@ -11,6 +11,7 @@ from .element import ElementType
 
 KIB = 1024
 MIB = 1024 * KIB
+_SLOW_CLOCK_GHZ = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,11 @@ class Device:
     @property
     def peak_gflops(self) -> float | None:
         """1e9 float32 operations a second of all cores, as data sheets say; None if not known."""
+        raise NotImplementedError
+
+    @property
+    def least_gflops(self) -> float | None:
+        """1e9 float32 operations a second that one core does at least; None if not known."""
         raise NotImplementedError
 
     @property
@@ -99,6 +105,11 @@ class Cpu(Device):
         if self.clock_ghz is None:
             return None
         return self.cores * self.clock_ghz * self.arithmetic[0].flops
+
+    @property
+    def least_gflops(self) -> float | None:
+        """1e9 float32 operations a second of one core, at a clock that few are below."""
+        return _SLOW_CLOCK_GHZ * self.arithmetic[0].flops
 
     @property
     def processor(self) -> str | None:
@@ -149,6 +160,11 @@ class Gpu(Device):
     def peak_gflops(self) -> float | None:
         """1e9 float32 operations a second, as the data sheet says."""
         return self.nominal_gflops
+
+    @property
+    def least_gflops(self) -> float | None:
+        """Not known."""
+        return None
 
     @property
     def processor(self) -> str | None:

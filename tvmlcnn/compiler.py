@@ -25,7 +25,7 @@ from tvmlcnn.runtime.machine import machine
 from tvmlcnn.runtime.manifest import RANDOM_WEIGHTS
 from tvmlcnn.schedules import kernels_by_rule, rules_for, workloads
 from tvmlcnn.schedules.recorded import Recorded
-from tvmlcnn.targets import FLOAT32, Cpu, Device, records_name, resolve
+from tvmlcnn.targets import FLOAT32, Device, records_name, resolve
 
 
 def compile(
@@ -149,8 +149,8 @@ def compile(
         text["check"], times = _SKIPPED, None
         if check:
             text["check"], times = _checked(linked, device, needed, expected, each)
-        if times is not None and isinstance(device, Cpu):
-            notes += slow_kernels(variants.calls[0], times, device.core(FLOAT32))
+        if times is not None and device.least_gflops is not None:
+            notes += slow_kernels(variants.calls[0], times, device.least_gflops)
         clock.start("write")
         model_file.link_library(parts, text, linked)
         model_file.publish(linked, path)

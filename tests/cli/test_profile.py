@@ -90,9 +90,7 @@ def test_gpu_file() -> None:
 
 def test_compile_names_kernels_on_the_default_rule(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(
-        "import torch\n"
-        "def net():\n"
-        "    return torch.nn.Conv2d(3, 8, 3)\n"
+        "import torch\ndef net():\n    return torch.nn.Conv2d(3, 8, 3)\n"
     )
     arguments = ["compile", "net.py:net", "--input-shape", "1x3x16x16", "--no-check"]
 

@@ -140,6 +140,6 @@ def _filled_groups(
         return weight, None
     size = min(range(outer + 1, -(-outer // core.lanes) * core.lanes + 1), key=vectors)
     apart = weight.reshape(*weight.shape[:3], groups, outer)
-    filled = np.pad(apart, [(0, 0)] * 4 + [(0, size - outer)])
+    filled = np.pad(apart, [*[(0, 0)] * (apart.ndim - 1), (0, size - outer)])
     places = np.arange(groups * size).reshape(groups, size)[:, :outer].reshape(-1)
     return filled.reshape(*weight.shape[:3], groups * size), places

@@ -109,7 +109,7 @@ def grid_sample(
     batch, _, channels = data.ty.shape
     shape = [int(batch), int(grid.ty.shape[1]), int(channels)]
     options = {"sizes": list(sizes), "mode": mode, "padding": padding, "align": align}
-    return _call(GRID_SAMPLE, [data, grid], [(shape, "float32")], **options)
+    return _call(GRID_SAMPLE, [data, grid], [(shape, str(data.ty.dtype))], **options)
 
 
 def roi_align(
@@ -124,7 +124,9 @@ def roi_align(
     """Return a call of ``tvmlcnn.roi_align``: means of maps over the bins of regions."""
     shape = [int(regions.ty.shape[0]), bins[0] * bins[1], int(data.ty.shape[2])]
     options = {"sizes": list(sizes), "scale": scale, "bins": list(bins), "samples": samples}
-    return _call(ROI_ALIGN, [data, regions], [(shape, "float32")], aligned=aligned, **options)
+    return _call(
+        ROI_ALIGN, [data, regions], [(shape, str(data.ty.dtype))], aligned=aligned, **options
+    )
 
 
 def _call(

@@ -61,6 +61,8 @@ def _divided(place: Expr | int, step: int, cut: int) -> tuple[Expr | int, Expr |
 
     TVM takes ``(n % 32 + 2) % 4``, which it may make of the plain form, for ``n % 4``.
     """
+    if isinstance(place, int):
+        return divmod(place + cut, step)
     if step == 1:
         return place + cut, 0
     block, inside = place // step, place % step

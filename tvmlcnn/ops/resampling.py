@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tvmlcnn.targets import FLOAT32
+
 
 @dataclass(frozen=True, eq=False)
 class Taps:
@@ -70,7 +72,7 @@ def interpolation(
     antialias: bool = False,
     factor: float | None = None,
     rank: int = 2,
-    dtype: str = "float32",
+    dtype: str = FLOAT32.name,
 ) -> Taps:
     """Return what ``torch.nn.functional.interpolate`` does along one axis.
 
@@ -131,7 +133,7 @@ def interpolation(
     return _taps(size, sources, _cubic(distances, real(-0.75)))
 
 
-def adaptive_average(size: int, outputs: int, dtype: str = "float32") -> Taps:
+def adaptive_average(size: int, outputs: int, dtype: str = FLOAT32.name) -> Taps:
     """Return what ``adaptive_avg_pool`` does along one axis: the mean of a window each.
 
     The windows are those of torch: from ``floor(i size / outputs)`` up to

@@ -7,21 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from tvmlcnn.targets import Core
-
 # Of the roofline, and of the network's time.
 _ROOFLINE, _SHARE = 0.1, 0.05
 # A kernel below is mostly its call, and the clock's.
 _LEAST_US = 20.0
 _MOST = 3
-# What processors of PCs and boards do at least: a kernel at a tenth of its roofline is one by far.
-_CLOCK_GHZ, _BANDWIDTH_GBS = 2.0, 8.0
+# What memories of PCs and boards move at least: a kernel at a tenth of its roofline is one by far.
+_BANDWIDTH_GBS = 8.0
 
 
-def slow_kernels(calls: Sequence[dict[str, Any]], times: np.ndarray, core: Core) -> list[str]:
+def slow_kernels(calls: Sequence[dict[str, Any]], times: np.ndarray, gflops: float) -> list[str]:
     """Return a line for each kernel that is slow, the one that takes longest first.
 
-    The roofline (Williams, Waterman and Patterson 2009) is that of a slow clock and a slow memory.
+    The roofline (Williams, Waterman and Patterson 2009) is that of a slow memory.
 
     Parameters
     ----------
@@ -29,13 +27,13 @@ def slow_kernels(calls: Sequence[dict[str, Any]], times: np.ndarray, core: Core)
         As `tvmlcnn.passes.kernel_calls` has them.
     times : numpy.ndarray
         Microseconds of each call on one thread.
-    core : Core
+    gflops : float
+        1e9 operations a second of one core.
     """
-    peak = core.arithmetic.flops * _CLOCK_GHZ * 1e3
     total = float(times.sum())
     found = []
     for call, time in zip(calls, map(float, times), strict=True):
-        least = max(call["flops"] / peak, call["bytes"] / (_BANDWIDTH_GBS * 1e3))
+        least = max(call["flops"] / (gflops * 1e3), call["bytes"] / (_BANDWIDTH_GBS * 1e3))
         if time > _LEAST_US and time > _SHARE * total and least < _ROOFLINE * time:
             layers = " + ".join(call["layers"]) or call["function"]
             found.append(

@@ -73,9 +73,9 @@ def _joins_convolutions(
         return False
     for field in value.args[0].fields:
         source = values.get(field)
-        if is_call_of(source, "relax.add") and value_of(source.args[1]) is not None:
-            source = values.get(source.args[0])
-        if not is_call_of(source, "relax.nn.conv2d") or len(readers[field]) > 1:
+        if source is not None and is_call_of(source, "relax.add"):
+            source = None if value_of(source.args[1]) is None else values.get(source.args[0])
+        if source is None or len(readers[field]) > 1 or not is_call_of(source, "relax.nn.conv2d"):
             return False
     return True
 

@@ -44,7 +44,7 @@ def _attention(emit: Emitter, call: Call) -> Value:
     if not _leaves_something(mask):
         most = emit(op.max, scores, [-1], True)
         # TVM's maximum of infinities below zero is the lowest number.
-        lowest = emit.scalar(np.finfo(dtype_of(scores)).min, dtype_of(scores))
+        lowest = emit.scalar(float(np.finfo(dtype_of(scores)).min), dtype_of(scores))
         masked = emit(op.less_equal, most, lowest)
         shares = emit(op.where, masked, emit.scalar(0, dtype_of(scores)), shares)
     return emit(op.matmul, shares, value)
