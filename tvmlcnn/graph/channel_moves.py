@@ -7,8 +7,12 @@ from dataclasses import replace
 import numpy as np
 from tvm import relax
 
+from .constants import value_of
 from .permuted import FRAMES, LINE, NHWC, SPLIT_NHWC, Permuted, compact
 from .rewriter import Rewriter
+
+_PIXELS = frozenset({2, 3})
+"""The axes of a map's rows and columns, which each plane of channels has alike."""
 
 
 def split(rewriter: Rewriter, call: relax.Call) -> list[Permuted] | None:
@@ -39,11 +43,29 @@ def strided_slice(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     if data.order == NHWC and old == [1]:
         taken = slice(begin[0], end[0], *(values[0] for values in step))
         return data.at(data.located()[taken])
-    if data.places is not None:
+    if data.places is not None and not (data.order == NHWC and set(old) <= _PIXELS):
         return None
     axes = [data.axis(axis) for axis in old]
     result = relax.op.strided_slice(data.expr, axes, begin, end, *step)
-    return Permuted(rewriter.builder.emit(result), data.order)
+    return replace(data, expr=rewriter.builder.emit(result))
+
+
+def take(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
+    """Take known rows and columns, as a reflected border, where the channels are.
+
+    Of known channels, none of them twice, only the places change.
+    """
+    data, indices = rewriter.value(call.args[0]), value_of(call.args[1])
+    if data.plain or indices is None or indices.ndim != 1 or call.attrs.axis is None:
+        return None
+    axis = int(call.attrs.axis) % len(data.order)
+    if data.order == NHWC and axis == 1 and len(np.unique(indices)) == len(indices):
+        return data.at(data.located()[indices])
+    if data.places is not None and not (data.order == NHWC and axis in _PIXELS):
+        return None
+    mode = str(call.attrs.mode)
+    result = relax.op.take(data.expr, call.args[1], data.axis(axis), mode)
+    return replace(data, expr=rewriter.builder.emit(result))
 
 
 def reshape(rewriter: Rewriter, call: relax.Call) -> Permuted | None:

@@ -132,6 +132,7 @@ _REWRITES: dict[str, Rewrite] = {
     "relax.nn.log_softmax": _softmax(relax.op.nn.log_softmax),
     "relax.split": channel_moves.split,
     "relax.strided_slice": channel_moves.strided_slice,
+    "relax.take": channel_moves.take,
     "relax.reshape": channel_moves.reshape,
     "relax.permute_dims": channel_moves.permute_dims,
     RESAMPLE: resample_permuted,
