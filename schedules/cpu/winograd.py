@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
@@ -26,12 +27,18 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
         return None
     weight, window = layer.weight, layer.window
     rows, columns, inner, outer = weight.shape
-    plain = window == ops.Window(padding=window.padding) and not len(layer.reads)
-    if (rows, columns) != (3, 3) or not plain or layer.data[3] != inner:
+    first, wide = int(layer.reads[0]) if len(layer.reads) else 0, layer.data[3]
+    together = np.array_equal(layer.reads, np.arange(len(layer.reads)) + first)
+    simple = together and window == ops.Window(padding=window.padding)
+    if (rows, columns) != (3, 3) or not simple:
         return None
-    batch, height, width, channels = layer.shape
+    batch, height, width, _ = layer.shape
     choice = winograd_choice((batch, height, width), inner, outer, device, layer.element)
     if choice is None:
+        return None
+    # A vector of channels is to lie in one plane.
+    lanes = power_of_two_divisor(inner, device.core(layer.element).lanes)
+    if first % wide + inner > wide and (wide % lanes or first % lanes):
         return None
     blocking = decisions.choose("blocking", choice.blockings)
 
@@ -39,7 +46,9 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
         transformed = ops.transform_weights(weight, blocking.outputs)
         define = partial(
             ops.winograd,
-            channels=channels,
+            shape=layer.shape,
+            inner=inner,
+            first=first,
             padding=window.padding,
             blocking=blocking,
             prologue=ops.chain(layer.prologue) if layer.prologue else None,

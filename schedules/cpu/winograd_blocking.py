@@ -84,7 +84,17 @@ def _blockings(
         fewest = -(-count // most)
         for tile in candidates(outer, core):
             for blocks in range(fewest, fewest + (1 if most == count else 2 * core.count)):
-                yield Blocking(outputs, tile, _whole(-(-count // blocks), tile))
+                block = _whole(-(-count // blocks), tile)
+                if _nests(block, count, count // shape[0]):
+                    yield Blocking(outputs, tile, block)
+
+
+def _nests(block: int, count: int, one: int) -> bool:
+    """Tell whether blocks of tiles are of whole maps, or maps of whole blocks.
+
+    TVM finds no other way through the tiles of several maps.
+    """
+    return block >= count or one == count or block % one == 0 or one % block == 0
 
 
 def _whole(tiles: int, tile: Tile) -> int:

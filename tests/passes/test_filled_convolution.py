@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import relative_error
 from torch import nn
-from wiring import Net, cat, conv, kernels
+from wiring import Net, cat, conv, copies, kernels
 
 from tvmlcnn.targets import DEVICES
 
@@ -104,6 +104,46 @@ def test_a_depthwise_convolution_after_a_concatenation() -> None:
             c=conv(width + 16, width + 16, 3, width + 16),
         )
         check(net, (1, 8, 10, 10))
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("width", [24, 36, 40])
+def test_depthwise_in_planes_and_slices_moves_nothing(width: int, batch: int) -> None:
+    """A ghost module and a mixed convolution, both followed by squeeze and excitation."""
+    half = width // 2
+
+    def connect(x: torch.Tensor, **layers: nn.Module) -> torch.Tensor:
+        y = layers["first"](x)
+        y = layers["deep"](cat(y, torch.relu(layers["cheap"](y))))
+        scale = torch.sigmoid(layers["scale"](y.mean((2, 3), keepdim=True)))
+        z = layers["mix"](y * scale)
+        parts = zip((layers["left"], layers["right"]), z.split([half, half], 1), strict=True)
+        return layers["last"](cat(*(layer(part) for layer, part in parts)))
+
+    net = Net(
+        connect,
+        first=conv(8, half),
+        cheap=conv(half, half, 3, half),
+        deep=conv(width, width, 5, width),
+        scale=conv(width, width),
+        mix=conv(width, width),
+        left=conv(half, half, 3, half),
+        right=conv(half, half, 5, half),
+        last=conv(width, 8),
+    )
+    check(net, (batch, 8, 8, 8))
+    moved = [name for name in copies(net, (batch, 8, 8, 8)) if "transpose" not in name]
+    # What is left are the channels' means, which a convolution of one pixel reads in their order.
+    assert moved in ([], ["gather_channels"]), moved
+
+
+def test_what_follows_tokens_is_computed_before() -> None:
+    def connect(x: torch.Tensor, a: nn.Module, b: nn.Module) -> torch.Tensor:
+        return b(nn.functional.hardswish(a(x).flatten(2).transpose(1, 2)))
+
+    net = Net(connect, a=conv(16, 16, 3, 16), b=nn.Linear(16, 8))
+    check(net, (1, 16, 7, 7))
+    assert len(kernels(net, (1, 16, 7, 7))) == 3
 
 
 def test_a_tensor_that_several_layers_read_is_transposed_once() -> None:

@@ -167,3 +167,32 @@ def test_accumulators_stay_in_registers() -> None:
     assert products
     for body in products:
         assert not re.findall(r"vmov[au]ps\s+%ymm\d+, ", body)
+
+
+class _Wired(nn.Module):
+    """Two convolutions of one input, and a third of some of their channels."""
+
+    def __init__(self, first: int, count: int) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(16, 64, 1), nn.Conv2d(16, 64, 1)
+        self.c = nn.Conv2d(count, 64, 3, padding=1)
+        self.first, self.count = first, count
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        both = torch.cat([self.a(x), self.b(x)], 1)
+        return self.c(both[:, self.first : self.first + self.count])
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize(("first", "count"), [(0, 128), (64, 64), (20, 40), (32, 64)])
+def test_channels_of_planes(first: int, count: int, batch: int) -> None:
+    check(_Wired(first, count), (batch, 16, 16, 16), 2)
+
+
+@pytest.mark.parametrize("batch", [2, 3])
+def test_blocks_nest_in_several_maps(batch: int) -> None:
+    net = nn.Sequential(nn.Conv2d(16, 128, 1), nn.ReLU(), nn.Conv2d(128, 64, 3, padding=1))
+    for side in (13, 14):
+        error, kernels = relative_error(randomized(net), (batch, 16, side, side), X86)
+        assert error < 2e-5
+        assert kernels.get("winograd", 0) + kernels["dense"] == 2

@@ -53,6 +53,14 @@ def test_no_call(machine: str, net: nn.Module) -> None:
     assert [name for name in operands if CALL.match(name.strip("*").partition("@")[0])] == []
 
 
+@pytest.mark.parametrize("activation", [nn.GELU(), nn.Tanh(), nn.SiLU()])
+def test_whole_vectors(activation: nn.Module) -> None:
+    net = nn.Sequential(nn.Conv2d(16, 16, 1), activation)
+    quotients = re.findall(r"vdivps.*", assembly(net, (1, 16, 9, 9), MACHINES["avx512"]))
+    assert quotients
+    assert all("zmm" in quotient for quotient in quotients)
+
+
 def test_a_call_would_be_seen() -> None:
     code = assembly(nn.Sequential(nn.Conv2d(4, 4, 1), Arctangent()), (1, 4, 8, 8), DEVICES["x86"])
     assert re.search(r"call\w*\s+\*?\S*atanf", code)

@@ -7,9 +7,11 @@ splitting, joining and shuffling channels moves nothing.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import tvm
@@ -18,6 +20,8 @@ from tvm import relax, te, tirx
 from .constants import constant
 
 OPAQUE = 8  # TVM's OpPatternKind
+# Channels that are worth vectors of their own: those of the shortest vector.
+_SHORTEST_RUN = 4
 NHWC = (0, 2, 3, 1)
 # All pixels in a line: (N, C, W).
 LINE = (0, 2, 1)
@@ -108,6 +112,16 @@ def compact(builder: relax.BlockBuilder, value: Permuted) -> Permuted:
         and np.array_equal(places, np.arange(len(places)))
     ):
         packed = relax.op.reshape(value.expr, (1, 1, 1, len(places)))
+    elif (run := _run(places, wide)) >= _SHORTEST_RUN:
+        starts = constant(places[::run].astype(np.int32))
+        gathered = builder.call_te(
+            partial(_gather_runs, batch=batch, run=run),
+            *(value.expr, starts),
+            primfunc_name_hint="gather_channels",
+            # Fused with the view that follows, the kernel would divide for each element.
+            primfunc_attrs={"op_pattern": OPAQUE},
+        )
+        packed = relax.op.reshape(builder.emit(gathered), (batch, height, width, len(places)))
     else:
         packed = builder.call_te(
             _gather,
@@ -127,6 +141,22 @@ def _gather(data: te.Tensor, places: te.Tensor, batch: tvm.ir.Expr) -> te.Tensor
     return te.compute(
         (batch, height, width, places.shape[0]),
         lambda n, h, w, c: data[places[c] // wide * batch + n, h, w, places[c] % wide],
+        name="gather",
+    )
+
+
+def _run(places: np.ndarray, wide: int) -> int:
+    """Return how many channels, from each multiple of so many on, lie together in a plane."""
+    breaks = np.flatnonzero((np.diff(places) != 1) | (places[1:] % wide == 0)) + 1
+    return math.gcd(len(places), *(int(n) for n in breaks))
+
+
+def _gather_runs(data: te.Tensor, starts: te.Tensor, batch: int, run: int) -> te.Tensor:
+    """Return shape (N, H, W, C / run, run)."""
+    _, height, width, wide = data.shape
+    return te.compute(
+        (batch, height, width, starts.shape[0], run),
+        lambda n, h, w, g, c: data[starts[g] // wide * batch + n, h, w, starts[g] % wide + c],
         name="gather",
     )
 

@@ -19,7 +19,7 @@ from tvmlcnn.elementwise import BY_RELAX
 from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, Core, Cpu
 
 from .concatenate import Joins
-from .constants import constant, value_of
+from .constants import constant, is_call_of, value_of
 from .permuted import NHWC, Permuted, compact, placed_like
 
 
@@ -155,6 +155,8 @@ class Rewriter:
         Return None where no operand is permuted, or one has more axes than that one.
         """
         operands = [self.value(arg) for arg in call.args]
+        if (before := self._before_view(call, operands)) is not None:
+            return before
         order = next((v.order for v in operands if not v.plain), None)
         if order is None or any(len(v.order) > len(order) for v in operands):
             return None
@@ -183,6 +185,36 @@ class Rewriter:
         if like is None:
             return Permuted(new, order)
         return Permuted(new, order, like.places, like.planes)
+
+    def _before_view(self, call: relax.Call, operands: Sequence[Permuted]) -> Permuted | None:
+        """Emit an operator of numbers and views before the views that it would follow.
+
+        A convolution whose result is flattened to tokens, and then activated, so activates it.
+        """
+        args, views = [], []
+        for old, operand in zip(call.args, operands, strict=True):
+            view = self._view(operand)
+            if view is not None:
+                views.append((operand, view))
+            elif not is_number(old):
+                return None
+            args.append(operand.expr if view is None else view.args[0])
+        forms = {
+            (tuple(int(n) for n in view.args[0].ty.shape), operand.shape, operand.order)
+            for operand, view in views
+        }
+        if len(forms) != 1 or not all(o.stored_like(views[0][0]) for o, _ in views):
+            return None
+        result = self.builder.emit(relax.Call(call.op, args, call.attrs, call.ty_args))
+        data, _ = views[0]
+        return replace(data, expr=self.builder.emit(relax.op.reshape(result, data.shape)))
+
+    def _view(self, value: Permuted) -> relax.Call | None:
+        """Return the reshape that a value is bound to, if it is."""
+        bound = (
+            self.builder.lookup_binding(value.expr) if isinstance(value.expr, relax.Var) else None
+        )
+        return bound if is_call_of(bound, "relax.reshape") else None
 
     def _common_places(self, call: relax.Call, operands: Sequence[Permuted]) -> Permuted | None:
         """Return an operand that has its channels where all others have theirs, if there is one."""
@@ -225,6 +257,12 @@ def _is_one_pixel(expr: relax.Expr) -> bool:
     """Tell whether an operand has a number for each of several channels, the same on a map."""
     shape = [int(n) for n in expr.ty.shape]
     return len(shape) == 4 and shape[1] > 1 and shape[2:] == [1, 1] and value_of(expr) is None
+
+
+def is_number(expr: relax.Expr) -> bool:
+    """Tell whether an operand is no tensor, or a constant without axes."""
+    array = value_of(expr)
+    return not is_tensor(expr) or (array is not None and not array.ndim)
 
 
 def is_tensor(expr: relax.Expr) -> bool:

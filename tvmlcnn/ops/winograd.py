@@ -113,13 +113,25 @@ def _chosen(values: Values, index: tvm.ir.Expr) -> tvm.ir.Expr:
     return result
 
 
+def _located(
+    first: int, channel: tirx.Var, count: int, wide: int
+) -> tuple[int | tvm.ir.Expr, tvm.ir.Expr]:
+    """Return plane and position of one of ``count`` channels after the ``first`` one."""
+    plane, start = divmod(first, wide)
+    if start + count <= wide:
+        return plane, channel + start
+    return (channel + first) // wide, (channel + first) % wide
+
+
 def winograd(
     data: te.Tensor,
     weight: te.Tensor,
     *parameters: te.Tensor,
-    channels: int,
+    shape: Sequence[int],
+    inner: int,
     padding: Sequence[int],
     blocking: Blocking,
+    first: int = 0,
     prologue: Formula | None = None,
 ) -> te.Tensor:
     """Return the 3x3 convolution, with steps of one, of NHWC data.
@@ -127,24 +139,28 @@ def winograd(
     Parameters
     ----------
     data : te.Tensor
-        Shape (N, H, W, C).
+        Shape (planes * N, H, W, C).
     weight : te.Tensor
         From `transform_weights`, then `pack` for the registers.
     *parameters : te.Tensor
         What the prologue takes.
-    channels : int
-        Channels of the result.
+    shape : sequence of int
+        Of the result.
+    inner : int
+        Channels that are read.
     padding : sequence of int
         Top, left, bottom, right.
     blocking : Blocking
+    first : int
+        The first of the channels that are read, counted through the planes.
     prologue : Formula, optional
         As of `dense`.
     """
-    batch, height, width, inner = (int(n) for n in data.shape)
+    batch, out_height, out_width, channels = shape
+    _, height, width, wide_data = (int(n) for n in data.shape)
     blocks, points, _, _, wide = (int(n) for n in weight.shape)
     outputs, block = blocking.outputs, blocking.block
-    top, left, bottom, right = padding
-    out_height, out_width = height + top + bottom - 2, width + left + right - 2
+    top, left, _, _ = padding
     down, across = -(-out_height // outputs), -(-out_width // outputs)
     count = batch * down * across
     computed = -(-count // block) * block
@@ -157,7 +173,8 @@ def winograd(
         t = t if computed == count else tirx.min(t, count - 1)
         n, y, x = t // (down * across), t // across % down, t % across
         y, x = y * outputs + p - top, x * outputs + q - left
-        value = prepared(data, prologue, parameters, (n, y, x, c))
+        plane, c = _located(first, c, inner, wide_data)
+        value = prepared(data, prologue, parameters, (plane * batch + n, y, x, c))
         return tirx.if_then_else(inside(y, x), value, tirx.const(0.0, data.dtype))
 
     def along(

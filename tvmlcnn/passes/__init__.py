@@ -28,6 +28,7 @@ from .list_kernel_calls import list_kernel_calls
 from .multiply_by_reciprocals import multiply_by_reciprocals
 from .phase import Phase
 from .place_joins import PlaceJoins
+from .split_wide_groups import split_wide_groups
 from .take_prologues import take_prologues
 from .transposed_convolutions import transposed_convolutions
 from .two_dimensions import two_dimensions
@@ -68,12 +69,27 @@ def graph_phases(device: Device) -> list[Phase]:
     """Return the rewrites of the graph: what a light CNN computes."""
     return [
         Phase("fold constants", fold_constants),
-        Phase("elementwise of parts", elementwise_of_parts),
+        *_PARTS_PHASES[device.family](device),
         Phase("fold batch norm", fold_batch_norm),
         Phase("count", count_flops),
         Phase("multiply by reciprocals", multiply_by_reciprocals),
         *_LAYOUT_PHASES[device.family](device),
     ]
+
+
+def _parts_phases(device: Cpu) -> list[Phase]:
+    """Return the rewrites to parts of channels, which take their batch norm along."""
+    return [
+        Phase("split wide groups", split_wide_groups(device)),
+        Phase("elementwise of parts", elementwise_of_parts),
+    ]
+
+
+_PARTS_PHASES: dict[str, Callable[[Any], list[Phase]]] = {
+    "cpu": _parts_phases,
+    "cuda": lambda device: [],
+}
+"""By the family of the device."""
 
 
 def _channels_last_phases(device: Cpu) -> list[Phase]:

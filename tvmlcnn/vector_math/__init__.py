@@ -1,8 +1,8 @@
 """Element-wise functions by polynomials, which vectors compute, where LLVM calls a library.
 
 TVM's intrinsics (``tirx.exp``) stay as they are through fusion and schedules. Where TVM lowers them
-for LLVM, at the very end, those of float32 become what is written here, for a vector as for one
-element; other types stay calls. Importing this package tells TVM so.
+for LLVM, at the very end, those of float32, and of halves of it, become what is written here, for a
+vector as for one element; other types stay calls. Importing this package tells TVM so.
 
 Errors are those of float32 against the exact value for the same input. All functions give NaN for
 NaN, and what torch gives for zero and infinity.
@@ -18,7 +18,7 @@ from tvm.ir import Call, Expr, Op, register_op_attr
 from tvm.ir.op import _ffi_api
 
 from .exponential import exp, expm1
-from .expressions import let, like
+from .expressions import cast, let, like
 from .logarithm import log, log1p
 from .quotients import erf, tanh
 from .trigonometric import cos, sin
@@ -44,9 +44,20 @@ _ABOVE_TVM = 20
 _PURE = int(tirx.CallEffectKind.Pure.value)
 
 
-def _lower(call: Call, function: Callable[[Expr], Expr], other: Callable[[Call], Expr]) -> Expr:
-    single = str(call.ty.dtype).partition("x")[0] == "float32"
-    return let(call.args[0], function) if single else other(call)
+def _lower(
+    call: Call, function: Callable[[Expr], Expr], other: Callable[[Call], Expr], single: bool
+) -> Expr:
+    """Return what a call becomes; ``single`` where ``other`` takes no vectors."""
+    element, _, lanes = str(call.ty.dtype).partition("x")
+    if element == "float32":
+        return let(call.args[0], function)
+    if element == "float16":
+        return cast(let(cast(call.args[0], "float32"), function), "float16")
+    if not (lanes and single):
+        return other(call)
+    elements = (tirx.Shuffle([call.args[0]], [lane]) for lane in range(int(lanes)))
+    results = [other(tirx.call_intrin(element, call.op.name, x)) for x in elements]
+    return tirx.Shuffle(results, list(range(int(lanes))))
 
 
 def _expm1_by_sinh(call: Call) -> Expr:
@@ -57,12 +68,15 @@ def _expm1_by_sinh(call: Call) -> Expr:
 def _register() -> None:
     _ffi_api.RegisterOp(EXPM1, "e^x - 1.")
     register_op_attr(EXPM1, "TCallEffectKind", _PURE)
-    register_op_attr(EXPM1, "TVectorizable", True)
     register_op_attr(EXPM1, "default.FLowerIntrinsic", _expm1_by_sinh)
     for name, function in FUNCTIONS.items():
         known = Op.get(name).get_attr(_KEY) or Op.get(name).get_attr("default.FLowerIntrinsic")
         assert known is not None, f"TVM has no {name}"
-        register_op_attr(name, _KEY, partial(_lower, function=function, other=known), _ABOVE_TVM)
+        # TVM leaves loops over what it has no vectors for, as erf, to LLVM.
+        single = not Op.get(name).get_attr("TVectorizable")
+        register_op_attr(name, "TVectorizable", True, _ABOVE_TVM)
+        lower = partial(_lower, function=function, other=known, single=single)
+        register_op_attr(name, _KEY, lower, _ABOVE_TVM)
 
 
 _register()
