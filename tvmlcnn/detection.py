@@ -1,4 +1,4 @@
-"""Non-maximum suppression for modules that are to be compiled: a fixed number of boxes.
+"""What detectors end with, for modules that are to be compiled: decoding and suppression.
 
 ``torchvision.ops.nms`` returns as many boxes as there are, which a compiled model, all of whose
 shapes are known, cannot. These functions return a given number of places, and how many of them
@@ -11,7 +11,42 @@ import math
 
 import torch
 
-__all__ = ["batched_nms", "nms"]
+__all__ = ["batched_nms", "decode_boxes", "nms"]
+
+_LONGEST = math.log(1000 / 16)
+"""Largest logarithm of how many times as long as its default box a box is: torchvision's."""
+
+
+def decode_boxes(
+    deltas: torch.Tensor,
+    defaults: torch.Tensor,
+    weights: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0),
+) -> torch.Tensor:
+    """Return the boxes that a head predicts relative to default boxes (anchors, priors).
+
+    The centre is moved by a part of the default box, the size is its size times an exponential:
+    R. Girshick et al., Rich feature hierarchies (CVPR 2014), appendix C, as SSD and R-CNN have it.
+
+    Parameters
+    ----------
+    deltas : torch.Tensor
+        Shape (..., n, 4): of x, y, width and height.
+    defaults : torch.Tensor
+        Shape (n, 4): x1, y1, x2, y2.
+    weights : tuple of float
+        What the four were multiplied by in training: (10, 10, 5, 5) for torchvision's SSD.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (..., n, 4): x1, y1, x2, y2.
+    """
+    sizes = defaults[:, 2:] - defaults[:, :2]
+    centres = defaults[:, :2] + sizes / 2
+    moves = deltas / torch.tensor(weights, dtype=deltas.dtype)
+    middle = moves[..., :2] * sizes + centres
+    half = moves[..., 2:].clamp(max=_LONGEST).exp() * sizes / 2
+    return torch.cat((middle - half, middle + half), -1)
 
 
 def nms(
@@ -26,9 +61,10 @@ def nms(
     Parameters
     ----------
     boxes : torch.Tensor
-        Shape (..., n, 4), float32: x1, y1, x2, y2 with x1 <= x2 and y1 <= y2.
+        Shape (..., n, 4), float32: x1, y1, x2, y2 with x1 <= x2 and y1 <= y2. In torch float64 is
+        taken too.
     scores : torch.Tensor
-        Shape (..., n), float32.
+        Shape (..., n), of the type of the boxes.
     iou_threshold : float
         A box is dropped where its intersection with a better one that was kept is more than this
         part of their union.
@@ -90,7 +126,7 @@ def _check(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float, max_
     if boxes.shape != (*scores.shape, 4) or not scores.dim():
         shapes = tuple(boxes.shape), tuple(scores.shape)
         raise ValueError(f"boxes are (..., n, 4) and scores (..., n), not {shapes[0]}, {shapes[1]}")
-    if boxes.dtype != torch.float32 or scores.dtype != torch.float32:
+    if boxes.dtype != scores.dtype or boxes.dtype not in (torch.float32, torch.float64):
         raise ValueError(f"boxes and scores are float32, not {boxes.dtype} and {scores.dtype}")
     if not 0 <= iou_threshold <= 1:
         raise ValueError(f"iou_threshold={iou_threshold}: it is between 0 and 1")

@@ -113,3 +113,15 @@ def test_what_jumps_excuses_nothing_beside_it() -> None:
     assert np.flatnonzero(undecided(actual, expected, exact, [])).tolist() == [
         i for i in range(1000) if i != 500
     ]
+
+
+def test_integers_in_an_order_that_rounding_decides() -> None:
+    """Where more than a tenth of them are others, all may be; where fewer are, only those."""
+    expected, actual = np.zeros(30, "i8"), np.zeros(30, "i8")
+    actual[[0, 20]] = 1
+    for moved, both in ((3, False), (4, True)):
+        other = expected.copy()
+        other[:moved] = 2
+        for doubt in ({"disturbed": [other]}, {"exact": other}):
+            found = excused(actual, expected, "int64", **doubt)
+            assert (found[0], found[20]) == (True, both)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import traceback
 
 from torch import fx
 
@@ -10,6 +11,8 @@ from tvmlcnn.errors import UserError
 
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>\S+)')
 _NOT_THE_USER_S = ("/torch/", "/torchvision/", "<string>", "<eval_with_key>", "/tvmlcnn/")
+
+_TORCHVISION_S_DETECTORS = "/torchvision/models/detection/"
 
 REFUSED: dict[str, str] = {
     **dict.fromkeys(
@@ -92,8 +95,10 @@ def export_refusal(error: Exception) -> UserError:
     named = type(error).__name__
     if "data-dependent" in text or "DataDependent" in named or "Unbacked" in named:
         reason = "its control flow or a shape depends on the input's values"
-    frames = [m for m in _FRAME.finditer(text) if not any(p in m["file"] for p in _NOT_THE_USER_S)]
-    place = ""
-    if frames:
-        place = f" ({frames[-1]['file'].rpartition('/')[2]}:{frames[-1]['line']})"
+    frames = [(m["file"], m["line"]) for m in _FRAME.finditer(text)]
+    frames += [(f.filename, str(f.lineno)) for f in traceback.extract_tb(error.__traceback__)]
+    of_user = [frame for frame in frames if not any(p in frame[0] for p in _NOT_THE_USER_S)]
+    if any(_TORCHVISION_S_DETECTORS in file for file, _ in frames):
+        reason += "; give a module of its backbone and head, as docs/detection.md does"
+    place = f" ({of_user[-1][0].rpartition('/')[2]}:{of_user[-1][1]})" if of_user else ""
     return UserError(f"torch.export cannot export the model{place}: {reason}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,7 +60,8 @@ def import_graph(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own deprecations
         try:
-            with torch.no_grad():
+            # Where it fails torch prints the whole graph.
+            with torch.no_grad(), contextlib.redirect_stderr(io.StringIO()):
                 program = torch.export.export(module, tuple(tensors[:plain]), by_name or None)
         except Exception as error:  # torch raises many types here
             raise export_refusal(error) from error

@@ -192,9 +192,16 @@ def _sampled(
 
 
 def _along(value: Expr, size: int, mode: str, padding: str, align: bool) -> list[Tap]:
-    """Return the taps along one axis, of a coordinate between -1 and 1."""
+    """Return the taps along one axis, of a coordinate between -1 and 1.
+
+    One that is no number makes the sample none either, where torch does not bring it into the map:
+    there it is the first element's, and without a weight it is outside.
+    """
     scale = (size - 1) / 2 if align else size / 2
-    at = _kept((value + _f32(1)) * _f32(scale) - _f32(0 if align else 0.5))
+    given = _kept((value + _f32(1)) * _f32(scale) - _f32(0 if align else 0.5))
+    unknown = _kept(tirx.isnan(given), "int32") != 0
+    outside = mode == "nearest" and padding == "zeros"
+    at = _kept(tirx.Select(unknown, _f32(-1 if outside else 0), given))
     if mode == "bicubic":
         # Each tap is brought into the map by itself.
         at = _kept(_bounded(at, -1e6, 1e6) if padding == "reflection" else _limited(at, size))
@@ -211,6 +218,8 @@ def _along(value: Expr, size: int, mode: str, padding: str, align: bool) -> list
         base = _floor(at)
         found = [_inside(base + _f32(step), size, "zeros", align) for step in (0, 1)]
         weights = [_f32(1) - (at - base), at - base]
+    if mode == "bicubic" or (mode == "bilinear" and padding == "zeros"):
+        weights = [tirx.Select(unknown, _f32(math.nan), weight) for weight in weights]
     return [
         Tap((place,), _kept(weight), inside)
         for (place, inside), weight in zip(found, weights, strict=True)

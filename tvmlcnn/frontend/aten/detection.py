@@ -7,14 +7,17 @@ import math
 from tvm import relax
 
 import tvmlcnn.detection  # noqa: F401 - its operator is to be known where a program is loaded
+from tvmlcnn.errors import UserError
 from tvmlcnn.graph import rows
 
-from .emitter import Call, Converter, Emitter, Value, shape_of
+from .emitter import Call, Converter, Emitter, Value, dtype_of, shape_of
 from .ordering import sorted_along
 
 
 def _nms(emit: Emitter, call: Call) -> list[Value]:
     """Sort the boxes by their scores, and go through them from the best on."""
+    if dtype_of(call.scores) != "float32":
+        raise UserError("boxes and scores are to be float32")
     shape = shape_of(call.scores)
     images, size = math.prod(shape[:-1]), shape[-1]
     scores = emit.reshape(call.scores, [images, size])
