@@ -26,6 +26,7 @@ from tvmlcnn.schedules import (
     Product,
     Reduction,
     Resample,
+    Rows,
     Softmax,
 )
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
@@ -110,6 +111,7 @@ LAYERS: dict[str, Layer] = {
     ),
     "layer norm": Normalization(FLOAT32, (1, 196, 96), 2, 0, False, 1e-5),
     "group norm": Normalization(FLOAT32, (1, 14, 14, 64), 1, 8, True, 1e-5),
+    "scan": Rows(FLOAT32, "tvmlcnn.scan", (("dtype", "float32"), ("kind", "sum"))),
     "sum": Reduction(FLOAT32, "sum", (4, 14, 15), 1, False),
 }
 
@@ -144,7 +146,8 @@ def defined(layer: Layer, plan: Plan, definition: Definition) -> PrimFunc:
     result = definition.define(*tensors)
     if definition.takes_epilogue:
         result = relu(result)
-    function = te.create_prim_func([*tensors, result])
+    results = result if isinstance(result, list) else [result]
+    function = te.create_prim_func([*tensors, *results])
     return function.with_attr(schedules.ATTRIBUTE, schedules.to_text(plan))
 
 
@@ -159,6 +162,8 @@ def _shapes(layer: Layer) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]
         return [(1, 14, 14, 16), (1, 14, 14, 24)], []
     if isinstance(layer, Softmax):
         return [layer.data], []
+    if isinstance(layer, Rows):
+        return [(2, 9, 4)], []
     if isinstance(layer, Pool):
         batch, *sides, channels = layer.shape
         if layer.kind == "global average":
