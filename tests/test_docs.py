@@ -16,6 +16,7 @@ from tvmlcnn.cli import _tvmlcnn
 
 sys.path.insert(0, str(ROOT))  # tools/ is no package that is installed
 
+from tools.cliffs.__main__ import command as cliffs
 from tools.peers.__main__ import command as peers
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -90,6 +91,8 @@ def test_commands_exist(page: Path) -> None:
                 check_options(_tvmlcnn, rest)
             case ["python", "-m", "tools.peers", *rest]:
                 check_options(peers, rest)
+            case ["python", "-m", "tools.cliffs", *rest]:
+                check_options(cliffs, rest)
             case ["python", "-m", module, *rest] if module.startswith("tools."):
                 check_script(module.replace(".", "/") + ".py", rest)
             case ["python" | "bash", script, *rest] if script.startswith("tools/"):

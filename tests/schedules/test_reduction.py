@@ -60,3 +60,15 @@ def test_mean_of_a_map_with_channels_last(rows: int, columns: int) -> None:
     result, kernels = result_of(graph([data.shape], define), [data], X86)
     np.testing.assert_allclose(result, data.astype("float64").mean((2, 3)), rtol=2e-6, atol=0)
     assert kernels["pooling"] == 1
+
+
+@pytest.mark.parametrize("size", [5, 40, 700])
+@pytest.mark.parametrize(("kind", "value"), [("max", -np.inf), ("min", np.inf)])
+def test_rows_of_infinities(kind: str, value: float, size: int) -> None:
+    """They are none of the numbers that a reduction may begin with."""
+    operator, _ = OPERATORS[kind]
+    data = np.full((3, size), value, np.float32)
+    module = graph([data.shape], lambda _, x: operator(x, [1], False))
+    result, kernels = result_of(module, [data], X86)
+    assert kernels == {"reduction": 1}
+    np.testing.assert_array_equal(result, np.full(3, value, np.float32))

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from tvm import te, tirx
 from tvm.ir import Expr
 
+from .extremes import largest
+
 # Errors of so many additions stay below 1e-6 of the sum, of numbers of one sign.
 _LONGEST_SUM = 256
 
@@ -46,7 +48,7 @@ def max_pool(
     height, width = (int(n) for n in data.shape[1:3])
     return te.compute(
         (data.shape[0], *size, data.shape[3]),
-        lambda n, h, w, c: te.max(
+        lambda n, h, w, c: largest(
             data[
                 n,
                 _inside(

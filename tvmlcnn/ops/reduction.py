@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from tvm import te, tirx
 from tvm.ir import Expr
 
+from .extremes import largest, smallest
+
 # Steps of a sum before the next one begins.
 BLOCK = 64
 
-_REDUCE = {"sum": te.sum, "max": te.max, "min": te.min}
+_REDUCE = {"sum": te.sum, "max": largest, "min": smallest}
 _PAIR: dict[str, Callable[[Expr, Expr], Expr]] = {
     "sum": lambda a, b: a + b,
     "max": tirx.max,
