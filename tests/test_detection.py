@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+
 import pytest
 import torch
 
@@ -51,3 +54,22 @@ def test_mistakes() -> None:
         detection.nms(boxes, scores, 0.5, 0)
     with pytest.raises(ValueError, match="classes are"):
         detection.batched_nms(boxes, scores, scores, 0.5, 3)
+
+
+def test_decoded_boxes() -> None:
+    """Against the definition, a box at a time."""
+    generator = torch.Generator().manual_seed(0)
+    defaults, _ = _boxes(12)
+    deltas = torch.randn(2, 12, 4, generator=generator) * 4
+    deltas[0, 0, 2:] = 100  # is cut off
+    weights = (10.0, 10.0, 5.0, 5.0)
+    result = detection.decode_boxes(deltas, defaults, weights)
+    assert result.shape == (2, 12, 4)
+    for image, place in itertools.product(range(2), range(12)):
+        dx, dy, dw, dh = (float(d) / w for d, w in zip(deltas[image, place], weights, strict=True))
+        x1, y1, x2, y2 = map(float, defaults[place])
+        width, height = (min(math.exp(d), 1000 / 16) for d in (dw, dh))
+        width, height = width * (x2 - x1), height * (y2 - y1)
+        x, y = (x1 + x2) / 2 + dx * (x2 - x1), (y1 + y2) / 2 + dy * (y2 - y1)
+        expected = [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
+        assert result[image, place].tolist() == pytest.approx(expected, rel=1e-5, abs=1e-3)

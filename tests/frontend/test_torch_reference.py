@@ -161,3 +161,14 @@ def test_a_random_model_is_no_reference() -> None:
     inputs = random_inputs([(100,)])
     with pytest.raises(UserError, match="something else each time, for the same input; the model"):
         doubt(resolve(module, [(100,)]), inputs, reference(module, inputs))
+
+
+@pytest.mark.parametrize("largest", [True, False])
+def test_equal_elements_stay_in_order(largest: bool) -> None:
+    """As scores that saturate: torch leaves open which of them are the first."""
+    places, in_order = reference(
+        Apply(lambda x: (x.topk(3, dim=1, largest=largest)[1], x.sort(1)[1])),
+        [np.ones((2, 500), np.float32)],
+    )
+    assert places.tolist() == [[0, 1, 2]] * 2
+    assert in_order.tolist() == [list(range(500))] * 2

@@ -30,6 +30,10 @@ REFUSED: dict[str, str] = {
     ),
     "torchvision.nms.default": "how many boxes it keeps depends on the input's values; use "
     "tvmlcnn.detection.nms or batched_nms, which return a fixed number",
+    **dict.fromkeys(
+        ["nanmedian.default", "nanmedian.dim"],
+        "which element it is depends on how many are no number; use median",
+    ),
     "masked_scatter.default": "how much it writes where depends on the input's values",
     **dict.fromkeys(
         ["rand.default", "randn.default", "randperm.default", "rand_like.default"]

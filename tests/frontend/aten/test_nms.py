@@ -7,6 +7,8 @@ import torch
 from against_torch import compare
 
 from tvmlcnn import detection
+from tvmlcnn.errors import UserError
+from tvmlcnn.frontend.importing import import_program
 
 
 def _boxes(*shape: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -33,3 +35,26 @@ def test_compiled(size: int) -> None:
         classes,
     )
     assert "suppress" in kernels["rows"]
+
+
+_library = torch.library.Library("torchvision", "FRAGMENT")
+if not hasattr(torch.ops.torchvision, "nms"):  # else torchvision's own
+    _library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+    @torch.library.register_fake("torchvision::nms", lib=_library)
+    def _(dets: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch.Tensor:
+        return dets.new_empty(torch.library.get_ctx().new_dynamic_size(), dtype=torch.int64)
+
+
+def test_torchvision_s_own_is_refused() -> None:
+    """It keeps as many boxes as there are, whatever is taken of them."""
+    program = torch.export.export(_First(), tuple(x.clone() for x in _boxes(10)), strict=False)
+    with pytest.raises(UserError, match=r"torchvision\.nms.*tvmlcnn\.detection\.nms") as raised:
+        import_program(program)
+    assert "\n" not in str(raised.value)
+
+
+class _First(torch.nn.Module):
+    def forward(self, boxes: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        kept = torch.ops.torchvision.nms(boxes, scores, 0.5)
+        return boxes[kept[:5]]
