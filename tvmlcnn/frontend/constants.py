@@ -7,7 +7,7 @@ elements are known too, and what depends on them alone: no kernel has to be for 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -31,7 +31,7 @@ _RANDOM = torch.Tag.nondeterministic_seeded
 
 
 def known(
-    graph: fx.Graph, given: dict[fx.Node, torch.Tensor], name_of: Callable[[Any], str]
+    graph: fx.Graph, given: Mapping[fx.Node, Any], name_of: Callable[[Any], str]
 ) -> dict[fx.Node, Any]:
     """Return the values of all nodes that do not depend on an input.
 
@@ -40,7 +40,7 @@ def known(
     graph : torch.fx.Graph
         Of functional operators.
     given : dict
-        The values of parameters, buffers and constants.
+        The values of parameters, buffers and constants, and sizes that are known.
     name_of : callable
         Names an operator.
 

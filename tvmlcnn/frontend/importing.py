@@ -18,6 +18,7 @@ from tvmlcnn.graph.variables import named
 from . import constants
 from .aten import CONVERTERS, Call, Emitter, dtype_named
 from .decompositions import decompositions, name_of
+from .known_sizes import known_sizes
 from .layer_naming import Layers
 from .outputs import own_output
 from .refusals import REFUSED, reason_of, refusal
@@ -38,6 +39,10 @@ def import_program(program: torch.export.ExportedProgram) -> tuple[tvm.IRModule,
     program = program.run_decompositions(decompositions())
     signature = signature_of(program)
     known = constants.known(program.graph, signature.given, name_of)
+    sizes = known_sizes(program.graph, known)
+    if sizes is not None:
+        given: dict[fx.Node, Any] = {**signature.given, **sizes}
+        known = constants.known(program.graph, given, name_of)
     builder = relax.BlockBuilder()
     emitter = Emitter(builder)
     parameters = [_parameter(node) for node in signature.inputs]

@@ -93,3 +93,16 @@ def test_scatter_reduce(how: str, include_self: bool) -> None:
         places,
         source,
     )
+
+
+def test_elements_of_a_known_mask() -> None:
+    """Their number is known too, and what is made of them."""
+    mask = torch.tensor([True, False, True, True, False])
+    both = torch.rand(3, 5, generator=torch.Generator().manual_seed(0)) > 0.5
+
+    def taken(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        part = x[:, mask]
+        return part, part.flatten(1) * 2, part.reshape(part.shape[1] * 3, -1), x[both].mean(0)
+
+    compare(taken, _data(3, 5, 7))
+    compare(lambda x: x[..., torch.zeros(7, dtype=torch.bool)].sum(2), _data(3, 5, 7))
