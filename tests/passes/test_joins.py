@@ -64,6 +64,29 @@ def orders(x: torch.Tensor, a: nn.Module, b: nn.Module, c: nn.Module, d: nn.Modu
     return c(cat(y, z)), d(cat(z, y)), c(cat(y, y)), d(cat(z, z * 2)), nested.mean((2, 3))
 
 
+def repeated(x: torch.Tensor, a: nn.Module, b: nn.Module, **layers: nn.Module) -> Result:
+    """Join a tensor with itself: channels at one place that each get a number of their own."""
+    y, z = a(x), b(x)
+    twice, around, overlapping = cat(y, y), cat(y, z, y), cat(y[:, :8], y[:, 4:12], z[:, ::2])
+    scaled = twice * torch.arange(1.0, 33).view(32, 1, 1)
+    gate = layers["gate"](twice.mean((2, 3), keepdim=True))
+    return (
+        layers["c"](twice) + layers["c"](scaled),
+        layers["deep"](twice),
+        layers["deeper"](around),
+        layers["norm"](twice),
+        layers["prelu"](twice) * gate,
+        overlapping * torch.arange(1.0, 25).view(24, 1, 1),
+    )
+
+
+def broadcast(x: torch.Tensor, a: nn.Module, b: nn.Module, u: nn.Module) -> Result:
+    """Let joins of one map, and of several, meet: planes lie along the outermost axis."""
+    many, one = cat(a(x), b(x)), cat(a(x[:1]), b(x[:1]))
+    scale = u(x[:1].mean((2, 3), keepdim=True))
+    return many + one, one * many.mean((2, 3), keepdim=True), many * scale, one - many
+
+
 def outputs(x: torch.Tensor, a: nn.Module, b: nn.Module, c: nn.Module, d: nn.Module) -> Result:
     y, z = a(x), b(x)
     both = cat(y, z)
@@ -106,6 +129,19 @@ NETS: dict[str, tuple[nn.Module, int]] = {
     "orders, odd": (Net(orders, **odd), 7),
     # Whose rows tiles divide, so that their padding could be left out.
     "orders, odd, even rows": (Net(orders, **odd), 8),
+    "repeated": (
+        Net(
+            repeated,
+            **wide,
+            deep=conv(32, 32, 3, 32),
+            deeper=conv(48, 48, 3, 48),
+            norm=normalized(32),
+            prelu=nn.PReLU(32),
+            gate=conv(32, 32),
+        ),
+        8,
+    ),
+    "broadcast": (Net(broadcast, a=conv(16, 16, 3), b=conv(16, 16), u=conv(16, 32)), 8),
     "outputs": (Net(outputs, **wide), 8),
     "outputs, odd": (Net(outputs, **odd), 7),
     "pixels": (Net(pixels, **wide), 7),

@@ -33,6 +33,9 @@ REFUSED: dict[str, str] = {
     "masked_scatter.default": "how much it writes where depends on the input's values",
     **dict.fromkeys(
         ["rand.default", "randn.default", "randperm.default", "rand_like.default"]
+        + ["rand.generator", "randn.generator", "randint.default", "randint.low"]
+        + ["randint_like.default", "randint_like.low_dtype", "normal_functional.default"]
+        + ["multinomial.default", "uniform.default", "exponential.default"]
         + ["randn_like.default", "bernoulli.p", "bernoulli.default", "native_dropout.default"],
         "it is random; call eval(), or make what is random an input",
     ),
@@ -52,6 +55,12 @@ REFUSED: dict[str, str] = {
             "_batch_norm_with_update_functional.default",
         ],
         "it is training's; compile the module as it is called after eval()",
+    ),
+    **dict.fromkeys(
+        ["_linalg_svd.default", "linalg_qr.default", "linalg_inv_ex.default"]
+        + ["linalg_cholesky_ex.default", "_linalg_eigh.default", "_linalg_det.default"]
+        + ["_linalg_solve_ex.default", "linalg_lu_factor_ex.default"],
+        "decompositions of matrices cannot be compiled; compute them of parameters, or outside",
     ),
     "empty.memory_format": "its memory is undefined; use zeros",
     "_embedding_bag.default": "bags of embeddings cannot be compiled; use embedding and sum",

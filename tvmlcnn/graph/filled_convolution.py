@@ -71,6 +71,8 @@ def _depthwise(
     rewriter: Rewriter, call: relax.Call, data: Permuted, weight: np.ndarray, unit: int
 ) -> Permuted:
     """Convolve each channel where it is: some of one plane, or all planes, used or not."""
+    if data.repeats:  # each has weights of its own
+        data = compact(rewriter.builder, data)
     batch, outer, height, width = (int(n) for n in call.ty.shape)
     least, located, wide = min(rewriter.core(call).vectors()), data.located(), data.shape[3]
     first, last = int(located.min()), int(located.max())

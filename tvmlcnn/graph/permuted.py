@@ -75,6 +75,11 @@ class Permuted:
         """Return the place of each channel of a tensor in the order `NHWC`."""
         return np.arange(self.shape[3]) if self.places is None else self.places
 
+    @property
+    def repeats(self) -> bool:
+        """Whether several channels are at one place, as those of a tensor joined with itself."""
+        return self.places is not None and np.unique(self.places).size < self.places.size
+
     def at(self, places: np.ndarray) -> Permuted:
         """Return the tensor that has its channels at ``places`` of this one."""
         whole = self.planes == 1 and np.array_equal(places, np.arange(self.shape[3]))
@@ -88,7 +93,10 @@ class Permuted:
         return same and np.array_equal(self.places, other.places)
 
     def spread(self, array: np.ndarray) -> np.ndarray:
-        """Return an NHWC array with its channels at the places of this tensor, zeros between."""
+        """Return an NHWC array with its channels at the places of this tensor, zeros between.
+
+        No two channels may be at one place.
+        """
         if self.places is None or array.shape[3] == 1:
             return array
         planes, positions = np.divmod(self.places, self.shape[3])
@@ -164,7 +172,7 @@ def _gather_runs(data: te.Tensor, starts: te.Tensor, batch: int, run: int) -> te
 def placed_like(builder: relax.BlockBuilder, value: Permuted, like: Permuted) -> Permuted:
     """Put the channels of a map of one pixel to where another tensor has them.
 
-    What lies between them is the first channel.
+    What lies between them is the first channel. No two channels may be at one place.
     """
     if value.order != NHWC:
         assert value.plain

@@ -163,6 +163,8 @@ class Rewriter:
         like = self._common_places(call, operands)
         if like is None:
             operands = [compact(self.builder, v) for v in operands]
+        else:
+            order = like.order
         rank, args = len(order), []
         for old, operand in zip(call.args, operands, strict=True):
             size = len(operand.order) if is_tensor(old) else 0
@@ -223,12 +225,20 @@ class Rewriter:
         if like is None or like.order != NHWC:
             return None
         for old, operand in zip(call.args, operands, strict=True):
-            if not is_tensor(old) or operand.stored_like(like):
+            if not is_tensor(old):
                 continue
             shape = [int(n) for n in old.ty.shape]
             batch = shape[0] if len(shape) == 4 else 1
             channels = shape[-3] if len(shape) > 2 else 1
+            # The outermost axis holds the planes too, which nothing is broadcast along.
             array = value_of(operand.expr)
+            if like.planes > 1 and batch != like.batch and channels > 1 and array is None:
+                return None
+            if operand.stored_like(like):
+                continue
+            # Channels at one place may each have another number.
+            if channels > 1 and like.repeats:
+                return None
             if _is_one_pixel(old) and array is None and channels == like.located().size:
                 continue
             if operand.places is not None or channels > len(like.located()):

@@ -57,6 +57,7 @@ def test_running_totals(dim: int, dtype: torch.dtype) -> None:
     data = torch.randint(-3, 4, (3, 5, 20), generator=torch.Generator().manual_seed(dim)).to(dtype)
     compare(lambda x: (torch.cumsum(x, dim), torch.cumprod(x, dim)), data)
     compare(lambda x: (torch.cummax(x, dim), torch.cummin(x, dim)), data)
+    compare(lambda x: (torch.cummax(x > 0, dim), torch.cummin(x > 0, dim)), data)
     if dtype.is_floating_point:
         unusual = _values(3, 5, 20)
         compare(lambda x: (torch.cummax(x, dim), torch.logcumsumexp(x, dim)), unusual)

@@ -105,5 +105,7 @@ def test_other_pools() -> None:
             Case("no stride, a later argument", nn.AvgPool2d(2, padding=1), (data,)),
             Case("least", lambda x: F.max_pool2d(x, 2), (torch.full_like(data, -torch.inf),)),
             Case("back", unpooled, (data,)),
+            Case("more parts than there is", nn.AdaptiveMaxPool2d((16, 8)), (data,)),
+            Case("one row to several", nn.AdaptiveMaxPool2d((3, 4), True), (data[:, :, :1],)),
         ]
     )

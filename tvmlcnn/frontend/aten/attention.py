@@ -11,6 +11,7 @@ import math
 import numpy as np
 from tvm import relax
 
+from tvmlcnn.errors import UserError
 from tvmlcnn.graph.constants import constant, value_of
 
 from .emitter import Call, Converter, Emitter, Value, dtype_of, shape_of
@@ -22,7 +23,7 @@ def _attention(emit: Emitter, call: Call) -> Value:
     """Return softmax(query key^T scale + mask) value (Vaswani et al. 2017, equation 1)."""
     query, key, value, mask = call.query, call.key, call.value, call.attn_mask
     if call.dropout_p:
-        raise ValueError("there is no dropout where nothing is trained")
+        raise UserError("it is random with a dropout_p above 0; give 0 where nothing is trained")
     if call.enable_gqa:
         heads = shape_of(query)[-3]
         key, value = (emit(op.repeat, x, heads // shape_of(x)[-3], -3) for x in (key, value))

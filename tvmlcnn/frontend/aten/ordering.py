@@ -92,13 +92,16 @@ def _scan(kind: str) -> Converter:
         if not math.prod(shape) or not shape:
             zeros = emit(op.zeros, shape, "int64") if extreme else None
             return [data, zeros] if extreme else data
+        if dtype == "bool":  # which has no least and greatest number in TVM
+            data, dtype = emit.cast(data, "uint8"), "uint8"
         axis = call.dim % len(shape)
         sides = [math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])]
         lines = emit.reshape(data, sides)
         if not extreme:
             return emit.reshape(emit(rows.scan, lines, kind, dtype), shape)
         both = emit(rows.scan, lines, kind, dtype)
-        return [emit.reshape(emit(relax.TupleGetItem, both, i), shape) for i in (0, 1)]
+        found, place = (emit.reshape(emit(relax.TupleGetItem, both, i), shape) for i in (0, 1))
+        return [emit.cast(found, dtype_of(call.self)), place]
 
     return convert
 

@@ -211,7 +211,7 @@ def _adaptive_max_pool(rank: int) -> Converter:
             taps = np.arange(int((end - begin).max()))
             table = np.minimum(begin[:, None] + taps, end[:, None] - 1)
             tables.append(table)
-            if table.shape[1] > 1:
+            if table.shape != (size, 1):
                 data = emit(op.max, emit.take(data, table, axis), [axis + 1], False)
         if not any(_is_second(user) for user in call.node.users):
             return [data, None]

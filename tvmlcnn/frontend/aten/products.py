@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 from tvm import relax
 
-from .emitter import Call, Converter, Emitter, Value, shape_of
+from .emitter import Call, Converter, Emitter, Value, dtype_of, shape_of
 
 op = relax.op
 
@@ -17,7 +18,11 @@ def _product(left: str, right: str) -> Converter:
 
 
 def _matmul(emit: Emitter, left: Value, right: Value) -> Value:
-    return emit(op.matmul, left, right)
+    if shape_of(left)[-1]:
+        return emit(op.matmul, left, right)
+    # Sums of no terms, which a kernel for products has no tiles for.
+    shape = np.matmul(np.empty(shape_of(left)), np.empty(shape_of(right))).shape
+    return emit(op.zeros, shape, dtype_of(left))
 
 
 def _linear(emit: Emitter, call: Call) -> Value:
