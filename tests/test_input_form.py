@@ -65,3 +65,9 @@ def test_too_many_variants() -> None:
     assert found is not None
     with pytest.raises(UserError, match="1089 choices of sizes; at most 32"):
         variants(found)
+
+
+@pytest.mark.parametrize("given", [5, (1, 3.0, 8, 8), [(1, 3), 2.5], [None]])
+def test_what_is_no_shape(given: object) -> None:
+    with pytest.raises(UserError, match=r"is no input shape"):
+        forms(given)

@@ -81,8 +81,14 @@ def forms(given: Any) -> tuple[InputForm, ...] | None:
     """
     if given is None:
         return None
+    if not isinstance(given, str | InputForm | Iterable):
+        raise UserError(f"{given!r} is no input shape: sizes are integers, as (1, 3, 224, 224)")
     if isinstance(given, str | InputForm) or all(isinstance(n, int | range) for n in given):
         given = [given]
+    for form in given:
+        sizes = isinstance(form, Iterable) and all(isinstance(n, int | range) for n in form)
+        if not isinstance(form, str | InputForm) and not sizes:
+            raise UserError(f"{given!r} is no input shape: sizes are integers, as (1, 3, 224, 224)")
     found = tuple(
         form
         if isinstance(form, InputForm)

@@ -120,3 +120,9 @@ def test_a_file_that_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(b"")
     with pytest.raises(UserError, match=r"net.onnx is no model; give a zoo name, FILE.py:FACTORY"):
         resolve(str(tmp_path / "net.onnx"))
+
+
+@pytest.mark.parametrize("model", [3, None, torch.nn.Conv2d, lambda x: x])
+def test_what_is_no_model(model: object) -> None:
+    with pytest.raises(UserError, match=r"a model is a torch\.nn\.Module"):
+        resolve(model)  # type: ignore[arg-type]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import nullcontext
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 
 from tvmlcnn.errors import UserError
 from tvmlcnn.frontend import Network, resolve
+from tvmlcnn.frontend.torch_export import exported_program
 from tvmlcnn.input_form import size_of
 from tvmlcnn.models import entries
 
@@ -47,9 +47,8 @@ def export(
     plain = len(inputs) - len(network.keywords)
     by_name = dict(zip(network.keywords, inputs[plain:], strict=True))
     try:
-        with warnings.catch_warnings(), torch.no_grad(), network.running():
-            warnings.simplefilter("ignore")  # torch's own deprecations
-            return network, torch.export.export(network.module, inputs[:plain], by_name or None)
+        with network.running():
+            return network, exported_program(network.module, inputs[:plain], by_name)
     except Exception as error:  # whatever the user's code or torch raises
         reason = next((line for line in str(error).splitlines() if line.strip()), "")
         shapes = ", ".join(map(size_of, network.input_shapes))

@@ -94,6 +94,9 @@ def _converted(emitter: Emitter, node: fx.Node, values: dict[fx.Node, Any]) -> A
             operator = name_of(cast(fx.Node, source).target)
             raise refusal(node, operator, "only its first result can be had")
         return result
+    if getattr(node.meta.get("val"), "dtype", None) == torch.bfloat16:
+        # TVM computes it as float32, without the rounding that torch does in between.
+        raise refusal(node, operator, "bfloat16 is not rounded as torch does; stay in float32")
     converter = CONVERTERS.get(operator)
     if converter is None:
         reason = REFUSED.get(operator, "there is no kernel for this operator")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from tvmlcnn.runtime.manifest import TensorSpec
 
 from .importing import import_program
 from .refusals import export_refusal
+from .torch_export import exported_program
 
 
 @dataclass(frozen=True)
@@ -57,14 +56,12 @@ def import_graph(
     tensors = [torch.from_numpy(array.copy()) for array in inputs]
     plain = len(tensors) - len(keywords)
     by_name = dict(zip(keywords, tensors[plain:], strict=True))
+    try:
+        program = exported_program(module, tuple(tensors[:plain]), by_name)
+    except Exception as error:  # torch raises many types here
+        raise export_refusal(error) from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own deprecations
-        try:
-            # Where it fails torch prints the whole graph.
-            with torch.no_grad(), contextlib.redirect_stderr(io.StringIO()):
-                program = torch.export.export(module, tuple(tensors[:plain]), by_name or None)
-        except Exception as error:  # torch raises many types here
-            raise export_refusal(error) from error
         mod, signature = import_program(program)
     main = mod["main"]
     names = [name for name, _ in signature.outputs]

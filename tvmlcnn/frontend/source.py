@@ -94,14 +94,18 @@ def resolve(model: str | torch.nn.Module, input_shapes: Any = None) -> Network:
     Raises
     ------
     UserError
-        If there is no such model, or the factory fails or returns something else, or a module
-        cannot be copied or is TorchScript, or a shape is none.
+        If the model is neither module nor text, there is no such model, or the factory fails or
+        returns something else, or a module cannot be copied or is TorchScript, or a shape is none.
     """
     given = forms(input_shapes)
     default = (Input((1, 3, 224, 224)),)
     if isinstance(model, torch.nn.Module):
         name = type(model).__name__
         return _described(name, name, own_module(model), _variants(given, default))
+    if not isinstance(model, str):
+        raise UserError(
+            f"a model is a torch.nn.Module, or a text that names one, no {type(model).__name__}"
+        )
     if model.endswith(".pt2"):
         module, inputs = load_exported(Path(model), given)
         return _described(Path(model).stem, model, module, _variants(given, inputs))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+import torch
 from drawn import check, lists_of, many, normal
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,3 +49,28 @@ def resizes(draw: st.DrawFn) -> Case:
 @many
 def test_resizing(cases: list[Case]) -> None:
     check(cases)
+
+
+def test_bytes() -> None:
+    """Bytes are resized by weights of 16 bits, each axis rounded."""
+    few = torch.randint(0, 256, (2, 3, 9, 11), generator=torch.Generator().manual_seed(0))
+    maps = few.to(torch.uint8)
+    check(
+        [
+            Case(
+                f"{mode} {antialias} {align} {size}",
+                partial(
+                    F.interpolate,
+                    size=size,
+                    mode=mode,
+                    align_corners=align,
+                    antialias=antialias,
+                ),
+                (maps,),
+            )
+            for mode in ("bilinear", "bicubic")
+            for antialias in (False, True)
+            for align in (False, True)
+            for size in ((5, 4), (14, 20), (9, 6))
+        ]
+    )

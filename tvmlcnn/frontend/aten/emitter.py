@@ -31,6 +31,10 @@ _DTYPES = {
 }
 
 
+# Types of less than 32 bits, which a float is made an integer for first.
+_SHORT = ("int16", "int8", "uint8")
+
+
 def dtype_named(dtype: torch.dtype) -> str | None:
     """Return the name of an element type, None for one that cannot be compiled."""
     return _DTYPES.get(dtype)
@@ -124,6 +128,9 @@ class Emitter:
         if dtype == "bool":
             zero = self.scalar(0, dtype_of(data))
             return self(relax.op.not_equal, data, zero)
+        if "float" in dtype_of(data) and dtype in _SHORT:
+            # What is beyond the type wraps around in torch; LLVM leaves it undefined.
+            data = self(relax.op.astype, data, "int32")
         return self(relax.op.astype, data, dtype)
 
     def reshape(self, data: relax.Expr, shape: Sequence[int]) -> relax.Expr:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from tvm import relax
 
@@ -29,7 +31,7 @@ def _resize(mode: str, rank: int, antialias: bool) -> Converter:
         data = call.values.get("input", call.values.get("self"))
         sizes, outputs = shape_of(data)[-rank:], call.shape_[-rank:]
         whole = "float" not in call.dtype_
-        dtype = "float32" if whole else call.dtype_
+        dtype = "float64" if whole else call.dtype_
         tables = {
             axis + 2: interpolation(
                 sizes[axis],
@@ -45,24 +47,43 @@ def _resize(mode: str, rank: int, antialias: bool) -> Converter:
         }
         if not whole or mode.startswith("nearest"):
             return emit(resample, data, tables)
-        return emit.cast(_rounded(emit, emit.cast(data, dtype), tables, call.dtype_), call.dtype_)
+        return emit.cast(_rounded(emit, emit.cast(data, "int32"), tables, call.dtype_), call.dtype_)
 
     return convert
 
 
 def _rounded(emit: Emitter, data: Value, tables: dict[int, Taps], dtype: str) -> Value:
-    """Resize integers, held as floats: along the last axis first, each time rounded, as torch does.
+    """Resize bytes, held as int32: along the last axis first, each time rounded, as torch does.
 
-    Cubic weights may lead beyond the type.
+    Its weights are integers of 16 bits, as Pillow's are: of the most bits behind the point, up to
+    22, that the largest has room for. Cubic weights may lead beyond the type.
     """
     bounds = np.iinfo(dtype)
     for axis in sorted(tables, reverse=True):
-        if tables[axis].changes_nothing:
+        taps = tables[axis]
+        if taps.changes_nothing:
             continue
-        data = emit(resample, data, {axis: tables[axis]})
-        data = emit(op.floor, emit(op.add, data, emit.scalar(0.5, "float32")))
-        data = emit(op.clip, data, float(bounds.min), float(bounds.max))
+        weights = _merged(taps)
+        fits = (n for n in range(22) if 0.5 + weights.max() * 2.0 ** (n + 1) >= 1 << 15)
+        bits = next(fits, 22)
+        scaled = weights * 2.0**bits
+        fixed = np.trunc(scaled + np.copysign(0.5, scaled))
+        data = emit(resample, data, {axis: replace(taps, weights=fixed)})
+        data = emit(op.add, data, emit.scalar(1 << bits - 1, "int32"))
+        data = emit(op.right_shift, data, emit.scalar(bits, "int32"))
+        data = emit(op.clip, data, int(bounds.min), int(bounds.max))
     return data
+
+
+def _merged(taps: Taps) -> np.ndarray:
+    """Return the weights, those of taps that read the same input, as at a border, added up."""
+    weights = taps.weights.copy()
+    for later in range(1, weights.shape[1]):
+        for earlier in range(later):
+            same = taps.sources[:, later] == taps.sources[:, earlier]
+            weights[same, earlier] += weights[same, later]
+            weights[same, later] = 0
+    return weights
 
 
 def _factors(call: Call, rank: int) -> list[float | None]:
