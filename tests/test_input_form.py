@@ -68,6 +68,6 @@ def test_too_many_variants() -> None:
 
 
 @pytest.mark.parametrize("given", [5, (1, 3.0, 8, 8), [(1, 3), 2.5], [None]])
-def test_what_is_no_sequence_of_sizes(given: object) -> None:
-    with pytest.raises(UserError, match=r"is no input shape|no shape"):
+def test_what_is_no_sizes(given: object) -> None:
+    with pytest.raises(UserError, match=r"is no input shape"):
         forms(given)

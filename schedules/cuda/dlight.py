@@ -35,7 +35,10 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
         return sch
     target = tvm.target.Target(device.tvm)
     for rule in _RULES:
-        schedules = rule.apply(sch.mod["main"], target, False)
+        try:
+            schedules = rule.apply(sch.mod["main"], target, False)
+        except AssertionError:  # some find out half way that they do not fit
+            continue
         found = schedules[0] if isinstance(schedules, list) else schedules
         if found is not None and _lowers(found):
             return found

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from typing import Any
 
 import torch
 
-# It logs the graph so far where control flow depends on data, which the error says in a line.
+# Where control flow depends on data it logs the graph so far, and prints it, which the error says
+# in a line.
 _TALKATIVE = logging.getLogger("torch.fx.experimental.symbolic_shapes")
 
 
@@ -24,7 +26,8 @@ def exported_program(
     """
     with warnings.catch_warnings(), torch.no_grad(), _silenced(_TALKATIVE):
         warnings.simplefilter("ignore")
-        return torch.export.export(module, inputs, dict(keywords) or None)
+        with redirect_stderr(io.StringIO()):
+            return torch.export.export(module, inputs, dict(keywords) or None)
 
 
 @contextmanager
