@@ -178,7 +178,7 @@ def test_nothing_is_computed():
     ("shape", "said"),
     [
         ((1, 4, 6, 6), "shape 1x4x6x6: .*8 channels.*give another shape"),
-        ((1, 8, 0, 6), "1x8x0x6 has a size that is no positive number"),
+        ((1, 8, 0, 6), r"\(1, 8, 0, 6\) has a size that is no positive number"),
     ],
 )
 def test_shapes_that_do_not_fit(shape, said):

@@ -20,10 +20,10 @@ few = settings(max_examples=12, deadline=None, derandomize=True)
 groups = st.sampled_from([2, 3, 4, 8])
 
 
-def check(module: nn.Module, shape: tuple[int, ...], rule: str = "grouped") -> None:
+def check(module: nn.Module, shape: tuple[int, ...], *rules: str) -> None:
     error, kernels = relative_error(randomized(module), shape, X86)
     assert error < 1e-5
-    assert kernels.get(rule, 0) >= 1, kernels
+    assert kernels.keys() & set(rules or ("grouped",)), kernels
 
 
 @few
@@ -63,7 +63,8 @@ def test_square_groups(
 )
 def test_pointwise(groups: int, inner: int, outer: int, height: int, width: int) -> None:
     net = nn.Sequential(nn.Conv2d(groups * inner, groups * outer, 1, groups=groups), nn.ReLU6())
-    check(net, (1, groups * inner, height, width))
+    # Groups of very few channels are one convolution with zeros between.
+    check(net, (1, groups * inner, height, width), "grouped", "dense")
 
 
 @few

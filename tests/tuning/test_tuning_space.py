@@ -44,6 +44,14 @@ class Joined(nn.Module):
         return self.last(torch.cat([self.a(x), self.b(x)], 1))
 
 
+class Grown(Joined):
+    """A convolution of what another one reads and of its result, as in DenseNet."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.a(x)
+        return self.last(torch.cat([x, self.b(x)], 1))
+
+
 class Unit(nn.Module):
     """Half of the channels stay as they are, as in ShuffleNet."""
 
@@ -62,7 +70,7 @@ NETS: dict[str, tuple[nn.Module, tuple[int, ...], str]] = {
     "first": (conv(3, 16, 3, 2), (1, 3, 16, 16), "nchw"),
     "matmul": (nn.Linear(64, 96), (1, 64), "matmul"),
     "prologue": (
-        Joined(16, 8, nn.BatchNorm2d(24), nn.ReLU(), conv(24, 32)),
+        Grown(16, 8, nn.BatchNorm2d(24), nn.ReLU(), conv(24, 32)),
         (1, 16, 9, 7),
         "prologue",
     ),
