@@ -38,7 +38,7 @@ def compiled(
     report = tvmlcnn.compile(
         "mobilenet_v2", request.param, weights=samples / "mobilenet_v2.pth", output=path
     )
-    assert set(report.check["cases"]) == {"random", "image"}
+    assert set(report.check["cases"]) >= {"random", "image"}
     assert report.check["max_error"] <= 1e-4
     return path
 

@@ -84,7 +84,8 @@ def test_of_winograd_s_filtering() -> None:
     data, weight = random(2, 4, 5, 8), random(3, 3, 8, 4, seed=1)
     define = partial(
         winograd,
-        channels=4,
+        shape=(2, 4, 5, 4),
+        inner=8,
         padding=ZEROS_AROUND.padding,
         blocking=Blocking(2, TILE, 3),
         prologue=normalized,

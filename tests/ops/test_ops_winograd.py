@@ -56,6 +56,6 @@ def test_convolution(
     data, weight = random(batch, *size, 3), random(3, 3, 3, channels, seed=1)
     packed = pack(transform_weights(weight, outputs), TILE)
     blocking = Blocking(outputs, TILE, block)
-    define = partial(winograd, channels=channels, padding=padding, blocking=blocking)
     expected = convolution(data, weight, Window(padding=padding))
+    define = partial(winograd, shape=expected.shape, inner=3, padding=padding, blocking=blocking)
     assert_close(computed(define, data, packed), expected, 2e-5)

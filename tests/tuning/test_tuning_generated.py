@@ -15,7 +15,6 @@ import tuned
 from conftest import Cli
 from networks import relative_error
 from odd_net import seeded
-from torch import nn
 
 import tvmlcnn
 from tvmlcnn.records import VERSIONS, Library, Record, Store
@@ -82,7 +81,7 @@ def test_traces_that_were_measured_are_compiled(tmp_path: Path) -> None:
 @pytest.mark.parametrize("target", ["rpi2", "rpi4", "rpi5", SERVER])
 def test_other_processors_have_a_generated_space(target: str | dict[str, str]) -> None:
     device = resolve(target)
-    (task,) = tuned.tasks_of(nn.Softmax(1), (4, 32), device)
+    (task,) = tuned.tasks_of(odd_net.Product(), (4, 32), device)
     search = Search(GeneratedSpace(unscheduled(task, device)), device, 4, 0)
     assert len(search.propose(4)) == 4
 
@@ -112,7 +111,7 @@ def test_auto_space_of_the_command(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_a_trace_of_something_else_is_stale(tmp_path: Path) -> None:
-    (task,) = tuned.tasks_of(nn.Softmax(1), (4, 32))
+    (task,) = tuned.tasks_of(odd_net.Product(), (4, 32))
     trace = [[["GetSBlock", [], ["no such block", "main"], ["b0"]]], []]
     entry = Record(
         task.workload, TARGET, "default", VERSIONS["default"], 1, {"trace": trace},
@@ -120,7 +119,7 @@ def test_a_trace_of_something_else_is_stale(tmp_path: Path) -> None:
     )  # fmt: skip
     Store(tmp_path).add(entry)
     policy = Recorded(Library.of(tmp_path), TARGET, 1)
-    error, _ = relative_error(nn.Softmax(1), (4, 32), tuned.DEVICE, policy)
+    error, _ = relative_error(odd_net.Product(), (4, 32), tuned.DEVICE, policy)
     assert error < 1e-5
     assert policy.found == set()
     assert len(policy.warnings) == 1
