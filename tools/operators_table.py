@@ -91,7 +91,8 @@ def _core_operators() -> Iterator[torch._ops.OpOverload]:
         for overload in packet.overloads() if hasattr(packet, "overloads") else []:
             operator = getattr(packet, overload)
             tensors = any("Tensor" in str(r.type) for r in operator._schema.returns)
-            if torch.Tag.core in operator.tags and tensors and overload != "out":
+            in_place = packet._qualified_op_name.endswith("_")
+            if torch.Tag.core in operator.tags and tensors and overload != "out" and not in_place:
                 yield operator
 
 

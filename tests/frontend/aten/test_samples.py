@@ -137,7 +137,8 @@ def test_each_converter_has_a_sample(asked: _Asked) -> None:
     if not asked.names:
         pytest.skip("no sample ran")
     without = set(CONVERTERS) - asked.names
-    assert without == set(_WITHOUT_SAMPLE)
+    # Other tests of the same process may have led to some of those too.
+    assert without <= set(_WITHOUT_SAMPLE)
 
 
 @pytest.mark.slow
