@@ -86,8 +86,14 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def _core_operators() -> Iterator[torch._ops.OpOverload]:
     """Yield the functional core operators of ATen that return tensors."""
-    for name in dir(torch.ops.aten):
-        packet = getattr(torch.ops.aten, name)
+    # torch.ops.aten itself knows but those that were asked for before.
+    names = {
+        schema.name.removeprefix("aten::")
+        for schema in torch._C._jit_get_all_schemas()
+        if schema.name.startswith("aten::")
+    }
+    for name in sorted(names):
+        packet = getattr(torch.ops.aten, name, None)
         for overload in packet.overloads() if hasattr(packet, "overloads") else []:
             operator = getattr(packet, overload)
             tensors = any("Tensor" in str(r.type) for r in operator._schema.returns)
