@@ -7,17 +7,9 @@ import math
 
 import pytest
 import torch
+from boxes import boxes_and_scores
 
 from tvmlcnn import detection
-
-
-def _boxes(*shape: int) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(sum(shape))
-    corner = torch.rand(*shape, 2, generator=generator) * 100
-    size = torch.rand(*shape, 2, generator=generator) * 40
-    # Few different scores, so that many are equal.
-    scores = (torch.rand(*shape, generator=generator) * 16).round() / 16
-    return torch.cat((corner, corner + size), -1), scores
 
 
 def _greedy(boxes: torch.Tensor, scores: torch.Tensor, threshold: float) -> list[int]:
@@ -37,7 +29,7 @@ def _iou(a: torch.Tensor, b: torch.Tensor) -> float:
 
 @pytest.mark.parametrize(("size", "count"), [(1, 1), (10, 3), (60, 100)])
 def test_torch_is_greedy(size: int, count: int) -> None:
-    boxes, scores = _boxes(size)
+    boxes, scores = boxes_and_scores(size)
     indices, number = detection.nms(boxes, scores, 0.4, count)
     expected = _greedy(boxes, scores, 0.4)[:count]
     assert indices.tolist() == expected + [-1] * (count - len(expected))
@@ -45,7 +37,7 @@ def test_torch_is_greedy(size: int, count: int) -> None:
 
 
 def test_mistakes() -> None:
-    boxes, scores = _boxes(4)
+    boxes, scores = boxes_and_scores(4)
     with pytest.raises(ValueError, match="boxes are"):
         detection.nms(boxes[:3], scores, 0.5, 3)
     with pytest.raises(ValueError, match="between 0 and 1"):
@@ -59,7 +51,7 @@ def test_mistakes() -> None:
 def test_decoded_boxes() -> None:
     """Against the definition, a box at a time."""
     generator = torch.Generator().manual_seed(0)
-    defaults, _ = _boxes(12)
+    defaults, _ = boxes_and_scores(12)
     deltas = torch.randn(2, 12, 4, generator=generator) * 4
     deltas[0, 0, 2:] = 100  # is cut off
     weights = (10.0, 10.0, 5.0, 5.0)

@@ -10,20 +10,13 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from interpolation_modes import RANKS
 from torch.nn import functional as F
 
 from tvmlcnn.ops.resampling import Taps, adaptive_average, interpolation, scaled_size
 
 many = settings(max_examples=150, deadline=None, derandomize=True)
 ONE_AXIS = {"bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}
-RANKS = {
-    "nearest": (1, 2, 3),
-    "nearest-exact": (1, 2, 3),
-    "linear": (1,),
-    "bilinear": (2,),
-    "trilinear": (3,),
-    "bicubic": (2,),
-}
 FACTORS = [0.3, 0.5, 0.7, 1.0, 1.1, 1.3, 1.5, 2.0, 2.7, 3.0]
 # Positions are rounded to the type, and what is interpolated between is of the size of one.
 BOUND = {"float32": 5e-6, "float64": 1e-12}

@@ -9,6 +9,7 @@ import torch
 
 from tvmlcnn.errors import UserError
 from tvmlcnn.frontend import Network, resolve
+from tvmlcnn.frontend.arguments import placed_and_named
 from tvmlcnn.frontend.torch_export import exported_program
 from tvmlcnn.input_form import size_of
 from tvmlcnn.models import entries
@@ -36,19 +37,18 @@ def export(
     with torch.device("meta") if zoo else nullcontext():
         network = resolve(model, input_shapes)
     weight = next(network.module.parameters(), None)
-    inputs = tuple(
+    inputs = [
         torch.empty(
             one.shape,
             dtype=getattr(torch, one.dtype),
             device=None if weight is None else weight.device,
         )
         for one in network.inputs
-    )
-    plain = len(inputs) - len(network.keywords)
-    by_name = dict(zip(network.keywords, inputs[plain:], strict=True))
+    ]
     try:
         with network.running():
-            return network, exported_program(network.module, inputs[:plain], by_name)
+            given = placed_and_named(inputs, network.keywords)
+            return network, exported_program(network.module, *given)
     except Exception as error:  # whatever the user's code or torch raises
         reason = next((line for line in str(error).splitlines() if line.strip()), "")
         shapes = ", ".join(map(size_of, network.input_shapes))

@@ -7,11 +7,13 @@ elements are known too, and what depends on them alone: no kernel has to be for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import fx
+
+from .decompositions import name_of
 
 BY_SHAPE = frozenset(
     {
@@ -30,9 +32,7 @@ BY_SHAPE = frozenset(
 _RANDOM = torch.Tag.nondeterministic_seeded
 
 
-def known(
-    graph: fx.Graph, given: Mapping[fx.Node, Any], name_of: Callable[[Any], str]
-) -> dict[fx.Node, Any]:
+def known_values(graph: fx.Graph, given: Mapping[fx.Node, Any]) -> dict[fx.Node, Any]:
     """Return the values of all nodes that do not depend on an input.
 
     Parameters
@@ -41,8 +41,6 @@ def known(
         Of functional operators.
     given : dict
         The values of parameters, buffers and constants, and sizes that are known.
-    name_of : callable
-        Names an operator.
 
     Returns
     -------

@@ -35,4 +35,4 @@ def name_of(target: Any) -> str:
     """Return what a converter of an operator is called by: ``add.Tensor``; or a function's name."""
     if not isinstance(target, torch._ops.OpOverload):
         return str(getattr(target, "__name__", target))
-    return str(target).removeprefix("aten.").removeprefix("prims.")
+    return str(target).removeprefix("aten.")

@@ -15,8 +15,9 @@ from tvmlcnn.graph.constants import constant
 from tvmlcnn.graph.variables import name_of as variable_name
 from tvmlcnn.graph.variables import named
 
-from . import constants
+from .arguments import by_schema
 from .aten import CONVERTERS, Call, Emitter, dtype_named
+from .constants import known_values
 from .decompositions import decompositions, name_of
 from .known_sizes import known_sizes
 from .layer_naming import Layers
@@ -38,11 +39,11 @@ def import_program(program: torch.export.ExportedProgram) -> tuple[tvm.IRModule,
     """
     program = program.run_decompositions(decompositions())
     signature = signature_of(program)
-    known = constants.known(program.graph, signature.given, name_of)
+    known = known_values(program.graph, signature.given)
     sizes = known_sizes(program.graph, known)
     if sizes is not None:
         given: dict[fx.Node, Any] = {**signature.given, **sizes}
-        known = constants.known(program.graph, given, name_of)
+        known = known_values(program.graph, given)
     builder = relax.BlockBuilder()
     emitter = Emitter(builder)
     parameters = [_parameter(node) for node in signature.inputs]
@@ -71,8 +72,8 @@ def import_program(program: torch.export.ExportedProgram) -> tuple[tvm.IRModule,
         raise failure
     mod = builder.get()
     main = mod["main"]
-    parameter_names = set(parameters)
-    main = named(main, ((var, name) for var, name in names if var not in parameter_names))
+    inputs = set(parameters)
+    main = named(main, ((var, name) for var, name in names if var not in inputs))
     return tvm.IRModule({mod.get_global_var("main"): main}), signature
 
 
@@ -106,7 +107,7 @@ def _converted(emitter: Emitter, node: fx.Node, values: dict[fx.Node, Any]) -> A
     if converter is None:
         reason = REFUSED.get(operator, "there is no kernel for this operator")
         raise refusal(node, operator, reason)
-    raw = _arguments(node)
+    raw = by_schema(node)
     try:
         found = {
             name: fx.node.map_arg(value, lambda n: _expr(values, n)) for name, value in raw.items()
@@ -115,20 +116,6 @@ def _converted(emitter: Emitter, node: fx.Node, values: dict[fx.Node, Any]) -> A
     except Exception as error:  # converters and TVM raise many types for what they do not take
         raise refusal(node, operator, reason_of(error)) from error
     _check(node, operator, result)
-    return result
-
-
-def _arguments(node: fx.Node) -> dict[str, Any]:
-    """Return a node's arguments by the names of the operator's schema, with its defaults."""
-    assert isinstance(node.target, torch._ops.OpOverload)
-    result: dict[str, Any] = {}
-    for number, argument in enumerate(node.target._schema.arguments):
-        if number < len(node.args) and not argument.kwarg_only:
-            result[argument.name] = node.args[number]
-        elif argument.name in node.kwargs:
-            result[argument.name] = node.kwargs[argument.name]
-        else:
-            result[argument.name] = argument.default_value
     return result
 
 

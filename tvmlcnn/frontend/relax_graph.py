@@ -12,6 +12,7 @@ import tvm
 
 from tvmlcnn.runtime.manifest import TensorSpec
 
+from .arguments import placed_and_named
 from .importing import import_program
 from .refusals import export_refusal
 from .torch_export import exported_program
@@ -54,10 +55,8 @@ def import_graph(
         If torch cannot export the module, or one of its operators cannot be compiled.
     """
     tensors = [torch.from_numpy(array.copy()) for array in inputs]
-    plain = len(tensors) - len(keywords)
-    by_name = dict(zip(keywords, tensors[plain:], strict=True))
     try:
-        program = exported_program(module, tuple(tensors[:plain]), by_name)
+        program = exported_program(module, *placed_and_named(tensors, keywords))
     except Exception as error:  # torch raises many types here
         raise export_refusal(error) from error
     with warnings.catch_warnings():

@@ -15,6 +15,7 @@ from torch.utils import _pytree as pytree
 
 from tvmlcnn.errors import UserError
 
+from .arguments import placed_and_named
 from .order_of_equals import FirstOfEquals
 from .source import Network
 from .trial_inputs import KINDS, ROUNDING, disturbed, image_input, random_inputs
@@ -61,10 +62,9 @@ def reference(
         with torch.inference_mode(), warnings.catch_warnings(), _buffers_kept(module):
             warnings.simplefilter("ignore")  # torch's own deprecations
             tensors = [torch.from_numpy(array.copy()) for array in inputs]
-            plain = len(tensors) - len(keywords)
-            named = dict(zip(keywords, tensors[plain:], strict=True))
+            placed, named = placed_and_named(tensors, keywords)
             with FirstOfEquals():
-                result = module(*tensors[:plain], **named)
+                result = module(*placed, **named)
             outputs = [leaf for leaf in pytree.tree_leaves(result) if leaf is not None]
             if not outputs or not all(isinstance(output, torch.Tensor) for output in outputs):
                 raise UserError(

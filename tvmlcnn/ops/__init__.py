@@ -10,6 +10,7 @@ from .concatenation import concatenate
 from .convolution import Window, depthwise
 from .dense import dense, pack
 from .formula import Earlier, Formula, Operand, Parameter, Step, chain
+from .grid_sample import grid_sample
 from .grouped import diagonals, grouped, grouped_diagonals
 from .normalization import normalize_channels, normalize_rows
 from .pixels import gather_frames, interleave
@@ -17,7 +18,7 @@ from .pointwise_depthwise import Banding, pointwise_depthwise
 from .pooling import average_pool, global_average, max_pool
 from .reduction import reduce_rows
 from .resample import resample
-from .sample import grid_sample, roi_align
+from .roi_align import roi_align
 from .scan import scan
 from .scatter import scatter
 from .search import search

@@ -6,7 +6,7 @@ Kernels that are the same are there once, and so are equal weights.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,9 @@ def together(mods: Sequence[tvm.IRModule]) -> Variants:
     variables: dict[str, tvm.ir.GlobalVar] = {}
     programs: dict[tvm.ir.GlobalVar, relax.Function] = {}
     places: dict[tuple[str, tuple[int, ...], bytes], int] = {}
-    result = Variants(mods[0], [], [], [])
+    arrays: list[np.ndarray] = []
+    weights: list[list[int]] = []
+    calls: list[list[dict[str, Any]]] = []
     for number, mod in enumerate(mods):
         names = _added(kernels, mod, f"_{number}")
         program = PROGRAM if not number else f"{PROGRAM}_{number}"
@@ -67,16 +69,16 @@ def together(mods: Sequence[tvm.IRModule]) -> Variants:
         for array in passes.weights_of(mod):
             key = (str(array.dtype), array.shape, array.tobytes())
             if key not in places:
-                places[key] = len(result.arrays)
-                result.arrays.append(array)
+                places[key] = len(arrays)
+                arrays.append(array)
             taken.append(places[key])
-        result.weights.append(taken)
-        result.calls.append(
+        weights.append(taken)
+        calls.append(
             [call | {"function": names[call["function"]]} for call in passes.kernel_calls(mod)]
         )
     functions = programs | {variables[name]: kernel for name, kernel in kernels.items()}
     mod = tvm.IRModule(functions, attrs=passes.without_weights(mods[0]).attrs)
-    return replace(result, mod=mod)
+    return Variants(mod, arrays, weights, calls)
 
 
 def _added(kernels: dict[str, PrimFunc], mod: tvm.IRModule, suffix: str) -> dict[str, str]:

@@ -109,7 +109,8 @@ class Model:
         self.inputs: tuple[TensorSpec, ...] = manifest.inputs
         self.outputs: tuple[TensorSpec, ...] = manifest.outputs
         self.programs = manifest.programs
-        self._in_collection = manifest.in_collection
+        names = tuple(spec.name for spec in manifest.outputs)
+        self._names = names if manifest.in_collection else None
         self.manifest: dict[str, Any] = manifest.json
         self.preprocessing = manifest.preprocessing
         self.labels = manifest.labels
@@ -150,9 +151,7 @@ class Model:
         with self.exclusively():
             results = ready.run(*self._arguments(ready, inputs))
             arrays = [self._placement.array(result) for result in results]
-        if not self._in_collection:
-            return arrays[0]
-        return Outputs(arrays, [spec.name for spec in self.outputs])
+        return arrays[0] if self._names is None else Outputs(arrays, self._names)
 
     def arguments(self, *inputs: np.ndarray) -> list[Any]:
         """Return the arguments of `program` for a call, good until the next one.

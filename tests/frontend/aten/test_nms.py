@@ -5,24 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 from against_torch import compare
+from boxes import boxes_and_scores
 
 from tvmlcnn import detection
 from tvmlcnn.errors import UserError
 from tvmlcnn.frontend.importing import import_program
 
 
-def _boxes(*shape: int) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(sum(shape))
-    corner = torch.rand(*shape, 2, generator=generator) * 100
-    size = torch.rand(*shape, 2, generator=generator) * 40
-    # Few different scores, so that many are equal.
-    scores = (torch.rand(*shape, generator=generator) * 16).round() / 16
-    return torch.cat((corner, corner + size), -1), scores
-
-
 @pytest.mark.parametrize("size", [1, 10, 300])
 def test_compiled(size: int) -> None:
-    boxes, scores = _boxes(2, size)
+    boxes, scores = boxes_and_scores(2, size)
     classes = torch.arange(2 * size).reshape(2, size) % 3
     kernels = compare(
         lambda b, s, c: (
@@ -48,7 +40,8 @@ if not hasattr(torch.ops.torchvision, "nms"):  # else torchvision's own
 
 def test_torchvision_s_own_is_refused() -> None:
     """It keeps as many boxes as there are, whatever is taken of them."""
-    program = torch.export.export(_First(), tuple(x.clone() for x in _boxes(10)), strict=False)
+    given = tuple(x.clone() for x in boxes_and_scores(10))
+    program = torch.export.export(_First(), given, strict=False)
     with pytest.raises(UserError, match=r"torchvision\.nms.*tvmlcnn\.detection\.nms") as raised:
         import_program(program)
     assert "\n" not in str(raised.value)

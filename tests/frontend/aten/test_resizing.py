@@ -9,18 +9,11 @@ import torch
 from drawn import check, lists_of, many, normal
 from hypothesis import given
 from hypothesis import strategies as st
+from interpolation_modes import RANKS
 from together import Case
 from torch.nn import functional as F
 
-_MODES = {
-    "nearest": (1, 2, 3),
-    "nearest-exact": (1, 2, 3),
-    "linear": (1,),
-    "bilinear": (2,),
-    "trilinear": (3,),
-    "bicubic": (2,),
-    "area": (1, 2, 3),
-}
+_MODES = {**RANKS, "area": (1, 2, 3)}
 
 
 @st.composite

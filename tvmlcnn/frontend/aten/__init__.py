@@ -10,6 +10,7 @@ from . import (
     detection,
     distances,
     indexing,
+    logic,
     normalization,
     ordering,
     pooling,
@@ -26,6 +27,7 @@ __all__ = ["CONVERTERS", "Call", "Converter", "Emitter", "dtype_named"]
 
 CONVERTERS: dict[str, Converter] = {
     **arithmetic.TABLE,
+    **logic.TABLE,
     **activations.TABLE,
     **shapes.TABLE,
     **windows.TABLE,

@@ -1,14 +1,14 @@
-"""Arithmetic, comparisons and logic, element by element, with torch's types."""
+"""Arithmetic, element by element, with torch's types."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 
-import numpy as np
 from tvm import relax
 
-from .emitter import Call, Converter, Emitter, Value, dtype_of, shape_of
+from .emitter import Call, Converter, Emitter, Value, dtype_of
+from .operands import operands
 
 op = relax.op
 
@@ -19,7 +19,7 @@ def _arithmetic(
     """Compute in the type of the result."""
 
     def convert(emit: Emitter, call: Call) -> Value:
-        left, right = _operands(emit, call, call.dtype_)
+        left, right = operands(emit, call, call.dtype_)
         if call.dtype_ == "bool" and of_bools is not None:
             return emit(of_bools, left, right)
         alpha = call.values.get("alpha", 1)
@@ -28,68 +28,6 @@ def _arithmetic(
         return emit(operator, left, right)
 
     return convert
-
-
-def _operands(emit: Emitter, call: Call, dtype: str) -> tuple[Value, Value]:
-    """Return both operands in a type; what was expanded to the other one's shape as it was."""
-    left, right = call.self, call.other
-    if isinstance(left, relax.Expr) and isinstance(right, relax.Expr):
-        if shape_of(left) == call.shape_:
-            right = emit.unexpanded(right, call.shape_)
-        elif shape_of(right) == call.shape_:
-            left = emit.unexpanded(left, call.shape_)
-    return emit.cast(left, dtype), emit.cast(right, dtype)
-
-
-def _comparison(operator: Callable[..., relax.Expr]) -> Converter:
-    """Compare in the type that both are promoted to."""
-
-    def convert(emit: Emitter, call: Call) -> Value:
-        dtype = call.promoted("self", "other")
-        if dtype == "bool":
-            dtype = "int8"
-        return emit(operator, *_operands(emit, call, dtype))
-
-    return convert
-
-
-def _logical(operator: Callable[..., relax.Expr]) -> Converter:
-    def convert(emit: Emitter, call: Call) -> Value:
-        return emit(operator, emit.cast(call.self, "bool"), emit.cast(call.other, "bool"))
-
-    return convert
-
-
-def _bitwise(logical: Callable[..., relax.Expr], bits: Callable[..., relax.Expr]) -> Converter:
-    def convert(emit: Emitter, call: Call) -> Value:
-        left, right = _operands(emit, call, call.dtype_)
-        return emit(logical if call.dtype_ == "bool" else bits, left, right)
-
-    return convert
-
-
-def _shift(operator: Callable[..., relax.Expr]) -> Converter:
-    """Shift by what is within the type; beyond it nothing is left but, to the right, the sign."""
-
-    def convert(emit: Emitter, call: Call) -> Value:
-        dtype = call.dtype_
-        left, right = _operands(emit, call, dtype)
-        bits = np.iinfo(dtype).bits
-        within = emit(op.less, right, emit.scalar(bits, dtype))
-        if not dtype.startswith("uint"):
-            least = emit(op.greater_equal, right, emit.scalar(0, dtype))
-            within = emit(op.logical_and, within, least)
-        shifted = emit(operator, left, emit(op.where, within, right, emit.scalar(0, dtype)))
-        beyond = emit.scalar(0, dtype)
-        if operator is op.right_shift:
-            beyond = emit(op.right_shift, left, emit.scalar(bits - 1, dtype))
-        return emit(op.where, within, shifted, beyond)
-
-    return convert
-
-
-def _bitwise_not(emit: Emitter, call: Call) -> Value:
-    return emit(op.logical_not if call.dtype_ == "bool" else op.bitwise_not, call.self)
 
 
 def _unary(operator: Callable[..., relax.Expr]) -> Converter:
@@ -119,7 +57,7 @@ def _scaled_log(base: float) -> Converter:
 
 
 def _divide(emit: Emitter, call: Call) -> Value:
-    left, right = _operands(emit, call, call.dtype_)
+    left, right = operands(emit, call, call.dtype_)
     mode: Value = call.values.get("rounding_mode")
     if "float" not in call.dtype_:
         return _integer_quotient(emit, left, right, mode)
@@ -141,7 +79,7 @@ def _remainder(mode: str) -> Converter:
     """Return what a division leaves whose quotient is rounded down, or toward zero."""
 
     def convert(emit: Emitter, call: Call) -> Value:
-        left, right = _operands(emit, call, call.dtype_)
+        left, right = operands(emit, call, call.dtype_)
         if "float" not in call.dtype_:
             quotient = _integer_quotient(emit, left, right, mode)
         else:
@@ -240,20 +178,9 @@ def _absolute(emit: Emitter, call: Call) -> Value:
     return emit(op.abs, call.self) if signed else call.self
 
 
-def _is_special(operator: Callable[..., relax.Expr]) -> Converter:
-    """Tell which elements are NaN or infinite, which integers never are."""
-
-    def convert(emit: Emitter, call: Call) -> Value:
-        if "float" in dtype_of(call.self):
-            return emit(operator, call.self)
-        return relax.const(np.zeros(shape_of(call.self), bool))
-
-    return convert
-
-
 def _cast(emit: Emitter, call: Call) -> Value:
     """Convert the type; a float becomes an integer toward zero."""
-    return emit.cast(call.values.get("self", call.values.get("a")), call.dtype_)
+    return emit.cast(call.self, call.dtype_)
 
 
 _BINARY: dict[str, Converter] = {
@@ -263,39 +190,19 @@ _BINARY: dict[str, Converter] = {
     "div": _divide,
     "remainder": _remainder("floor"),
     "fmod": _remainder("trunc"),
-    "bitwise_and": _bitwise(op.logical_and, op.bitwise_and),
-    "bitwise_or": _bitwise(op.logical_or, op.bitwise_or),
-    "bitwise_xor": _bitwise(op.logical_xor, op.bitwise_xor),
-    "bitwise_left_shift": _shift(op.left_shift),
-    "bitwise_right_shift": _shift(op.right_shift),
-    "eq": _comparison(op.equal),
-    "ne": _comparison(op.not_equal),
-    "lt": _comparison(op.less),
-    "le": _comparison(op.less_equal),
-    "gt": _comparison(op.greater),
-    "ge": _comparison(op.greater_equal),
 }
-
-_BOTH = ("Tensor", "Scalar")
-_SHIFTS = ("Tensor", "Tensor_Scalar", "Scalar_Tensor")
-_FORMS = {"bitwise_left_shift": _SHIFTS, "bitwise_right_shift": _SHIFTS}
 
 TABLE: dict[str, Converter] = {
     **{
         f"{name}.{form}": converter
         for name, converter in _BINARY.items()
-        for form in _FORMS.get(name, _BOTH)
+        for form in ("Tensor", "Scalar")
     },
     "div.Tensor_mode": _divide,
     "div.Scalar_mode": _divide,
     "maximum.default": _arithmetic(op.maximum, op.logical_or),
     "minimum.default": _arithmetic(op.minimum, op.logical_and),
     "atan2.default": _arithmetic(op.atan2),
-    "logical_and.default": _logical(op.logical_and),
-    "logical_or.default": _logical(op.logical_or),
-    "logical_xor.default": _logical(op.logical_xor),
-    "logical_not.default": lambda emit, call: emit(op.logical_not, emit.cast(call.self, "bool")),
-    "bitwise_not.default": _bitwise_not,
     "pow.Tensor_Tensor": _power,
     "pow.Tensor_Scalar": _power,
     "pow.Scalar": _power,
@@ -308,8 +215,6 @@ TABLE: dict[str, Converter] = {
     "sign.default": _sign,
     "neg.default": _negative,
     "abs.default": _absolute,
-    "isnan.default": _is_special(op.isnan),
-    "isinf.default": _is_special(op.isinf),
     "_to_copy.default": _cast,
     "log2.default": _scaled_log(2),
     "log10.default": _scaled_log(10),

@@ -16,15 +16,21 @@ def _dims(call: Call) -> Value:
     return call.values.get("dim")
 
 
+def _along(
+    emit: Emitter, operator: Callable[..., relax.Expr], data: relax.Expr, call: Call
+) -> relax.Expr:
+    """Reduce data along the axes that a call names; what has none is itself."""
+    axes = axes_of(_dims(call), len(shape_of(data)))
+    if not axes:
+        return data
+    return emit(operator, data, axes, bool(call.values.get("keepdim", False)))
+
+
 def _reduction(operator: Callable[..., relax.Expr]) -> Converter:
     """Reduce in the type of the result."""
 
     def convert(emit: Emitter, call: Call) -> Value:
-        data = emit.cast(call.self, call.dtype_)
-        axes = axes_of(_dims(call), len(shape_of(data)))
-        if not axes:
-            return data
-        return emit(operator, data, axes, bool(call.values.get("keepdim", False)))
+        return _along(emit, operator, emit.cast(call.self, call.dtype_), call)
 
     return convert
 
@@ -35,20 +41,14 @@ def _extreme(operator: Callable[..., relax.Expr]) -> Converter:
     def convert(emit: Emitter, call: Call) -> Value:
         dtype = dtype_of(call.self)
         data = emit.cast(call.self, "int8" if dtype == "bool" else dtype)
-        axes = axes_of(_dims(call), len(shape_of(data)))
-        if axes:
-            data = emit(operator, data, axes, bool(call.values.get("keepdim", False)))
-        return emit.cast(data, call.dtype_)
+        return emit.cast(_along(emit, operator, data, call), call.dtype_)
 
     return convert
 
 
 def _any(emit: Emitter, call: Call) -> Value:
     data = emit.cast(emit.cast(call.self, "bool"), "int8")
-    axes = axes_of(_dims(call), len(shape_of(data)))
-    if axes:
-        data = emit(op.max, data, axes, bool(call.values.get("keepdim", False)))
-    return emit.cast(data, "bool")
+    return emit.cast(_along(emit, op.max, data, call), "bool")
 
 
 def _place(operator: Callable[..., relax.Expr]) -> Converter:

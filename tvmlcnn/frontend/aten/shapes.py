@@ -8,13 +8,13 @@ from collections.abc import Callable
 import numpy as np
 from tvm import relax
 
-from .emitter import Call, Converter, Emitter, Value, axes_of, shape_of
+from .emitter import Call, Converter, Emitter, Value, shape_of
 
 op = relax.op
 
 
 def _same(emit: Emitter, call: Call) -> Value:
-    return call.values.get("self", call.values.get("input"))
+    return call.self
 
 
 def _view(emit: Emitter, call: Call) -> Value:
@@ -82,7 +82,7 @@ def _pad_by_index(within: Callable[[np.ndarray, int], np.ndarray]) -> Converter:
     """Pad each axis with elements of its own; the given tells which ones, by place and size."""
 
     def convert(emit: Emitter, call: Call) -> Value:
-        data: Value = call.values.get("self", call.values.get("input"))
+        data = call.self
         widths: Value = call.values.get("padding", call.values.get("pad"))
         rank = len(call.shape_)
         for number, (before, after) in enumerate(zip(widths[::2], widths[1::2], strict=True)):
@@ -113,8 +113,8 @@ def _wrapped(places: np.ndarray, size: int) -> np.ndarray:
 
 def _flip(emit: Emitter, call: Call) -> Value:
     data = call.self
-    for axis in axes_of(call.dims or [], len(call.shape_)) if call.dims else []:
-        data = emit(op.flip, data, axis)
+    for dim in call.dims:
+        data = emit(op.flip, data, dim % len(call.shape_))
     return data
 
 

@@ -1,0 +1,132 @@
+"""Layers with constant weights: convolutions and products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tvmlcnn.ops import Formula, Window
+from tvmlcnn.targets import ElementType
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution:
+    """A convolution with constant weights.
+
+    Attributes
+    ----------
+    element : ElementType
+    data : tuple of int
+        (planes * N, H, W, C), or (N, C, H, W) with ``channels_first``.
+    weight : numpy.ndarray
+        Shape (rows, columns, inner, outer).
+    shape : tuple of int
+        Of the result: (N, H', W', outer).
+    window : Window
+    groups : int
+    reads : numpy.ndarray
+        Which of the data's channels the weight's inner ones are, counted through the planes;
+        empty means the first ones. Of a depthwise convolution, the channels of its output, which
+        lie together.
+    channels_first : bool
+    prologue : tuple of str
+        Operators, by their names in Relax, that are applied to the data first.
+    """
+
+    element: ElementType
+    data: Shape
+    weight: np.ndarray
+    shape: Shape
+    window: Window
+    groups: int = 1
+    reads: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    channels_first: bool = False
+    prologue: tuple[str, ...] = ()
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether each channel, of each plane, has its own weights and one output."""
+        inner, outer = self.weight.shape[2:]
+        return self.groups == outer and outer % self.shape[3] == 0 and inner == 1
+
+    @property
+    def workload(self) -> str:
+        """What it computes, for records of tuning."""
+        parts = ["conv2d", _sizes(self.data), "->", _sizes(self.shape)]
+        parts += ["kernel", _sizes(self.weight.shape)]
+        usual = Window()
+        for name in ("strides", "padding", "dilation"):
+            sizes = getattr(self.window, name)
+            if sizes != getattr(usual, name):
+                parts += [name, _sizes(sizes)]
+        if self.groups > 1:
+            parts += ["groups", str(self.groups)]
+        if len(self.reads):
+            plain = np.array_equal(self.reads, np.arange(len(self.reads)))
+            parts.append("planes" if plain else "table")
+        if self.channels_first:
+            parts.append("nchw")
+        if self.prologue:
+            names = (name.rpartition(".")[2] for name in self.prologue)
+            parts += ["prologue", ",".join(names)]
+        return " ".join(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """A product of data, shape (..., K), with a constant matrix, shape (K, N)."""
+
+    element: ElementType
+    data: Shape
+    weight: np.ndarray
+
+    @property
+    def shape(self) -> Shape:
+        """Of the result."""
+        return (*self.data[:-1], self.weight.shape[1])
+
+    @property
+    def workload(self) -> str:
+        """What it computes, for records of tuning."""
+        return f"matmul {_sizes(self.data)} {_sizes(self.weight.shape)}"
+
+
+@dataclass(frozen=True, eq=False)
+class PointwiseDepthwise:
+    """A pointwise convolution, what is applied to it, and a depthwise one that reads that.
+
+    Attributes
+    ----------
+    element : ElementType
+    data : tuple of int
+        (N, H, W, C); channels past those of ``weight`` are not read.
+    weight : numpy.ndarray
+        Of the pointwise convolution, shape (inner, outer).
+    between : Formula
+    parameters : list of numpy.ndarray
+        Of ``between``, by channel, shape (outer,).
+    kernel : numpy.ndarray
+        Of the depthwise convolution, shape (rows, columns, outer).
+    shape : tuple of int
+        Of the result.
+    window : Window
+        Of the depthwise convolution.
+    """
+
+    element: ElementType
+    data: Shape
+    weight: np.ndarray
+    between: Formula
+    parameters: list[np.ndarray]
+    kernel: np.ndarray
+    shape: Shape
+    window: Window
+    workload = ""
+
+
+def _sizes(numbers: Iterable[int]) -> str:
+    return "x".join(str(int(n)) for n in numbers)
