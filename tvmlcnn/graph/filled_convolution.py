@@ -38,19 +38,18 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         weight, groups = _ungrouped(weight, groups), 1
     else:
         data = rewriter.nhwc(call.args[0])
+    unit = _unit(outer, core.lanes)
+    if height * width > 1 and height * width * unit % aligned(call):
+        # So that it can be joined with others; maps of one pixel are not worth it.
+        unit = aligned(call)
     if groups == 1:
         located = np.arange(weight.shape[2]) if channels_first else data.located()
         order = np.argsort(located)
         reads, weight = located[order], weight[:, :, order]
         if data.planes == 1 and np.array_equal(reads, np.arange(len(reads))):
             reads = reads[:0]
-        # So that it can be joined with others; maps of one pixel are not worth it.
-        unit = _unit(outer, core.lanes)
-        odd = height * width > 1 and height * width * unit % aligned(call)
-        weight, places = _filled_up(weight, aligned(call) if odd else unit)
+        weight, places = _filled_up(weight, unit)
     elif groups == outer == weight.shape[3] and weight.shape[2] == 1:
-        odd = height * width > 1 and height * width * _unit(outer, core.lanes) % aligned(call)
-        unit = aligned(call) if odd else _unit(outer, core.lanes)
         return _depthwise(rewriter, call, data, weight, unit)
     else:
         data = compact(rewriter.builder, data)

@@ -37,8 +37,13 @@ def bound(builder: relax.BlockBuilder, expr: relax.Expr, old: relax.Expr) -> rel
     """Emit an expression to a variable of the same layer as an old one."""
     if not isinstance(old, relax.Var):
         return builder.emit(expr)
+    return emitted(builder, expr, str(old.name))
+
+
+def emitted(builder: relax.BlockBuilder, expr: relax.Expr, name: str) -> relax.Var:
+    """Emit an expression to a variable of a name; TVM's ``emit`` would lose its dots."""
     value = builder.normalize(expr)
-    var = relax.DataflowVar(str(old.name), value.ty)  # a hint of `emit` would lose the dots
+    var = relax.DataflowVar(name, value.ty)
     builder.emit_normalized(relax.VarBinding(var, value))
     return var
 
@@ -73,7 +78,7 @@ def named(function: relax.Function, pairs: Iterable[tuple[relax.Var, str]]) -> r
             found = readers.get(binding.var)
         if found is None:
             continue
-        for var in _operands(binding.value):
+        for var in operands(binding.value):
             readers[var] = found
         # A number must not make a name of another variable of it.
         chosen[binding.var] = found if found not in taken else unique(found, taken | reserved)
@@ -101,7 +106,8 @@ def bindings(function: relax.Function) -> Iterator[relax.Binding]:
     return (binding for block in function.body.blocks for binding in block.bindings)
 
 
-def _operands(expr: relax.Expr) -> list[relax.Var]:
+def operands(expr: relax.Expr) -> list[relax.Var]:
+    """Return the variables that an expression reads, each as often as it does."""
     found: list[relax.Expr] = []
     relax.analysis.post_order_visit(expr, found.append)
     return [expr for expr in found if isinstance(expr, relax.Var)]

@@ -8,7 +8,6 @@ a kernel of its own that reads and writes a whole map.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 
 import numpy as np
 import tvm
@@ -17,7 +16,7 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from tvmlcnn.elementwise import BY_RELAX
 from tvmlcnn.graph.constants import constant, is_call_of, value_of
-from tvmlcnn.graph.variables import bindings
+from tvmlcnn.graph.variables import bindings, emitted, operands
 
 _BATCH_NORM = "relax.nn.batch_norm"
 
@@ -41,16 +40,16 @@ def _regions(main: relax.Function) -> dict[relax.Expr, relax.Var]:
     values = {binding.var: binding.value for binding in bindings(main)}
     readers: dict[relax.Expr, list[relax.Expr | None]] = {}
     for var, value in values.items():
-        for operand in _variables(value):
+        for operand in operands(value):
             readers.setdefault(operand, []).append(var)
-    for operand in _variables(main.body.body):
+    for operand in operands(main.body.body):
         readers.setdefault(operand, []).append(None)
     found: dict[relax.Expr, relax.Var] = {}
     for var, value in values.items():
         if _joins_convolutions(value, values, readers):
             found[var] = var
             continue
-        joins = {found.get(operand) for operand in _variables(value)}
+        joins = {found.get(operand) for operand in operands(value)}
         if len(joins) == 1 and (join := joins.pop()) is not None and _is_of_parts(value, values):
             found[var] = join
     apart = {
@@ -136,16 +135,10 @@ class _Move(PyExprMutator):
             part = relax.Call(call.op, args, call.attrs, call.ty_args)
             name = f"{var.name}.{number}"
             if call.op.name == _BATCH_NORM:
-                part = relax.TupleGetItem(self._emit(part, f"{name}.norm"), 0)
-            parts.append(self._emit(part, name))
+                part = relax.TupleGetItem(emitted(self.builder_, part, f"{name}.norm"), 0)
+            parts.append(emitted(self.builder_, part, name))
         self.parts[var] = parts
         return relax.op.concat(parts, 1)
-
-    def _emit(self, expr: relax.Expr, name: str) -> relax.Var:
-        value = self.builder_.normalize(expr)
-        var = relax.DataflowVar(name, value.ty)
-        self.builder_.emit_normalized(relax.VarBinding(var, value))
-        return var
 
 
 def _of_channels(arg: relax.Expr, axis: int, channels: range, count: int) -> relax.Expr:
@@ -154,9 +147,3 @@ def _of_channels(arg: relax.Expr, axis: int, channels: range, count: int) -> rel
     if array is None or array.ndim < max(axis + 1, -axis) or array.shape[axis] != count:
         return arg
     return constant(np.take(array, channels, axis))
-
-
-def _variables(expr: relax.Expr) -> Iterator[relax.Var]:
-    found: list[relax.Expr] = []
-    relax.analysis.post_order_visit(expr, found.append)
-    return (expr for expr in found if isinstance(expr, relax.Var))

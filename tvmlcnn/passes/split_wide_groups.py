@@ -18,7 +18,7 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 from tvmlcnn.graph.attributes import ints
 from tvmlcnn.graph.constants import constant, is_call_of, value_of
 from tvmlcnn.graph.layer_of_call import element_of
-from tvmlcnn.graph.variables import bindings
+from tvmlcnn.graph.variables import bindings, emitted
 from tvmlcnn.ops import Window
 from tvmlcnn.schedules import Convolution, planned
 from tvmlcnn.targets import Device
@@ -77,11 +77,7 @@ class _Split(PyExprMutator):
         parts = []
         for number, own in enumerate(np.split(weight, groups)):
             part = self.builder_.emit(relax.TupleGetItem(data, number))
-            convolution = self.builder_.normalize(
-                relax.op.nn.conv2d(part, constant(own), padding=attrs.padding)
-            )
+            convolution = relax.op.nn.conv2d(part, constant(own), padding=attrs.padding)
             # By its name the layer of each is known, and operations are counted.
-            var = relax.DataflowVar(f"{self.names[call]}.{number}", convolution.ty)
-            self.builder_.emit_normalized(relax.VarBinding(var, convolution))
-            parts.append(var)
+            parts.append(emitted(self.builder_, convolution, f"{self.names[call]}.{number}"))
         return relax.op.concat(parts, 1)
