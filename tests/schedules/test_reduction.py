@@ -62,13 +62,27 @@ def test_mean_of_a_map_with_channels_last(rows: int, columns: int) -> None:
     assert kernels["pooling"] == 1
 
 
-@pytest.mark.parametrize("size", [5, 40, 700])
+@pytest.mark.parametrize(
+    ("shape", "axes", "rule"),
+    [
+        ((3, 5), [1], "reduction"),
+        ((3, 40), [1], "reduction"),
+        ((3, 700), [1], "reduction"),
+        ((3, 700), [0], "default"),
+        ((3, 5, 8), [0, 2], "default"),
+        ((3, 5), None, "default"),
+    ],
+)
 @pytest.mark.parametrize(("kind", "value"), [("max", -np.inf), ("min", np.inf)])
-def test_rows_of_infinities(kind: str, value: float, size: int) -> None:
+def test_infinities(
+    kind: str, value: float, shape: tuple[int, ...], axes: list[int] | None, rule: str
+) -> None:
     """They are none of the numbers that a reduction may begin with."""
     operator, _ = OPERATORS[kind]
-    data = np.full((3, size), value, np.float32)
-    module = graph([data.shape], lambda _, x: operator(x, [1], False))
-    result, kernels = result_of(module, [data], X86)
-    assert kernels == {"reduction": 1}
-    np.testing.assert_array_equal(result, np.full(3, value, np.float32))
+    for keep in (False, True):
+        data = np.full(shape, value, np.float32)
+        module = graph([shape], lambda _, x, keep=keep: operator(x, axes, keep))
+        result, kernels = result_of(module, [data], X86)
+        assert kernels == {rule: 1}
+        expected = data.max(tuple(axes) if axes else None, keepdims=keep)
+        np.testing.assert_array_equal(result, expected)
