@@ -37,7 +37,7 @@ class Layout:
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     """Take reductions of what lies together in memory."""
-    if not isinstance(layer, Reduction):
+    if not isinstance(layer, Reduction) or layer.inner:
         return None
     core, count = device.core(layer.element), math.prod(layer.data[layer.lead :])
     wide = sums_side_by_side(count, core)

@@ -116,3 +116,35 @@ def reduce_rows(data: te.Tensor, *, lead: int, kind: str, keep: bool, wide: int)
     )
     left = [*outer, *(1 for _ in inner)] if keep else outer
     return te.compute(left, lambda *place: result(*place[:lead]), name="store")
+
+
+def reduce_columns(data: te.Tensor, *, lead: int, inner: int, kind: str, keep: bool) -> te.Tensor:
+    """Return the sum or the mean over all axes but the first and the last ones.
+
+    Parameters
+    ----------
+    data : te.Tensor
+    lead, inner : int
+        How many axes there are before and after those that are summed over, at least one after.
+    kind : str
+        ``"sum"`` or ``"mean"``.
+    keep : bool
+        Whether the latter stay, of one element each.
+    """
+    shape = [int(n) for n in data.shape]
+    along, after = shape[lead : len(shape) - inner], shape[len(shape) - inner :]
+    count = math.prod(along)
+    uneven = math.prod(levels_of(count)) > count
+
+    def term(row: Sequence[Expr], at: Expr, column: Sequence[Expr]) -> Expr:
+        value = data(*row[:lead], *unraveled(at, along), *column)
+        return (
+            tirx.if_then_else(at < count, value, tirx.const(0.0, data.dtype)) if uneven else value
+        )
+
+    outer = shape[:lead] + [1] * len(along) * keep
+    total = in_levels("reduction", "reduction", te.sum, term, outer, count, after)
+    if kind == "sum":
+        return total
+    scale = tirx.const(1.0 / count, data.dtype)
+    return te.compute(total.shape, lambda *place: total(*place) * scale, name="mean")
