@@ -27,6 +27,10 @@ from tvmlcnn.schedules import ATTRIBUTE
 from tvmlcnn.targets import FLOAT32, Cpu
 
 
+# Of a kernel; what doubles in each, as x + x, would take long to be one expression.
+_MOST_STAGES = 12
+
+
 def flat_elementwise(device: Cpu) -> Callable[[tvm.IRModule], tvm.IRModule]:
     """Return the pass, which asks the device for the length of its vectors."""
     lanes = device.core(FLOAT32).lanes
@@ -77,7 +81,10 @@ def _flattened(function: PrimFunc, lanes: int) -> PrimFunc | None:
 def _only_block(sch: Schedule) -> SBlockRV | None:
     """Return the block that is left when all others are part of it, None where it sums up."""
     root = sch.get_sblock("root")
-    for block in sch.get_child_blocks(root):
+    stages = sch.get_child_blocks(root)
+    if len(stages) > _MOST_STAGES:
+        return None
+    for block in stages:
         if any(v.iter_type != IterVar.DataPar for v in sch.get(block).iter_vars):
             return None
         if sch.get_consumers(block):
