@@ -26,7 +26,6 @@ from tvmlcnn.graph.variables import emitted
 from tvmlcnn.schedules import ATTRIBUTE
 from tvmlcnn.targets import FLOAT32, Cpu
 
-
 # Of a kernel; what doubles in each, as x + x, would take long to be one expression.
 _MOST_STAGES = 12
 
