@@ -148,7 +148,7 @@ class Normalization:
 
 @dataclass(frozen=True, eq=False)
 class Reduction:
-    """The sum, the mean, the largest or the smallest over all axes but the first ones.
+    """The sum, the mean, the largest or the smallest over neighbouring axes.
 
     Attributes
     ----------
@@ -157,9 +157,11 @@ class Reduction:
         ``"sum"``, ``"mean"``, ``"max"`` or ``"min"``.
     data : tuple of int
     lead : int
-        Axes that stay, at least one.
+        Axes before them, at least one where there are none after them.
     keep : bool
-        Whether the others stay, of one element each.
+        Whether they stay, of one element each.
+    inner : int
+        Axes after them.
     """
 
     element: ElementType
@@ -167,6 +169,7 @@ class Reduction:
     data: Shape
     lead: int
     keep: bool
+    inner: int = 0
     workload = ""
 
 

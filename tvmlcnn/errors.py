@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+_TRACES = ("Traceback", "File ", "---")
+_LONGEST_REASON = 240
+"""Characters; three lines of a terminal."""
+
 
 class UserError(ValueError):
     """A mistake the user can mend; the command line prints it in one line and exits with 2.
@@ -22,6 +26,26 @@ class UserError(ValueError):
     def __init__(self, message: str, parameters: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.parameters = parameters
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the first line of an error's text that says something, else the error's type.
+
+    Tracebacks, as torch quotes those of its compiler, say nothing, and no line is longer than one
+    can read at a glance.
+    """
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = [line for line in lines if line and not line.startswith(_TRACES)]
+    if not said:
+        return type(error).__name__
+    line = said[0].rstrip(".")
+    return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON].rstrip()} …"
+
+
+def first_line(error: BaseException) -> str:
+    """Return an error's type and what `reason_of` says."""
+    name, reason = type(error).__name__, reason_of(error)
+    return name if reason == name else f"{name}: {reason}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

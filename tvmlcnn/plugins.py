@@ -10,7 +10,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from tvmlcnn.errors import UserError
+from tvmlcnn.errors import UserError, first_line
 
 MODELS = "tvmlcnn.models"
 """Each names a module that registers networks."""
@@ -65,8 +65,7 @@ def _loaded(point: EntryPoint) -> tuple[Any, str | None]:
     try:
         return point.load(), None
     except Exception as error:  # whatever the package's code raises
-        text = str(error).strip().partition("\n")[0]
-        return None, f"{type(error).__name__}: {text}" if text else type(error).__name__
+        return None, first_line(error)
 
 
 def _package(point: EntryPoint) -> str:

@@ -102,6 +102,12 @@ def split_over_cores_and_lanes(sch: Schedule, block: SBlockRV, core: Core) -> Lo
         return None
     *outer, last = loops
     lanes = power_of_two_divisor(int(sch.get(last).extent), 2 * core.lanes)
+    if not outer and lanes < core.lanes < int(sch.get(last).extent):
+        # LLVM makes vectors of a whole line, and knows what to do with its end.
+        share, rest = sch.split(last, [core.count, None])
+        without_borders(sch, rest)
+        sch.parallel(share)
+        return rest
     rest, vector = sch.split(last, [None, lanes])
     sch.vectorize(vector)
     if outer:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
+from typing import Any
 
 from tvm import te, topi
 from tvm.s_tir import Schedule, ScheduleError
@@ -10,11 +12,12 @@ from tvm.s_tir.schedule import SBlockRV
 from tvm.tirx import IterVar
 
 from tvmlcnn import ops
+from tvmlcnn.ops.levels import levels_of
 from tvmlcnn.targets import Core, Cpu
 
 from ..decisions import Decisions
 from ..generated import tuned
-from ..layer import Concatenation, Convolution, Layer
+from ..layer import Concatenation, Convolution, Layer, Reduction
 from ..own_loops import has_own_loops
 from ..rule import Definition, Plan, Rule
 from .blocks import inner_loops, split_over_cores_and_lanes
@@ -28,7 +31,21 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan:
         definition = partial(_convolution, layer)
     elif isinstance(layer, Concatenation):
         definition = partial(Definition, _concatenate, name="concatenate", takes_epilogue=False)
+    elif isinstance(layer, Reduction) and _is_long_sum(layer):
+        options: dict[str, Any] = {
+            "lead": layer.lead,
+            "inner": layer.inner,
+            "kind": layer.kind,
+            "keep": layer.keep,
+        }
+        definition = partial(Definition, partial(ops.reduce_columns, **options), name="reduction")
     return Plan(DEFAULT.name, layer.element, "", None, definition=definition)
+
+
+def _is_long_sum(layer: Reduction) -> bool:
+    """Tell whether a sum wants levels, which TVM's definition has not."""
+    steps = math.prod(layer.data[layer.lead : len(layer.data) - layer.inner])
+    return layer.kind in ("sum", "mean") and len(levels_of(steps)) > 1
 
 
 def _convolution(layer: Convolution) -> Definition:

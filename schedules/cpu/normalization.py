@@ -10,14 +10,14 @@ from typing import Any
 from tvm.s_tir import Schedule
 
 from tvmlcnn import ops
-from tvmlcnn.ops.reduction import blocks_of
+from tvmlcnn.ops.levels import levels_of
 from tvmlcnn.targets import Cpu
 
 from ..decisions import Decisions
 from ..layer import Layer, Normalization
 from ..rule import Definition, Plan, Rule
 from .blocks import inner_loops
-from .sums import small, sums_of_channels, sums_of_row, sums_side_by_side, vector
+from .sums import is_level, small, sums_of_channels, sums_of_row, sums_side_by_side, vector
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,12 @@ class Layout:
     whole : bool
         Whether all of what is normalized together is done with before the next: each core has
         some of its own then.
-    blocks : int
-        Of the sums of a row.
     """
 
     lead: int
     groups: int
     channels_last: bool
     whole: bool
-    blocks: int
 
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
@@ -50,22 +47,22 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     if not isinstance(layer, Normalization):
         return None
     options: dict[str, Any] = {"lead": layer.lead, "groups": layer.groups, "epsilon": layer.epsilon}
-    core, whole, blocks = device.core(layer.element), False, 1
+    core, whole = device.core(layer.element), False
     if layer.channels_last:
         define = partial(ops.normalize_channels, **options)
     else:
         count = math.prod(layer.data[layer.lead :]) // max(1, layer.groups)
         wide = sums_side_by_side(count, core)
-        blocks, _ = blocks_of(count // wide)
+        levels = len(levels_of(count // wide))
         rows = math.prod(layer.data[: layer.lead]) * max(1, layer.groups)
         shared = rows % core.count == 0 or rows >= 2 * core.count
-        whole = blocks == 1 or shared
+        whole = levels == 1 or shared
         define = partial(ops.normalize_rows, **options, wide=wide)
     return Plan(
         NORMALIZATION.name,
         layer.element,
         layer.workload,
-        Layout(layer.lead, layer.groups, layer.channels_last, whole, blocks),
+        Layout(layer.lead, layer.groups, layer.channels_last, whole),
         definition=lambda: Definition(define, name="normalization"),
     )
 
@@ -83,16 +80,19 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
         output = consumers[0]
     stages = {str(sch.get(b).name_hint): b for b in sch.get_child_blocks(sch.get_sblock("root"))}
     del stages[str(sch.get(output).name_hint)]
-    for name in ("center_lanes", "variance_lanes"):
-        if name in stages and layout.blocks == 1:
-            sch.compute_inline(stages.pop(name))
+    last = "channels" if layout.channels_last else "lanes"
+    # Those that read the data, as the first level of a sum does.
+    firsts = [
+        f"{total}_blocks" if f"{total}_blocks" in stages else f"{total}_{last}"
+        for total in ("center", "variance")
+    ]
     loops = sch.get_loops(output)
     if layout.channels_last:
         vector(sch, loops[-1], core)
         if len(loops) > 1:
             sch.parallel(sch.fuse(*loops[: max(1, len(loops) - 2)]))
         for name, stage in stages.items():
-            if name.endswith("_blocks"):
+            if name in firsts:
                 sums_of_channels(sch, stage, layout.lead, core)
             else:
                 small(sch, stage, core)
@@ -110,9 +110,9 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
             sch.compute_at(stage, loops[lead - 1], preserve_unit_loops=True)
     sch.parallel(sch.fuse(*loops[:lead]))
     for name, stage in stages.items():
-        if name.endswith("_blocks"):
+        if name in firsts:
             sums_of_row(sch, stage, None if layout.whole else lead + 1)
-        elif name.endswith("_lanes"):
+        elif name.endswith("_lanes") or is_level(sch, stage):
             small(sch, stage, core)
         elif name.endswith("_rest"):
             sch.decompose_reduction(stage, inner_loops(sch, stage)[1][0])

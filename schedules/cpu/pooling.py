@@ -78,9 +78,9 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     _, reduced = accumulate(sch, main, block, wide)
     inner = [(main, reduced)]
     if whole:
-        # Sums of parts of a map are added to one by one: errors of long sums add up.
-        for part in sch.get_producers(main):
-            inner.insert(0, (part, accumulate(sch, part, reduced[0], wide)[1]))
+        # A step of a level adds what the level before it has summed up.
+        while parts := sch.get_producers(inner[0][0]):
+            inner.insert(0, (parts[0], accumulate(sch, parts[0], inner[0][1][0], wide)[1]))
     if math.prod(int(sch.get(loop).extent) for loop in reduced) <= core.costs.unrolled_taps:
         unroll(sch, *reduced)
     unroll(sch, vectors)

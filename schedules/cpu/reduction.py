@@ -9,14 +9,14 @@ from functools import partial
 from tvm.s_tir import Schedule
 
 from tvmlcnn import ops
-from tvmlcnn.ops.reduction import blocks_of
+from tvmlcnn.ops.levels import levels_of
 from tvmlcnn.targets import Cpu
 
 from ..decisions import Decisions
 from ..layer import Layer, Reduction
 from ..rule import Definition, Plan, Rule
 from .blocks import inline_epilogue, inner_loops, spread
-from .sums import small, sums_of_row, sums_side_by_side
+from .sums import is_level, small, sums_of_row, sums_side_by_side
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,18 @@ class Layout:
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     """Take reductions of what lies together in memory."""
-    if not isinstance(layer, Reduction):
+    if not isinstance(layer, Reduction) or layer.inner:
         return None
     core, count = device.core(layer.element), math.prod(layer.data[layer.lead :])
     wide = sums_side_by_side(count, core)
-    one_block = blocks_of(count // wide)[0] == 1
+    one_level = len(levels_of(count // wide)) == 1
     rows = math.prod(layer.data[: layer.lead])
     define = partial(ops.reduce_rows, lead=layer.lead, kind=layer.kind, keep=layer.keep, wide=wide)
     return Plan(
         REDUCTION.name,
         layer.element,
         layer.workload,
-        Layout(layer.lead, one_block or rows >= 2 * core.count),
+        Layout(layer.lead, one_level or rows >= 2 * core.count),
         definition=lambda: Definition(define, name="reduction"),
     )
 
@@ -63,22 +63,21 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     output = inline_epilogue(sch, main)
     spread(sch, output, core)
     loops = sch.get_loops(output)[: layout.lead]
-    blocks, lanes = sch.get_sblock("reduction_blocks"), sch.get_sblock("reduction_lanes")
+    levels = [sch.get_sblock("reduction_lanes")]
+    while parts := [part for part in sch.get_producers(levels[0]) if is_level(sch, part)]:
+        levels.insert(0, parts[0])
     rests = [
         stage
         for stage in sch.get_producers(main)
         if str(sch.get(stage).name_hint) == "reduction_rest"
     ]
-    order = [blocks, lanes]
-    if not inner_loops(sch, lanes)[1]:
-        sch.compute_inline(order.pop())
     sch.compute_at(main, loops[-1], preserve_unit_loops=True)
     if layout.whole:
-        for stage in reversed([*order, *rests]):
+        for stage in reversed([*levels, *rests]):
             sch.compute_at(stage, loops[-1], preserve_unit_loops=True)
     sch.parallel(sch.fuse(*loops))
-    sums_of_row(sch, blocks, None if layout.whole else layout.lead + 1)
-    for stage in order[1:]:
+    sums_of_row(sch, levels[0], None if layout.whole else layout.lead + 1)
+    for stage in levels[1:]:
         small(sch, stage, core)
     for stage in rests:
         sch.decompose_reduction(stage, inner_loops(sch, stage)[1][0])

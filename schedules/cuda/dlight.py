@@ -34,15 +34,17 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     if has_own_loops(sch):
         return sch
     target = tvm.target.Target(device.tvm)
+    failure: Exception | None = None
     for rule in _RULES:
         try:
             schedules = rule.apply(sch.mod["main"], target, False)
-        except AssertionError:  # some find out half way that they do not fit
+        except Exception as error:  # some find out half way that they do not fit: whatever it is
+            failure = error
             continue
         found = schedules[0] if isinstance(schedules, list) else schedules
         if found is not None and _lowers(found):
             return found
-    raise RuntimeError("dlight has no schedule that can be lowered")
+    raise RuntimeError("dlight has no schedule that can be lowered") from failure
 
 
 def _lowers(sch: Schedule) -> bool:

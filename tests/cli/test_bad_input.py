@@ -96,7 +96,9 @@ def test_target(target: str, words: list[str], cli: Cli) -> None:
     assert all(word in error for word in words), error
 
 
-@pytest.mark.parametrize("shape", ["1x3xWxH", "1x3x0x8", "8", "1x4x8x8", "1x3x1x1"])
+@pytest.mark.parametrize(
+    "shape", ["1x3xWxH", "1x3x0x8", "8", "1x4x8x8", "1x3x1x1", "1x3x99999999x999999"]
+)
 def test_input_shape(shape: str, net: str, cli: Cli) -> None:
     assert "shape" in cli("compile", net, "--input-shape", shape).error
 

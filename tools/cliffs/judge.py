@@ -15,6 +15,7 @@ import tvmlcnn
 from tools.peers.frameworks.onnxruntime import load as load_peer
 from tools.peers.job import Job
 from tools.peers.measure import interleave
+from tvmlcnn.errors import first_line
 from tvmlcnn.runtime.model import Model
 from tvmlcnn.runtime.profile import KernelTime, profile
 
@@ -73,8 +74,7 @@ def judge(network: RandomNetwork, target: str, seconds: float) -> Verdict:
                 network.module, target, network.shape, output=folder / "net.so", threads=1
             )
         except Exception as error:  # a finding, whatever it is
-            text = str(error).strip().partition("\n")[0]
-            return Verdict(network, f"{type(error).__name__}: {text}")
+            return Verdict(network, first_line(error))
         error = float(report.check.get("max_error", float("nan")))
         if not seconds:
             return Verdict(network, None, error)

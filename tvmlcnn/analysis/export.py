@@ -7,11 +7,10 @@ from typing import Any
 
 import torch
 
-from tvmlcnn.errors import UserError
 from tvmlcnn.frontend import Network, resolve
 from tvmlcnn.frontend.arguments import placed_and_named
+from tvmlcnn.frontend.failed_runs import run_refusal
 from tvmlcnn.frontend.torch_export import exported_program
-from tvmlcnn.input_form import size_of
 from tvmlcnn.models import entries
 
 
@@ -50,10 +49,4 @@ def export(
             given = placed_and_named(inputs, network.keywords)
             return network, exported_program(network.module, *given)
     except Exception as error:  # whatever the user's code or torch raises
-        reason = next((line for line in str(error).splitlines() if line.strip()), "")
-        shapes = ", ".join(map(size_of, network.input_shapes))
-        raise UserError(
-            f"torch.export cannot export the model for an input of shape {shapes}: "
-            f"{reason.strip() or type(error).__name__}; give another shape",
-            parameters=("input_shape",),
-        ) from error
+        raise run_refusal(error, network.input_shapes) from error

@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tvmlcnn.errors import UserError
+from tvmlcnn.errors import UserError, first_line
 from tvmlcnn.input_form import DTYPES, InputForm, Shape
 
 from .own_module import narrow_types
 from .training_mode import traces_of_training
-from .user_code import first_line
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import tvm
 from torch import fx
 from tvm import relax
 
-from tvmlcnn.errors import UserError
+from tvmlcnn.errors import UserError, reason_of
 from tvmlcnn.graph.constants import constant
 from tvmlcnn.graph.variables import name_of as variable_name
 from tvmlcnn.graph.variables import named
@@ -22,7 +22,7 @@ from .decompositions import decompositions, name_of
 from .known_sizes import known_sizes
 from .layer_naming import Layers
 from .outputs import own_output
-from .refusals import REFUSED, reason_of, refusal
+from .refusals import REFUSED, refusal
 from .signature import Signature, ancestors, signature_of
 
 

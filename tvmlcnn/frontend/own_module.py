@@ -8,9 +8,7 @@ from collections.abc import Iterable
 
 import torch
 
-from tvmlcnn.errors import UserError
-
-from .user_code import first_line
+from tvmlcnn.errors import UserError, first_line
 
 _NARROW = (torch.float16, torch.bfloat16)
 

@@ -7,7 +7,7 @@ import traceback
 
 from torch import fx
 
-from tvmlcnn.errors import UserError
+from tvmlcnn.errors import UserError, reason_of
 
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>\S+)')
 _NOT_THE_USER_S = ("/torch/", "/torchvision/", "<string>", "<eval_with_key>", "/tvmlcnn/")
@@ -94,13 +94,6 @@ def _place(trace: str | None) -> str:
     return f" ({name}:{match['line']}: {code[:80]})" if code else f" ({name}:{match['line']})"
 
 
-def reason_of(error: BaseException) -> str:
-    """Return the first line of an error that says something."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = [line for line in lines if not line.startswith(("Traceback", "File ", "---"))]
-    return said[0].rstrip(".") if said else type(error).__name__
-
-
 def export_refusal(error: Exception) -> UserError:
     """Return what to say where torch cannot export a module."""
     text = str(error)
@@ -108,10 +101,18 @@ def export_refusal(error: Exception) -> UserError:
     named = type(error).__name__
     if "data-dependent" in text or "DataDependent" in named or "Unbacked" in named:
         reason = "its control flow or a shape depends on the input's values"
-    frames = [(m["file"], m["line"]) for m in _FRAME.finditer(text)]
-    frames += [(f.filename, str(f.lineno)) for f in traceback.extract_tb(error.__traceback__)]
-    of_user = [frame for frame in frames if not any(p in frame[0] for p in _NOT_THE_USER_S)]
-    if any(_TORCHVISION_S_DETECTORS in file for file, _ in frames):
+    if any(_TORCHVISION_S_DETECTORS in file for file, _ in _frames(error)):
         reason += "; give a module of its backbone and head, as docs/detection.md does"
-    place = f" ({of_user[-1][0].rpartition('/')[2]}:{of_user[-1][1]})" if of_user else ""
-    return UserError(f"torch.export cannot export the model{place}: {reason}")
+    return UserError(f"torch.export cannot export the model{place_of(error)}: {reason}")
+
+
+def place_of(error: Exception) -> str:
+    """Return, in brackets, file and line of the user's source that an error came from, if any."""
+    of_user = [place for place in _frames(error) if not any(p in place[0] for p in _NOT_THE_USER_S)]
+    return f" ({of_user[-1][0].rpartition('/')[2]}:{of_user[-1][1]})" if of_user else ""
+
+
+def _frames(error: Exception) -> list[tuple[str, str]]:
+    """Return file and line of what torch quotes, and of what raised the error."""
+    frames = [(m["file"], m["line"]) for m in _FRAME.finditer(str(error))]
+    return frames + [(f.filename, str(f.lineno)) for f in traceback.extract_tb(error.__traceback__)]

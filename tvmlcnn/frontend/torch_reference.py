@@ -16,6 +16,7 @@ from torch.utils import _pytree as pytree
 from tvmlcnn.errors import UserError
 
 from .arguments import placed_and_named
+from .failed_runs import run_refusal
 from .order_of_equals import FirstOfEquals
 from .source import Network
 from .trial_inputs import KINDS, ROUNDING, disturbed, image_input, random_inputs
@@ -56,7 +57,8 @@ def reference(
     Raises
     ------
     UserError
-        If the module cannot take inputs of these shapes, or returns what is no output of a file.
+        If the module cannot be run, as for inputs of these shapes, or returns what is no output of
+        a file.
     """
     try:
         with torch.inference_mode(), warnings.catch_warnings(), _buffers_kept(module):
@@ -74,12 +76,7 @@ def reference(
     except UserError:
         raise
     except Exception as error:  # whatever the user's code or torch raises
-        shapes = ", ".join("x".join(map(str, array.shape)) for array in inputs)
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise UserError(
-            f"the model cannot take an input of shape {shapes}: {reason}; give another shape",
-            parameters=("input_shape",),
-        ) from error
+        raise run_refusal(error, [array.shape for array in inputs]) from error
 
 
 def references(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +13,7 @@ from tvmlcnn.input_form import Shape
 from tvmlcnn.runtime.preprocessing import Preprocessing, normalize
 
 from .exported import Input
+from .failed_runs import too_large
 
 KINDS = ("random", "uniform", "zeros", "large")
 """What a network may be given: normalized values, pixels of 0 to 1, nothing, and values that reach
@@ -25,9 +28,17 @@ def random_inputs(inputs: Sequence[Input], seed: int = 0, kind: str = "random") 
 
     An input of which only the shape is given is of float32. Integers are bytes of a picture, or 0
     and 1, which index whatever is indexed; where an example came with the network it is that.
+
+    Raises
+    ------
+    UserError
+        If this machine's memory does not hold them.
     """
     generator = np.random.default_rng(seed)
     known = [one if isinstance(one, Input) else Input(one) for one in inputs]
+    size = sum(math.prod(one.shape) * np.dtype(one.dtype).itemsize for one in known)
+    if 2 * size > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):  # torch has a copy
+        raise too_large([one.shape for one in known])
     return [_filled(generator, one, kind) for one in known]
 
 

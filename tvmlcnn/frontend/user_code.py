@@ -18,7 +18,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
-from tvmlcnn.errors import UserError
+from tvmlcnn.errors import UserError, first_line
 
 _OURS = {"tvmlcnn", "torch", "tvm", "tvm_ffi", "numpy"}
 """Never taken from the user's folder, which may be a checkout of one of them."""
@@ -191,12 +191,6 @@ def stdout_to_stderr() -> Iterator[None]:
             ctypes.CDLL(None).fflush(None)  # what C has kept
             os.dup2(saved, 1)
             os.close(saved)
-
-
-def first_line(error: BaseException) -> str:
-    """Return an error's type and the first line of its text."""
-    text = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _may_be_user_s(name: str) -> bool:

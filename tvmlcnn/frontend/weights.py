@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tvmlcnn.errors import UserError
+from tvmlcnn.errors import UserError, reason_of
 
 from .checkpoint import Reading, distinct, is_counter, readings, some
 from .source import Network
@@ -146,4 +146,4 @@ def _read(path: Path) -> object:
 def _reason(error: Exception) -> str:
     if isinstance(error, (EOFError, zipfile.BadZipFile)):
         return "it is cut short"
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    return reason_of(error)

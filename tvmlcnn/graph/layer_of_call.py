@@ -119,17 +119,17 @@ def resample(call: relax.Call) -> Resample:
 
 
 def reduction(call: relax.Call) -> Layer | None:
-    """Return the layer of a reduction of maps, or of the innermost axes; None of any other."""
+    """Return the layer of a reduction of maps, or of neighbouring axes; None of any other."""
     whole = global_average(call) if call.op.name == "relax.mean" else None
     data, element = _shape(call.args[0]), element_of(call)
     rank, axes = len(data), call.attrs.axis
     if whole is not None or element is None or axes is None or not rank:
         return whole
-    lead = rank - len(axes)
-    if not lead or sorted(int(axis) % rank for axis in axes) != list(range(lead, rank)):
+    along = sorted(int(axis) % rank for axis in axes)
+    if not along or len(along) == rank or along != list(range(along[0], along[-1] + 1)):
         return None
-    kind = call.op.name.removeprefix("relax.")
-    return Reduction(element, kind, data, lead, bool(call.attrs.keepdims))
+    kind, inner = call.op.name.removeprefix("relax."), rank - 1 - along[-1]
+    return Reduction(element, kind, data, along[0], bool(call.attrs.keepdims), inner)
 
 
 def normalization(call: relax.Call) -> Normalization | None:

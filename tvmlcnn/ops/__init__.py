@@ -16,7 +16,7 @@ from .normalization import normalize_channels, normalize_rows
 from .pixels import gather_frames, interleave
 from .pointwise_depthwise import Banding, pointwise_depthwise
 from .pooling import average_pool, global_average, max_pool
-from .reduction import reduce_rows
+from .reduction import reduce_columns, reduce_rows
 from .resample import resample
 from .roi_align import roi_align
 from .scan import scan
@@ -56,6 +56,7 @@ __all__ = [
     "normalize_rows",
     "pack",
     "pointwise_depthwise",
+    "reduce_columns",
     "reduce_rows",
     "resample",
     "roi_align",

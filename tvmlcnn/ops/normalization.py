@@ -3,7 +3,7 @@
 The mean of the squares less the square of the mean loses all digits that both have in common. Here
 each sum is one of distances from an element of the same data, which are small where the data lie
 far from zero (T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for Computing the Sample
-Variance", 1983), and long sums are made of the sums of blocks, so that errors do not add up.
+Variance", 1983), and long sums are made in levels, so that errors do not add up.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from tvm import te, tirx
 from tvm.ir import Expr
 
-from .reduction import blocks_of, of_rows, unraveled
+from .levels import in_levels, levels_of
+from .reduction import of_rows, unraveled
 
 
 def normalize_rows(
@@ -114,7 +115,7 @@ def normalize_channels(
     shape = [int(n) for n in data.shape]
     outer, inner, channels = shape[:lead], shape[lead:-1], shape[-1]
     pixels, each = math.prod(inner), channels // groups
-    blocks, size = blocks_of(pixels)
+    uneven = math.prod(levels_of(pixels)) > pixels
     one, zero = (tirx.const(value, data.dtype) for value in (1.0, 0.0))
 
     def first(row: Sequence[Expr], channel: Expr) -> Expr:
@@ -124,23 +125,11 @@ def normalize_channels(
         return data(*row, *unraveled(pixel, inner), channel) - first(row, channel)
 
     def total(name: str, term: Callable[[Sequence[Expr], Expr, Expr], Expr]) -> te.Tensor:
-        step = te.reduce_axis((0, size), "step")
+        def at(row: Sequence[Expr], pixel: Expr, channel: Sequence[Expr]) -> Expr:
+            value = term(row, pixel, channel[0])
+            return tirx.if_then_else(pixel < pixels, value, zero) if uneven else value
 
-        def partial(*place: tirx.Var) -> Expr:
-            *row, block, channel = place
-            at = block * size + step
-            value = term(row, at, channel)
-            if blocks * size > pixels:
-                value = tirx.if_then_else(at < pixels, value, zero)
-            return te.sum(value, axis=step)
-
-        sums = te.compute((*outer, blocks, channels), partial, name=f"{name}_blocks")
-        block = te.reduce_axis((0, blocks), "block")
-        return te.compute(
-            (*outer, channels),
-            lambda *place: te.sum(sums(*place[:-1], block, place[-1]), axis=block),
-            name=f"{name}_channels",
-        )
+        return in_levels(name, f"{name}_channels", te.sum, at, outer, pixels, [channels])
 
     def by_group(name: str, term: Callable[[Sequence[Expr], Expr], Expr]) -> te.Tensor:
         member = te.reduce_axis((0, each), "member")

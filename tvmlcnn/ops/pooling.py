@@ -9,9 +9,7 @@ from tvm import te, tirx
 from tvm.ir import Expr
 
 from .extremes import largest
-
-# Errors of so many additions stay below 1e-6 of the sum, of numbers of one sign.
-_LONGEST_SUM = 256
+from .levels import in_levels, levels_of
 
 
 def max_pool(
@@ -149,39 +147,21 @@ def average_pool(
     return te.compute(total.shape, mean, name="mean")
 
 
-def _halves(pixels: int) -> tuple[int, int]:
-    """Return blocks, and pixels of one, about as many of both; the last block may have fewer."""
-    root = math.isqrt(pixels)
-    for size in sorted(range(root // 2 + 1, 2 * root), key=lambda size: abs(size - root)):
-        if pixels % size == 0:
-            return pixels // size, size
-    return -(-pixels // root), root
-
-
 def global_average(data: te.Tensor, keep: bool) -> te.Tensor:
     """Return the mean of each channel over the map, of shape (N, 1, 1, C) or (N, C)."""
     batch, height, width, channels = (int(n) for n in data.shape)
     pixels = height * width
-    blocks, size = _halves(pixels) if pixels > _LONGEST_SUM else (1, pixels)
-    step = te.reduce_axis((0, size), "pixel")
+    uneven = math.prod(levels_of(pixels)) > pixels
 
-    def block_of(n: tirx.Var, block: tirx.Var | int, c: tirx.Var) -> Expr:
-        pixel = block * size + step if blocks > 1 else step
-        value = data[n, pixel // width, pixel % width, c]
-        if blocks * size > pixels:
-            value = tirx.if_then_else(pixel < pixels, value, tirx.const(0.0, data.dtype))
-        return te.sum(value, axis=step)
-
-    if blocks > 1:
-        sums = te.compute((batch, blocks, channels), block_of, name="global_average_blocks")
-        block = te.reduce_axis((0, blocks), "block")
-        total = te.compute(
-            (batch, channels),
-            lambda n, c: te.sum(sums[n, block, c], axis=block),
-            name="global_average",
+    def at(n: Sequence[Expr], pixel: Expr, c: Sequence[Expr]) -> Expr:
+        value = data[n[0], pixel // width, pixel % width, c[0]]
+        return (
+            tirx.if_then_else(pixel < pixels, value, tirx.const(0.0, data.dtype))
+            if uneven
+            else value
         )
-    else:
-        total = te.compute((batch, channels), lambda n, c: block_of(n, 0, c), name="global_average")
+
+    total = in_levels("global_average", "global_average", te.sum, at, [batch], pixels, [channels])
     scale = 1.0 / pixels
     if keep:
         return te.compute(

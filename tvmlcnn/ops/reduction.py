@@ -1,7 +1,4 @@
-"""Sums and extrema of what lies together in memory: vectors side by side, in blocks.
-
-Long sums are made of the sums of blocks, so that errors do not add up.
-"""
+"""Sums and extrema of what lies together in memory: vectors side by side, in levels."""
 
 from __future__ import annotations
 
@@ -12,9 +9,7 @@ from tvm import te, tirx
 from tvm.ir import Expr
 
 from .extremes import largest, smallest
-
-# Steps of a sum before the next one begins.
-BLOCK = 64
+from .levels import in_levels, levels_of
 
 _REDUCE = {"sum": te.sum, "max": largest, "min": smallest}
 _PAIR: dict[str, Callable[[Expr, Expr], Expr]] = {
@@ -24,19 +19,6 @@ _PAIR: dict[str, Callable[[Expr, Expr], Expr]] = {
 }
 
 Term = Callable[[Sequence[Expr], Expr], Expr]
-
-
-def blocks_of(steps: int) -> tuple[int, int]:
-    """Return how many blocks a sum of so many steps has, and the steps of one.
-
-    The last block has fewer where nothing of half the largest size up to it divides the steps.
-    """
-    if steps <= BLOCK:
-        return 1, steps
-    for size in range(BLOCK, BLOCK // 2, -1):
-        if steps % size == 0:
-            return steps // size, size
-    return -(-steps // BLOCK), BLOCK
 
 
 def unraveled(k: Expr, shape: Sequence[int]) -> list[Expr]:
@@ -56,7 +38,8 @@ def of_rows(
     Parameters
     ----------
     name : str
-        Of the result; its stages are called ``name_blocks``, ``name_lanes`` and ``name_rest``.
+        Of the result; its stages are called ``name_blocks`` (and so on, see `in_levels`),
+        ``name_lanes`` and ``name_rest``.
     kind : str
         ``"sum"``, ``"max"`` or ``"min"``.
     term : callable
@@ -69,33 +52,18 @@ def of_rows(
         Multiplies a sum.
     """
     steps = count // wide
-    blocks, size = blocks_of(steps)
-    step = te.reduce_axis((0, size), "step")
+    uneven = math.prod(levels_of(steps)) > steps
 
-    def partial(*place: tirx.Var) -> Expr:
-        *row, block, lane = place
-        at = block * size + step
-        if blocks * size > steps:
-            # What is past the end: nothing to a sum, the last ones again to an extremum.
-            value = term(row, tirx.min(at, steps - 1) * wide + lane)
-            if kind == "sum":
-                value = tirx.if_then_else(at < steps, value, tirx.const(0.0, value.ty.dtype))
-        else:
-            value = term(row, at * wide + lane)
-        return _REDUCE[kind](value, axis=step)
+    def side_by_side(row: Sequence[Expr], at: Expr, lane: Sequence[Expr]) -> Expr:
+        if not uneven:
+            return term(row, at * wide + lane[0])
+        # What is past the end: nothing to a sum, the last ones again to an extremum.
+        value = term(row, tirx.min(at, steps - 1) * wide + lane[0])
+        if kind == "sum":
+            value = tirx.if_then_else(at < steps, value, tirx.const(0.0, value.ty.dtype))
+        return value
 
-    sums = te.compute((*outer, blocks, wide), partial, name=f"{name}_blocks")
-    if blocks > 1:
-        block = te.reduce_axis((0, blocks), "block")
-        lanes = te.compute(
-            (*outer, wide),
-            lambda *place: _REDUCE[kind](sums(*place[:-1], block, place[-1]), axis=block),
-            name=f"{name}_lanes",
-        )
-    else:
-        lanes = te.compute(
-            (*outer, wide), lambda *place: sums(*place[:-1], 0, place[-1]), name=f"{name}_lanes"
-        )
+    lanes = in_levels(name, f"{name}_lanes", _REDUCE[kind], side_by_side, outer, steps, [wide])
     rest, last = count - steps * wide, None
     if rest:
         k = te.reduce_axis((0, rest), "rest")
@@ -148,3 +116,35 @@ def reduce_rows(data: te.Tensor, *, lead: int, kind: str, keep: bool, wide: int)
     )
     left = [*outer, *(1 for _ in inner)] if keep else outer
     return te.compute(left, lambda *place: result(*place[:lead]), name="store")
+
+
+def reduce_columns(data: te.Tensor, *, lead: int, inner: int, kind: str, keep: bool) -> te.Tensor:
+    """Return the sum or the mean over all axes but the first and the last ones.
+
+    Parameters
+    ----------
+    data : te.Tensor
+    lead, inner : int
+        How many axes there are before and after those that are summed over, at least one after.
+    kind : str
+        ``"sum"`` or ``"mean"``.
+    keep : bool
+        Whether the latter stay, of one element each.
+    """
+    shape = [int(n) for n in data.shape]
+    along, after = shape[lead : len(shape) - inner], shape[len(shape) - inner :]
+    count = math.prod(along)
+    uneven = math.prod(levels_of(count)) > count
+
+    def term(row: Sequence[Expr], at: Expr, column: Sequence[Expr]) -> Expr:
+        value = data(*row[:lead], *unraveled(at, along), *column)
+        return (
+            tirx.if_then_else(at < count, value, tirx.const(0.0, data.dtype)) if uneven else value
+        )
+
+    outer = shape[:lead] + [1] * len(along) * keep
+    total = in_levels("reduction", "reduction", te.sum, term, outer, count, after)
+    if kind == "sum":
+        return total
+    scale = tirx.const(1.0 / count, data.dtype)
+    return te.compute(total.shape, lambda *place: total(*place) * scale, name="mean")

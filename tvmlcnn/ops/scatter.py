@@ -9,6 +9,7 @@ from tvm import te, tirx
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 
+from .extremes import identity
 from .rows import Result, rows, variable, written
 
 
@@ -106,9 +107,7 @@ def _unravelled(number: Expr, shape: tuple[int, ...]) -> tuple[Expr, ...]:
 
 def _identity(how: str, dtype: str) -> Expr:
     if how in ("max", "min"):
-        if "float" in dtype:
-            return tirx.const(-math.inf if how == "max" else math.inf, dtype)
-        return tirx.min_value(dtype) if how == "max" else tirx.max_value(dtype)
+        return identity(how, dtype)
     return tirx.const(1 if how == "mul" else 0, dtype)
 
 

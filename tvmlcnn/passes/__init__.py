@@ -17,6 +17,7 @@ from .channels_last import channels_last, turned_back
 from .count_flops import count_flops
 from .depthwise_after_pointwise import depthwise_after_pointwise
 from .elementwise_of_parts import elementwise_of_parts
+from .flat_elementwise import flat_elementwise
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
 from .fold_zero_padding import fold_zero_padding
@@ -28,6 +29,7 @@ from .list_kernel_calls import list_kernel_calls
 from .multiply_by_reciprocals import multiply_by_reciprocals
 from .phase import Phase
 from .place_joins import PlaceJoins
+from .reductions_of_rows import reductions_of_rows
 from .split_wide_groups import split_wide_groups
 from .take_prologues import take_prologues
 from .transposed_convolutions import transposed_convolutions
@@ -99,6 +101,7 @@ def _channels_last_phases(device: Cpu) -> list[Phase]:
         Phase("transposed convolutions", transposed_convolutions(device)),
         Phase("two dimensions", two_dimensions),
         Phase("channels last", channels_last(device)),
+        Phase("reductions of rows", reductions_of_rows),
         Phase("take prologues", take_prologues),
         Phase("depthwise after pointwise", depthwise_after_pointwise(device)),
     ]
@@ -118,7 +121,15 @@ def fusion_phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
         Phase("annotate", transform.AnnotateTIROpPattern()),
         Phase("group", group),
         Phase("fuse", fuse),
+        *_FLAT_PHASES[device.family](device),
     ]
+
+
+_FLAT_PHASES: dict[str, Callable[[Any], list[Phase]]] = {
+    "cpu": lambda device: [Phase("flat elementwise", flat_elementwise(device))],
+    "cuda": lambda device: [],
+}
+"""By the family of the device."""
 
 
 def kernel_phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:

@@ -8,7 +8,7 @@ import tvm
 from tvm import relax
 
 from tvmlcnn.elementwise import BY_RELAX
-from tvmlcnn.graph import elementwise_operators, layer_of_call, operators
+from tvmlcnn.graph import elementwise_operators, extremes, layer_of_call, operators
 from tvmlcnn.graph.kernel_calls import call_of
 from tvmlcnn.graph.permuted import copied
 from tvmlcnn.graph.resample import RESAMPLE
@@ -50,7 +50,8 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
             result = call_of(builder, planned(layer, device, policy), data, beside)
             if result is not None:
                 return _results(builder, call, result)
-        return call.op.get_attr("FLegalize")(builder, call)
+        define = extremes.DEFINED.get(call.op.name) or call.op.get_attr("FLegalize")
+        return define(builder, call)
 
     def softmax(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
         layer = layer_of_call.softmax(call)
@@ -68,6 +69,7 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
         return call.op.get_attr("FLegalize")(builder, call) if result is None else result
 
     definitions = dict.fromkeys(_ELEMENTWISE, elementwise) | dict.fromkeys(_LAYERS, kernel)
+    definitions = extremes.DEFINED | definitions
     definitions[operators.COPY] = lambda builder, call: copied(builder, call.args[0])
     definitions |= dict.fromkeys(("relax.nn.softmax", "relax.nn.log_softmax"), softmax)
     return relax.transform.LegalizeOps(definitions)

@@ -97,13 +97,21 @@ def test_other_pools() -> None:
         values, places = F.max_pool2d(x, 2, return_indices=True)
         return F.max_unpool2d(values, places, 2)
 
+    least = torch.full_like(data, -torch.inf)
+    pools = [
+        nn.MaxPool2d(2),
+        nn.MaxPool2d(3, 2, 1, dilation=2),
+        nn.Sequential(nn.Flatten(2), nn.MaxPool1d(2, 1, 1)),
+        nn.MaxPool3d(3, 2, 1),
+        nn.AdaptiveMaxPool2d(3),
+    ]
     check(
         [
             Case("lp", nn.LPPool2d(2, 3, 2), (data,)),
             Case("lp of one", nn.LPPool1d(3, 2), (data[0],)),
             Case("ties", lambda x: F.max_pool2d(x, 3, 2, 1, return_indices=True), (ties,)),
             Case("no stride, a later argument", nn.AvgPool2d(2, padding=1), (data,)),
-            Case("least", lambda x: F.max_pool2d(x, 2), (torch.full_like(data, -torch.inf),)),
+            *(Case(f"least {n}", pool, (least,)) for n, pool in enumerate(pools)),
             Case("back", unpooled, (data,)),
             Case("more parts than there is", nn.AdaptiveMaxPool2d((16, 8)), (data,)),
             Case("one row to several", nn.AdaptiveMaxPool2d((3, 4), True), (data[:, :, :1],)),
