@@ -44,6 +44,17 @@ def _clip(value: Scalar, low: float, high: float) -> Scalar:
     return tirx.min(tirx.const(high, value.ty.dtype), value) if math.isfinite(high) else value
 
 
+def _exact(name: str) -> Callable[..., Scalar]:
+    """Return the function of that name in `tvmlcnn.exact_arithmetic`."""
+
+    def apply(left: Scalar, right: Scalar) -> Scalar:
+        from tvmlcnn import exact_arithmetic
+
+        return getattr(exact_arithmetic, name)(left, right)
+
+    return apply
+
+
 def _rsqrt(value: Scalar) -> Scalar:
     from tvm import tirx
 
@@ -107,9 +118,9 @@ class Elementwise:
 
 OPERATORS: tuple[Elementwise, ...] = (
     Elementwise("add", "add", lambda left, right: left + right, 2, prologue=True),
-    Elementwise("subtract", "sub", lambda left, right: left - right, 2),
-    Elementwise("multiply", "mul", lambda left, right: left * right, 2, prologue=True),
-    Elementwise("divide", "div", lambda left, right: left / right, 2),
+    Elementwise("subtract", "sub", _exact("subtract"), 2),
+    Elementwise("multiply", "mul", _exact("multiply"), 2, prologue=True),
+    Elementwise("divide", "div", _exact("divide"), 2),
     Elementwise("maximum", "maximum", _maximum, 2),
     Elementwise("minimum", "minimum", _minimum, 2),
     Elementwise("clip", "clamp", _clip),

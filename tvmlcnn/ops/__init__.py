@@ -1,8 +1,10 @@
 """TE definitions of the workloads that schedules are written for.
 
-Wherever kernels are made, TVM lowers exp and its like by `tvmlcnn.vector_math`.
+Wherever kernels are made, TVM lowers exp and its like by `tvmlcnn.vector_math`, and what it is not
+to simplify by `tvmlcnn.exact_arithmetic`.
 """
 
+import tvmlcnn.exact_arithmetic
 import tvmlcnn.vector_math  # noqa: F401
 
 from .batched_product import batched_product

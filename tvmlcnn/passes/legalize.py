@@ -8,7 +8,7 @@ import tvm
 from tvm import relax
 
 from tvmlcnn.elementwise import BY_RELAX
-from tvmlcnn.graph import elementwise_operators, layer_of_call, operators
+from tvmlcnn.graph import elementwise_operators, exact_operators, layer_of_call, operators
 from tvmlcnn.graph.kernel_calls import call_of
 from tvmlcnn.graph.permuted import copied
 from tvmlcnn.graph.resample import RESAMPLE
@@ -67,7 +67,12 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
         result = elementwise_operators.defined(builder, call)
         return call.op.get_attr("FLegalize")(builder, call) if result is None else result
 
+    def exact(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
+        result = exact_operators.defined(builder, call)
+        return call.op.get_attr("FLegalize")(builder, call) if result is None else result
+
     definitions = dict.fromkeys(_ELEMENTWISE, elementwise) | dict.fromkeys(_LAYERS, kernel)
+    definitions |= dict.fromkeys(exact_operators.EXACT, exact)
     definitions[operators.COPY] = lambda builder, call: copied(builder, call.args[0])
     definitions |= dict.fromkeys(("relax.nn.softmax", "relax.nn.log_softmax"), softmax)
     return relax.transform.LegalizeOps(definitions)
