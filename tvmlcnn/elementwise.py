@@ -15,18 +15,6 @@ Scalar = Any
 """An element: an expression of TVM's, or a float."""
 
 
-def _maximum(left: Scalar, right: Scalar) -> Scalar:
-    from tvm import tirx
-
-    return tirx.max(left, right)
-
-
-def _minimum(left: Scalar, right: Scalar) -> Scalar:
-    from tvm import tirx
-
-    return tirx.min(left, right)
-
-
 # A comparison with NaN is false, and TVM's max and min return their second operand then.
 
 
@@ -121,8 +109,8 @@ OPERATORS: tuple[Elementwise, ...] = (
     Elementwise("subtract", "sub", _exact("subtract"), 2),
     Elementwise("multiply", "mul", _exact("multiply"), 2, prologue=True),
     Elementwise("divide", "div", _exact("divide"), 2),
-    Elementwise("maximum", "maximum", _maximum, 2),
-    Elementwise("minimum", "minimum", _minimum, 2),
+    Elementwise("maximum", "maximum", _exact("maximum"), 2),
+    Elementwise("minimum", "minimum", _exact("minimum"), 2),
     Elementwise("clip", "clamp", _clip),
     Elementwise("nn.relu", "relu", _relu, prologue=True),
     Elementwise("nn.relu6", "relu6", lambda value: _clip(value, 0, 6)),

@@ -11,17 +11,38 @@ Importing this file tells TVM of the calls.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from tvm import tirx
 from tvm.ir import Call, Expr, register_op_attr
 from tvm.ir.op import _ffi_api
 
+from tvmlcnn.vector_math.expressions import let
+
+
+def _unless_nan(choose: Callable[[Expr, Expr], Expr], left: Expr, right: Expr) -> Expr:
+    """Return the extreme of two elements, or the first one where that is NaN.
+
+    A comparison with NaN is false, and TVM's extremes are their second operand then.
+    """
+    return let(
+        left,
+        lambda first: let(
+            right,
+            lambda second: tirx.Select(tirx.EQ(first, first), choose(first, second), first),
+        ),
+    )
+
+
 _BINARY: dict[str, Callable[[Expr, Expr], Expr]] = {
     "tirx.exact_subtract": tirx.Sub,
+    "tirx.exact_maximum": partial(_unless_nan, tirx.Max),
+    "tirx.exact_minimum": partial(_unless_nan, tirx.Min),
     "tirx.exact_equal": tirx.EQ,
     "tirx.exact_less": tirx.LT,
     "tirx.exact_less_equal": tirx.LE,
 }
+_OF_INTEGERS = {**_BINARY, "tirx.exact_maximum": tirx.Max, "tirx.exact_minimum": tirx.Min}
 _NUMBER = "tirx.exact_number"
 _PURE = int(tirx.CallEffectKind.Pure.value)
 
@@ -61,10 +82,20 @@ def less_equal(left: Expr, right: Expr) -> Expr:
     return _call("tirx.exact_less_equal", left, right, "bool")
 
 
+def maximum(left: Expr, right: Expr) -> Expr:
+    """Return the larger one of two elements; NaN where either is."""
+    return _call("tirx.exact_maximum", left, right, left.ty.dtype)
+
+
+def minimum(left: Expr, right: Expr) -> Expr:
+    """Return the smaller one of two elements; NaN where either is."""
+    return _call("tirx.exact_minimum", left, right, left.ty.dtype)
+
+
 def _call(name: str, left: Expr, right: Expr, dtype: str) -> Expr:
     """Return the call for floating point numbers; others TVM simplifies rightly."""
     if not str(left.ty.dtype).startswith("float"):
-        return _BINARY[name](left, right)
+        return _OF_INTEGERS[name](left, right)
     return tirx.call_intrin(dtype, name, left, right)
 
 

@@ -17,6 +17,8 @@ _DEFINITIONS: dict[str, Callable[..., Expr]] = {
     "relax.subtract": exact.subtract,
     "relax.multiply": exact.multiply,
     "relax.divide": exact.divide,
+    "relax.maximum": exact.maximum,
+    "relax.minimum": exact.minimum,
     "relax.equal": exact.equal,
     "relax.not_equal": exact.not_equal,
     "relax.less": exact.less,

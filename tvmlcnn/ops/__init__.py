@@ -11,6 +11,7 @@ from .batched_product import batched_product
 from .concatenation import concatenate
 from .convolution import Window, depthwise
 from .dense import dense, pack
+from .extremes import extreme, place_of_extreme
 from .formula import Earlier, Formula, Operand, Parameter, Step, chain
 from .grid_sample import grid_sample
 from .grouped import diagonals, grouped, grouped_diagonals
@@ -47,6 +48,7 @@ __all__ = [
     "dense",
     "depthwise",
     "diagonals",
+    "extreme",
     "gather_frames",
     "global_average",
     "grid_sample",
@@ -57,6 +59,7 @@ __all__ = [
     "normalize_channels",
     "normalize_rows",
     "pack",
+    "place_of_extreme",
     "pointwise_depthwise",
     "reduce_rows",
     "resample",

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from tvm import te, tirx
 from tvm.ir import Expr
 
+from tvmlcnn.exact_arithmetic import maximum, minimum
+
 from .extremes import largest, smallest
 
 # Steps of a sum before the next one begins.
@@ -19,8 +21,8 @@ BLOCK = 64
 _REDUCE = {"sum": te.sum, "max": largest, "min": smallest}
 _PAIR: dict[str, Callable[[Expr, Expr], Expr]] = {
     "sum": lambda a, b: a + b,
-    "max": tirx.max,
-    "min": tirx.min,
+    "max": maximum,
+    "min": minimum,
 }
 
 Term = Callable[[Sequence[Expr], Expr], Expr]

@@ -8,7 +8,7 @@ import tvm
 from tvm import relax
 
 from tvmlcnn.elementwise import BY_RELAX
-from tvmlcnn.graph import elementwise_operators, exact_operators, layer_of_call, operators
+from tvmlcnn.graph import elementwise_operators, exact_operators, extremes, layer_of_call, operators
 from tvmlcnn.graph.kernel_calls import call_of
 from tvmlcnn.graph.permuted import copied
 from tvmlcnn.graph.resample import RESAMPLE
@@ -32,6 +32,8 @@ _LAYERS: dict[str, Callable[[relax.Call], Layer | None]] = {
     **dict.fromkeys(ROW_OPERATORS, layer_of_call.rows),
 }
 
+_EXTREMES = ("relax.max", "relax.min")
+
 _ELEMENTWISE = [
     name
     for name, operator in BY_RELAX.items()
@@ -50,6 +52,8 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
             result = call_of(builder, planned(layer, device, policy), data, beside)
             if result is not None:
                 return _results(builder, call, result)
+        if call.op.name in _EXTREMES:
+            return extremes.extreme(builder, call)
         return call.op.get_attr("FLegalize")(builder, call)
 
     def softmax(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
@@ -73,6 +77,7 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
 
     definitions = dict.fromkeys(_ELEMENTWISE, elementwise) | dict.fromkeys(_LAYERS, kernel)
     definitions |= dict.fromkeys(exact_operators.EXACT, exact)
+    definitions |= dict.fromkeys(("relax.argmax", "relax.argmin"), extremes.place_of_extreme)
     definitions[operators.COPY] = lambda builder, call: copied(builder, call.args[0])
     definitions |= dict.fromkeys(("relax.nn.softmax", "relax.nn.log_softmax"), softmax)
     return relax.transform.LegalizeOps(definitions)
