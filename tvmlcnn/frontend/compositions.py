@@ -186,6 +186,39 @@ def _replaced(data: Tensor, places: Tensor, src: Tensor) -> Tensor:
     return both[table].reshape(data.shape)
 
 
+def _linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, **where: Any) -> Tensor:
+    """Return numbers of even distances, from both ends; integers by way of float64."""
+    element = dtype or torch.get_default_dtype()
+    real = element if element.is_floating_point else torch.float64
+    first, last = (
+        (bound if isinstance(bound, Tensor) else torch.full((), bound)).to(element).to(real)
+        for bound in (start, end)
+    )
+    if steps < 2:
+        return first.to(element).expand(steps)
+    place = torch.arange(steps, dtype=real)
+    step = (last - first) / (steps - 1)
+    upward, downward = first + step * place, last - step * (steps - 1 - place)
+    return torch.where(torch.arange(steps) < steps // 2, upward, downward).to(element)
+
+
+def _nonzero_static(self: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+    """Return the places of what is not zero, the first ones of them in their order."""
+    if not self.dim() or not self.numel() or not size:
+        return torch.full((size, self.dim()), fill_value)
+    flat = self.reshape(-1).ne(0)
+    count = flat.to(torch.int64).sum()
+    _, order = torch.sort((~flat).to(torch.int32), stable=True)
+    found = order[:size]
+    found = torch.nn.functional.pad(found, (0, size - found.numel()))
+    places = []
+    for extent in reversed(self.shape):
+        places.insert(0, found % extent)
+        found = torch.div(found, extent, rounding_mode="floor")
+    there = (torch.arange(size) < count).unsqueeze(1)
+    return torch.where(there, torch.stack(places, 1), fill_value)
+
+
 def _narrow_copy(self: Tensor, dim: int, start: int, length: int) -> Tensor:
     return torch.narrow(self, dim, start, length)
 
@@ -216,5 +249,10 @@ COMPOSITIONS: dict[torch._ops.OperatorBase, Callable[..., Any]] = {
     aten.diagonal_scatter.default: _diagonal_scatter,
     aten.as_strided_scatter.default: _as_strided_scatter,
     aten.narrow_copy.default: _narrow_copy,
+    **dict.fromkeys(
+        [aten.linspace.Tensor_Tensor, aten.linspace.Tensor_Scalar, aten.linspace.Scalar_Tensor],
+        _linspace,
+    ),
+    aten.nonzero_static.default: _nonzero_static,
 }
 """What each operator is made of."""

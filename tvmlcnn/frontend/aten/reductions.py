@@ -47,8 +47,9 @@ def _extreme(operator: Callable[..., relax.Expr]) -> Converter:
 
 
 def _any(emit: Emitter, call: Call) -> Value:
+    """Tell whether anything is not zero: as bool, but of uint8 as uint8."""
     data = emit.cast(emit.cast(call.self, "bool"), "int8")
-    return emit.cast(_along(emit, op.max, data, call), "bool")
+    return emit.cast(_along(emit, op.max, data, call), call.dtype_)
 
 
 def _place(operator: Callable[..., relax.Expr]) -> Converter:
