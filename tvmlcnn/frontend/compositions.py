@@ -211,7 +211,7 @@ def _nonzero_static(self: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     _, order = torch.sort((~flat).to(torch.int32), stable=True)
     found = order[:size]
     found = torch.nn.functional.pad(found, (0, size - found.numel()))
-    places = []
+    places: list[Tensor] = []
     for extent in reversed(self.shape):
         places.insert(0, found % extent)
         found = torch.div(found, extent, rounding_mode="floor")
