@@ -92,6 +92,10 @@ def _put(self: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     return flat.reshape(self.shape)
 
 
+def _take(self: Tensor, index: Tensor) -> Tensor:
+    return self.reshape(-1).index_select(0, index.reshape(-1)).reshape(index.shape)
+
+
 def _unbind_copy(self: Tensor, dim: int = 0) -> list[Tensor]:
     return list(torch.unbind(self, dim))
 
@@ -237,6 +241,7 @@ COMPOSITIONS: dict[torch._ops.OperatorBase, Callable[..., Any]] = {
     aten.erfc.default: _erfc,
     aten.angle.default: _angle,
     aten.put.default: _put,
+    aten.take.default: _take,
     aten.unbind_copy.int: _unbind_copy,
     aten.ldexp.Tensor: _ldexp,
     aten.signbit.default: _signbit,
