@@ -20,24 +20,27 @@ from tvm.ir.op import _ffi_api
 from tvmlcnn.vector_math.expressions import let
 
 
-def _unless_nan(choose: Callable[[Expr, Expr], Expr], left: Expr, right: Expr) -> Expr:
-    """Return the extreme of two elements, or the first one where that is NaN.
+def _extreme(wins: Callable[[Expr, Expr], Expr], left: Expr, right: Expr) -> Expr:
+    """Return the one of two elements that wins; NaN where either is.
 
-    A comparison with NaN is false, and TVM's extremes are their second operand then.
+    A comparison with NaN is false, so that a second NaN is returned. TVM's own extremes return
+    whichever is a number on a GPU.
     """
     return let(
         left,
         lambda first: let(
             right,
-            lambda second: tirx.Select(tirx.EQ(first, first), choose(first, second), first),
+            lambda second: tirx.Select(
+                tirx.EQ(first, first), tirx.Select(wins(first, second), first, second), first
+            ),
         ),
     )
 
 
 _BINARY: dict[str, Callable[[Expr, Expr], Expr]] = {
     "tirx.exact_subtract": tirx.Sub,
-    "tirx.exact_maximum": partial(_unless_nan, tirx.Max),
-    "tirx.exact_minimum": partial(_unless_nan, tirx.Min),
+    "tirx.exact_maximum": partial(_extreme, tirx.GT),
+    "tirx.exact_minimum": partial(_extreme, tirx.LT),
     "tirx.exact_equal": tirx.EQ,
     "tirx.exact_less": tirx.LT,
     "tirx.exact_less_equal": tirx.LE,
@@ -114,6 +117,7 @@ def _register() -> None:
         _ffi_api.RegisterOp(name, "Arithmetic that is not simplified.")
         register_op_attr(name, "TCallEffectKind", _PURE)
         register_op_attr(name, "TVectorizable", True)
+        register_op_attr(name, "TScriptPrinterName", name.removeprefix("tirx."))
         lowered = lower if name in _BINARY else lambda call: call.args[0]
         register_op_attr(name, "default.FLowerIntrinsic", lowered)
 

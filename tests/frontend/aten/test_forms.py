@@ -35,7 +35,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...]]] = {
         (_BOOLS, _PLACES % 2, _OTHERS),
     ),
     "gathered from a number": (lambda x, i: x[0, 0].gather(0, i[0] * 0), (_DATA, _PLACES)),
-    "taken": (lambda x, i: (x.take(i - 2), x.take(i[1, 2]), x[i[0, 2]]), (_DATA, _PLACES)),
+    "taken": (lambda x, i: (x.take(i - 2), x.take(i[1, 2])), (_DATA, _PLACES)),
     "places of what is not zero": (
         lambda x: [torch.nonzero_static(x, size=n, fill_value=-7) for n in (2, 3, 8)],
         (_DATA,),
