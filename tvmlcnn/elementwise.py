@@ -15,18 +15,6 @@ Scalar = Any
 """An element: an expression of TVM's, or a float."""
 
 
-def _maximum(left: Scalar, right: Scalar) -> Scalar:
-    from tvm import tirx
-
-    return tirx.max(left, right)
-
-
-def _minimum(left: Scalar, right: Scalar) -> Scalar:
-    from tvm import tirx
-
-    return tirx.min(left, right)
-
-
 # A comparison with NaN is false, and TVM's max and min return their second operand then.
 
 
@@ -42,6 +30,17 @@ def _clip(value: Scalar, low: float, high: float) -> Scalar:
     if math.isfinite(low):
         value = tirx.max(tirx.const(low, value.ty.dtype), value)
     return tirx.min(tirx.const(high, value.ty.dtype), value) if math.isfinite(high) else value
+
+
+def _exact(name: str) -> Callable[..., Scalar]:
+    """Return the function of that name in `tvmlcnn.exact_arithmetic`."""
+
+    def apply(left: Scalar, right: Scalar) -> Scalar:
+        from tvmlcnn import exact_arithmetic
+
+        return getattr(exact_arithmetic, name)(left, right)
+
+    return apply
 
 
 def _rsqrt(value: Scalar) -> Scalar:
@@ -107,11 +106,11 @@ class Elementwise:
 
 OPERATORS: tuple[Elementwise, ...] = (
     Elementwise("add", "add", lambda left, right: left + right, 2, prologue=True),
-    Elementwise("subtract", "sub", lambda left, right: left - right, 2),
-    Elementwise("multiply", "mul", lambda left, right: left * right, 2, prologue=True),
-    Elementwise("divide", "div", lambda left, right: left / right, 2),
-    Elementwise("maximum", "maximum", _maximum, 2),
-    Elementwise("minimum", "minimum", _minimum, 2),
+    Elementwise("subtract", "sub", _exact("subtract"), 2),
+    Elementwise("multiply", "mul", _exact("multiply"), 2, prologue=True),
+    Elementwise("divide", "div", _exact("divide"), 2),
+    Elementwise("maximum", "maximum", _exact("maximum"), 2),
+    Elementwise("minimum", "minimum", _exact("minimum"), 2),
     Elementwise("clip", "clamp", _clip),
     Elementwise("nn.relu", "relu", _relu, prologue=True),
     Elementwise("nn.relu6", "relu6", lambda value: _clip(value, 0, 6)),

@@ -22,6 +22,10 @@ from ..own_loops import has_own_loops
 from ..rule import Definition, Plan, Rule
 from .blocks import inner_loops, split_over_cores_and_lanes
 from .movement import transpose
+from .tiles import power_of_two_divisor
+
+# Vectors of outputs that are reduced side by side, so that comparisons overlap.
+_ABREAST = 4
 
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan:
@@ -87,12 +91,9 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     blocks = sch.get_child_blocks(sch.get_sblock("root"))
     reductions = [block for block in blocks if _is_reduction(sch, block)]
     for block in [block for block in reductions if len(sch.get(block).writes) > 1]:
-        # Of several outputs, as a mean and a variance: each core has its share of the sums.
         reductions.remove(block)
         blocks.remove(block)
-        spatial, _ = inner_loops(sch, block)
-        if spatial:
-            sch.parallel(sch.fuse(*spatial))
+        _reduce_several(sch, block, core)
     anchors = {_name(sch, block): _anchor(sch, block) for block in reductions}
     anchored = {_name(sch, anchor) for anchor in anchors.values()}
     for block in blocks:
@@ -101,6 +102,28 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     for block in reductions:
         _reduce_in_registers(sch, block, anchors[_name(sch, block)], core)
     return sch
+
+
+def _reduce_several(sch: Schedule, block: SBlockRV, core: Core) -> None:
+    """Reduce to several outputs, as an extreme and its place; each core has its share of them.
+
+    Vectors of outputs are reduced abreast where they lie so in the data.
+    """
+    spatial, reduced = inner_loops(sch, block)
+    if not spatial:
+        return
+    *_, innermost = sch.get(block).reads[0].region
+    steps = [v.var for v in sch.get(block).iter_vars if v.iter_type == IterVar.CommReduce]
+    lanes = power_of_two_divisor(int(sch.get(spatial[-1]).extent), _ABREAST * core.lanes)
+    if len(reduced) == 1 and lanes > 1 and not innermost.min.same_as(steps[0]):
+        rest, vector = sch.split(spatial.pop(), [None, lanes])
+        sch.reorder(rest, *reduced, vector)
+        sch.vectorize(vector)
+        spatial.append(rest)
+        sch.parallel(sch.fuse(*spatial))
+        sch.decompose_reduction(block, reduced[0])
+    else:
+        sch.parallel(sch.fuse(*spatial))
 
 
 def _inline(sch: Schedule) -> None:

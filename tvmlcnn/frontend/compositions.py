@@ -92,6 +92,10 @@ def _put(self: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     return flat.reshape(self.shape)
 
 
+def _take(self: Tensor, index: Tensor) -> Tensor:
+    return self.reshape(-1).index_select(0, index.reshape(-1)).reshape(index.shape)
+
+
 def _unbind_copy(self: Tensor, dim: int = 0) -> list[Tensor]:
     return list(torch.unbind(self, dim))
 
@@ -186,6 +190,39 @@ def _replaced(data: Tensor, places: Tensor, src: Tensor) -> Tensor:
     return both[table].reshape(data.shape)
 
 
+def _linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, **where: Any) -> Tensor:
+    """Return numbers of even distances, from both ends; integers by way of float64."""
+    element = dtype or torch.get_default_dtype()
+    real = element if element.is_floating_point else torch.float64
+    first, last = (
+        (bound if isinstance(bound, Tensor) else torch.full((), bound)).to(element).to(real)
+        for bound in (start, end)
+    )
+    if steps < 2:
+        return first.to(element).expand(steps)
+    place = torch.arange(steps, dtype=real)
+    step = (last - first) / (steps - 1)
+    upward, downward = first + step * place, last - step * (steps - 1 - place)
+    return torch.where(torch.arange(steps) < steps // 2, upward, downward).to(element)
+
+
+def _nonzero_static(self: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+    """Return the places of what is not zero, the first ones of them in their order."""
+    if not self.dim() or not self.numel() or not size:
+        return torch.full((size, self.dim()), fill_value)
+    flat = self.reshape(-1).ne(0)
+    count = flat.to(torch.int64).sum()
+    _, order = torch.sort((~flat).to(torch.int32), stable=True)
+    found = order[:size]
+    found = torch.nn.functional.pad(found, (0, size - found.numel()))
+    places: list[Tensor] = []
+    for extent in reversed(self.shape):
+        places.insert(0, found % extent)
+        found = torch.div(found, extent, rounding_mode="floor")
+    there = (torch.arange(size) < count).unsqueeze(1)
+    return torch.where(there, torch.stack(places, 1), fill_value)
+
+
 def _narrow_copy(self: Tensor, dim: int, start: int, length: int) -> Tensor:
     return torch.narrow(self, dim, start, length)
 
@@ -204,6 +241,7 @@ COMPOSITIONS: dict[torch._ops.OperatorBase, Callable[..., Any]] = {
     aten.erfc.default: _erfc,
     aten.angle.default: _angle,
     aten.put.default: _put,
+    aten.take.default: _take,
     aten.unbind_copy.int: _unbind_copy,
     aten.ldexp.Tensor: _ldexp,
     aten.signbit.default: _signbit,
@@ -216,5 +254,10 @@ COMPOSITIONS: dict[torch._ops.OperatorBase, Callable[..., Any]] = {
     aten.diagonal_scatter.default: _diagonal_scatter,
     aten.as_strided_scatter.default: _as_strided_scatter,
     aten.narrow_copy.default: _narrow_copy,
+    **dict.fromkeys(
+        [aten.linspace.Tensor_Tensor, aten.linspace.Tensor_Scalar, aten.linspace.Scalar_Tensor],
+        _linspace,
+    ),
+    aten.nonzero_static.default: _nonzero_static,
 }
 """What each operator is made of."""

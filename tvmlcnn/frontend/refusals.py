@@ -34,6 +34,9 @@ REFUSED: dict[str, str] = {
         ["nanmedian.default", "nanmedian.dim"],
         "which element it is depends on how many are no number; use median",
     ),
+    "repeat_interleave.Tensor": "the shape of its result depends on the input's values",
+    "embedding_renorm.default": "max_norm changes the table on each call; set it to None, "
+    "and scale the table once",
     "masked_scatter.default": "how much it writes where depends on the input's values",
     **dict.fromkeys(
         ["rand.default", "randn.default", "randperm.default", "rand_like.default"]
@@ -63,7 +66,9 @@ REFUSED: dict[str, str] = {
     **dict.fromkeys(
         ["_linalg_svd.default", "linalg_qr.default", "linalg_inv_ex.default"]
         + ["linalg_cholesky_ex.default", "_linalg_eigh.default", "_linalg_det.default"]
-        + ["_linalg_solve_ex.default", "linalg_lu_factor_ex.default"],
+        + ["_linalg_solve_ex.default", "linalg_lu_factor_ex.default", "_linalg_slogdet.default"]
+        + ["cholesky_solve.default", "cholesky_inverse.default"]
+        + ["linalg_pinv.atol_rtol_tensor"],
         "decompositions of matrices cannot be compiled; compute them of parameters, or outside",
     ),
     "empty.memory_format": "its memory is undefined; use zeros",

@@ -1,14 +1,17 @@
 """TE definitions of the workloads that schedules are written for.
 
-Wherever kernels are made, TVM lowers exp and its like by `tvmlcnn.vector_math`.
+Wherever kernels are made, TVM lowers exp and its like by `tvmlcnn.vector_math`, and what it is not
+to simplify by `tvmlcnn.exact_arithmetic`.
 """
 
+import tvmlcnn.exact_arithmetic
 import tvmlcnn.vector_math  # noqa: F401
 
 from .batched_product import batched_product
 from .concatenation import concatenate
 from .convolution import Window, depthwise
 from .dense import dense, pack
+from .extremes import extreme, place_of_extreme
 from .formula import Earlier, Formula, Operand, Parameter, Step, chain
 from .grid_sample import grid_sample
 from .grouped import diagonals, grouped, grouped_diagonals
@@ -45,6 +48,7 @@ __all__ = [
     "dense",
     "depthwise",
     "diagonals",
+    "extreme",
     "gather_frames",
     "global_average",
     "grid_sample",
@@ -55,6 +59,7 @@ __all__ = [
     "normalize_channels",
     "normalize_rows",
     "pack",
+    "place_of_extreme",
     "pointwise_depthwise",
     "reduce_columns",
     "reduce_rows",

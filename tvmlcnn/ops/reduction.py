@@ -8,14 +8,16 @@ from collections.abc import Callable, Sequence
 from tvm import te, tirx
 from tvm.ir import Expr
 
+from tvmlcnn.exact_arithmetic import maximum, minimum
+
 from .extremes import largest, smallest
 from .levels import in_levels, levels_of
 
 _REDUCE = {"sum": te.sum, "max": largest, "min": smallest}
 _PAIR: dict[str, Callable[[Expr, Expr], Expr]] = {
     "sum": lambda a, b: a + b,
-    "max": tirx.max,
-    "min": tirx.min,
+    "max": maximum,
+    "min": minimum,
 }
 
 Term = Callable[[Sequence[Expr], Expr], Expr]

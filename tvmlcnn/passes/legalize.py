@@ -8,7 +8,7 @@ import tvm
 from tvm import relax
 
 from tvmlcnn.elementwise import BY_RELAX
-from tvmlcnn.graph import elementwise_operators, extremes, layer_of_call, operators
+from tvmlcnn.graph import elementwise_operators, exact_operators, extremes, layer_of_call, operators
 from tvmlcnn.graph.kernel_calls import call_of
 from tvmlcnn.graph.permuted import copied
 from tvmlcnn.graph.resample import RESAMPLE
@@ -31,6 +31,7 @@ _LAYERS: dict[str, Callable[[relax.Call], Layer | None]] = {
     "relax.nn.instance_norm": layer_of_call.normalization,
     **dict.fromkeys(ROW_OPERATORS, layer_of_call.rows),
 }
+
 
 _ELEMENTWISE = [
     name
@@ -68,8 +69,13 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
         result = elementwise_operators.defined(builder, call)
         return call.op.get_attr("FLegalize")(builder, call) if result is None else result
 
+    def exact(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
+        result = exact_operators.defined(builder, call)
+        return call.op.get_attr("FLegalize")(builder, call) if result is None else result
+
     definitions = dict.fromkeys(_ELEMENTWISE, elementwise) | dict.fromkeys(_LAYERS, kernel)
     definitions = extremes.DEFINED | definitions
+    definitions |= dict.fromkeys(exact_operators.EXACT, exact)
     definitions[operators.COPY] = lambda builder, call: copied(builder, call.args[0])
     definitions |= dict.fromkeys(("relax.nn.softmax", "relax.nn.log_softmax"), softmax)
     return relax.transform.LegalizeOps(definitions)

@@ -2,7 +2,8 @@
 
 Hard swish and hard sigmoid divide by six in the epilogue of a convolution. A division takes a core
 five to ten times as long as a multiplication, and LLVM may not replace it, since the result may
-differ in its last bit.
+differ in its last bit. What is rounded to whole numbers afterwards stays divided: there the last
+bit may be a whole number, as of ``floor(49 * (1 / 49))``.
 """
 
 from __future__ import annotations
@@ -12,14 +13,39 @@ import tvm
 from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
+from tvmlcnn.elementwise import BY_RELAX
 from tvmlcnn.graph.constants import constant, is_call_of, value_of
+from tvmlcnn.graph.variables import bindings
+
+_ROUNDING = ("relax.floor", "relax.ceil", "relax.trunc", "relax.round", "relax.floor_divide")
+_MOVING = ("relax.reshape", "relax.permute_dims", "relax.where", "relax.strided_slice")
+
+
+def _rounded(main: relax.Function) -> set[relax.Var]:
+    """Return the variables of which whole numbers are made, element by element."""
+    found: set[relax.Var] = set()
+    for binding in reversed(list(bindings(main))):
+        call = binding.value
+        if not isinstance(call, relax.Call) or not isinstance(call.op, tvm.ir.Op):
+            continue
+        name = call.op.name
+        rounds = name in _ROUNDING or (name == "relax.astype" and "int" in str(call.ty.dtype))
+        if rounds or (binding.var in found and (name in BY_RELAX or name in _MOVING)):
+            found |= {argument for argument in call.args if isinstance(argument, relax.Var)}
+    return found
 
 
 @mutator
 class _Multiply(PyExprMutator):
+    def __init__(self, mod: tvm.IRModule) -> None:
+        super().__init__(mod)
+        main = mod["main"]
+        rounded = _rounded(main)
+        self.stay = [binding.value for binding in bindings(main) if binding.var in rounded]
+
     def visit_call_(self, call: relax.Call) -> relax.Expr:
-        call = self.visit_expr_post_order(call)
-        if not is_call_of(call, "relax.divide"):
+        old, call = call, self.visit_expr_post_order(call)
+        if not is_call_of(call, "relax.divide") or any(old.same_as(stays) for stays in self.stay):
             return call
         divisor = value_of(call.args[1])
         if divisor is None or not np.issubdtype(divisor.dtype, np.floating):

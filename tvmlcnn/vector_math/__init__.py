@@ -68,6 +68,7 @@ def _expm1_by_sinh(call: Call) -> Expr:
 def _register() -> None:
     _ffi_api.RegisterOp(EXPM1, "e^x - 1.")
     register_op_attr(EXPM1, "TCallEffectKind", _PURE)
+    register_op_attr(EXPM1, "TScriptPrinterName", EXPM1.removeprefix("tirx."))
     register_op_attr(EXPM1, "default.FLowerIntrinsic", _expm1_by_sinh)
     for name, function in FUNCTIONS.items():
         known = Op.get(name).get_attr(_KEY) or Op.get(name).get_attr("default.FLowerIntrinsic")

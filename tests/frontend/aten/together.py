@@ -75,7 +75,7 @@ def _faults(cases: Sequence[Case]) -> dict[str, str]:
     if not cases:
         return {}
     try:
-        results = _computed(cases)
+        results = computed(cases)
     except Exception as error:  # whatever exporting, importing or compiling raises
         if len(cases) > 1:
             half = len(cases) // 2
@@ -98,7 +98,7 @@ def _faults(cases: Sequence[Case]) -> dict[str, str]:
     return found
 
 
-def _computed(cases: Sequence[Case]) -> list[np.ndarray]:
+def computed(cases: Sequence[Case]) -> list[np.ndarray]:
     """Return what our code computes for all cases."""
     inputs = [_array(tensor) for case in cases for tensor in case.inputs]
     device = DEVICES["x86"]

@@ -174,6 +174,18 @@ class Emitter:
             return self.slice(data, axis, int(array[0]), int(array[-1]) + 1, step)
         return self(relax.op.take, data, constant(array.astype(np.int64)), axis, "clip")
 
+    def gather(self, data: relax.Expr, index: relax.Expr, axis: int) -> relax.Expr:
+        """Return the elements along an axis that an index names, of a place like their own each.
+
+        What is beyond the axis, where torch raises an error, names its first or last element.
+        """
+        index = self.cast(index, "int64")
+        last = self.scalar(max(0, shape_of(data)[axis] - 1), "int64")
+        if value_of(index) is None:
+            least = self(relax.op.maximum, index, self.scalar(0, "int64"))
+            index = self(relax.op.minimum, least, last)
+        return self(relax.op.gather_elements, data, index, axis)
+
     def concat(self, parts: Sequence[relax.Expr], axis: int) -> relax.Expr:
         """Return tensors one after the other along an axis; empty ones are left out."""
         parts = [part for part in parts if math.prod(shape_of(part))] or list(parts[:1])

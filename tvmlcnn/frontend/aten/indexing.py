@@ -33,7 +33,9 @@ def _from_front(emit: Emitter, indices: Value, size: int) -> Value:
 def _index(emit: Emitter, call: Call) -> Value:
     data, indices = _without_masks(emit, call.self, call.indices)
     if data is None:
-        raise UserError("a boolean mask that depends on the input gives a shape that does too")
+        raise UserError(
+            "a boolean mask that depends on the input's values gives a shape that does too"
+        )
     merged = _merged(emit, data, indices)
     lead, rank = len(merged.before), len(shape_of(merged.index))
     taken = emit.take(merged.data, merged.index, lead)
@@ -127,11 +129,13 @@ def _gather(emit: Emitter, call: Call) -> Value:
     data, index = call.self, call.index
     if not shape_of(index):
         return emit.reshape(data, ())
+    if not shape_of(data):
+        return emit(op.broadcast_to, data, shape_of(index))
     axis = call.dim % len(shape_of(data))
     for other, size in enumerate(shape_of(index)):
         if other != axis:
             data = emit.slice(data, other, 0, size)
-    return emit(op.gather_elements, data, emit.cast(index, "int64"), axis)
+    return emit.gather(data, index, axis)
 
 
 def _scatter(reduction: str) -> Converter:
@@ -157,9 +161,28 @@ def _scatter(reduction: str) -> Converter:
         )
         whole = bool(call.values.get("include_self", True))
         axis = call.dim % len(shape)
-        return emit.reshape(emit(rows.scatter, data, index, updates, axis, how, whole), call.shape_)
+        result = _scattered(emit, data, index, updates, axis, how, whole)
+        return emit.reshape(result, call.shape_)
 
     return convert
+
+
+def _scattered(
+    emit: Emitter,
+    data: Value,
+    index: Value,
+    updates: Value,
+    axis: int,
+    how: str,
+    include_self: bool = True,
+) -> Value:
+    """Return data with updates at places of an axis; the sum of bools is whether any is true."""
+    dtype = dtype_of(data)
+    if dtype == "bool":
+        how = {"add": "max", "mul": "min"}.get(how, how)
+        data, updates = emit.cast(data, "int8"), emit.cast(updates, "int8")
+    result = emit(rows.scatter, data, index, updates, axis, how, include_self)
+    return emit.cast(result, dtype)
 
 
 def _index_put(emit: Emitter, call: Call) -> Value:
@@ -170,7 +193,7 @@ def _index_put(emit: Emitter, call: Call) -> Value:
     if data is None:
         if len(masks) == 1 and math.prod(shape_of(values)) == 1 and not call.accumulate:
             return _masked_fill(emit, call, emit.reshape(values, ()))
-        raise UserError("values for a boolean mask that depends on the input cannot be compiled")
+        raise UserError("which value a place gets depends on the input's values; use torch.where")
     if not math.prod(shape_of(data)):
         return data
     merged = _merged(emit, data, indices)
@@ -190,7 +213,7 @@ def _index_put(emit: Emitter, call: Call) -> Value:
     index = emit.reshape(emit.cast(merged.index, "int64"), [count])
     values = emit.reshape(values, [*before, count, *after])
     how = "add" if call.accumulate else "update"
-    result = emit(rows.scatter, merged.data, index, values, len(before), how)
+    result = _scattered(emit, merged.data, index, values, len(before), how)
     order = [*merged.before, *merged.axes, *merged.after]
     result = emit.reshape(result, _sizes(data, order))
     return emit.permute(result, [order.index(axis) for axis in range(len(order))])

@@ -95,7 +95,7 @@ def _vector_norm(emit: Emitter, call: Call) -> Value:
     data, dtype, order = emit.cast(call.self, call.dtype_), call.dtype_, call.ord
     axes, keep = axes_of(call.dim, len(shape_of(data))), bool(call.keepdim)
     if not axes:
-        return emit(op.abs, data)
+        data, axes, keep = emit.reshape(data, (1,)), [0], False
     if order == 2:
         squares = emit(op.multiply, data, data)
         return emit(op.sqrt, emit(op.sum, squares, axes, keep))

@@ -137,7 +137,7 @@ def _searchsorted(emit: Emitter, call: Call) -> Value:
     right = bool(call.right) or call.values.get("side") == "right"
     bounds = call.sorted_sequence
     if call.values.get("sorter") is not None:
-        bounds = emit(op.gather_elements, bounds, emit.cast(call.sorter, "int64"), -1)
+        bounds = emit.gather(bounds, call.sorter, len(shape_of(bounds)) - 1)
     return _search(emit, bounds, _tensor(emit, call.self, bounds), right, call.dtype_)
 
 

@@ -123,7 +123,7 @@ def _places(
     flat = np.where(inside, flat, first[:, None])
     best = emit(op.argmax, emit.take(maps, flat, len(lead)), -1, False)
     offset = constant(np.arange(len(flat), dtype=np.int64) * flat.shape[1])
-    best = emit(op.take, constant(flat.reshape(-1)), emit(op.add, best, offset), 0)
+    best = emit.take(constant(flat.reshape(-1)), emit(op.add, best, offset), 0)
     return emit.reshape(best, list(shape))
 
 

@@ -47,8 +47,9 @@ def _extreme(operator: Callable[..., relax.Expr]) -> Converter:
 
 
 def _any(emit: Emitter, call: Call) -> Value:
+    """Tell whether anything is not zero: as bool, but of uint8 as uint8."""
     data = emit.cast(emit.cast(call.self, "bool"), "int8")
-    return emit.cast(_along(emit, op.max, data, call), "bool")
+    return emit.cast(_along(emit, op.max, data, call), call.dtype_)
 
 
 def _place(operator: Callable[..., relax.Expr]) -> Converter:
@@ -58,20 +59,10 @@ def _place(operator: Callable[..., relax.Expr]) -> Converter:
             data = emit.cast(data, "int8")
         if call.dim is None or not shape_of(data):
             data = emit.reshape(data, [math.prod(shape_of(data))])
-            return emit.reshape(_first(emit, operator, data, 0, False), call.shape_)
-        return _first(emit, operator, data, call.dim % len(shape_of(data)), keep)
+            return emit.reshape(emit(operator, data, 0, False), call.shape_)
+        return emit(operator, data, call.dim % len(shape_of(data)), keep)
 
     return convert
-
-
-def _first(
-    emit: Emitter, operator: Callable[..., relax.Expr], data: Value, axis: int, keep: bool
-) -> relax.Expr:
-    """Return the place of an extreme; the first one where all are infinite.
-
-    TVM begins at place -1 with the least finite number, and finds nothing beyond that.
-    """
-    return emit(op.maximum, emit(operator, data, axis, keep), emit.scalar(0, "int64"))
 
 
 def _with_place(extreme: Callable[..., relax.Expr], place: Callable[..., relax.Expr]) -> Converter:
@@ -85,7 +76,7 @@ def _with_place(extreme: Callable[..., relax.Expr], place: Callable[..., relax.E
             data = emit.cast(data, "int8")
         axis = call.dim % len(shape_of(data))
         value = emit.cast(emit(extreme, data, [axis], keep), dtype_of(call.self))
-        return [value, _first(emit, place, data, axis, keep)]
+        return [value, emit(place, data, axis, keep)]
 
     return convert
 

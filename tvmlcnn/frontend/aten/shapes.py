@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from tvm import relax
 
-from .emitter import Call, Converter, Emitter, Value, shape_of
+from .emitter import Call, Converter, Emitter, Value, dtype_of, shape_of
 
 op = relax.op
 
@@ -53,9 +53,22 @@ def _split(emit: Emitter, call: Call) -> list[Value]:
     axis = call.dim % len(shape_of(call.self))
     if len(call.split_sizes) == 1:
         return [call.self]
+    if 0 in call.split_sizes:  # which TVM divides by
+        return _parts(emit, call.self, axis, call.split_sizes)
     where = np.cumsum(call.split_sizes)[:-1]
     parts = emit(op.split, call.self, [int(n) for n in where], axis)
     return [emit(relax.TupleGetItem, parts, i) for i in range(len(call.split_sizes))]
+
+
+def _parts(emit: Emitter, data: Value, axis: int, sizes: Sequence[int]) -> list[Value]:
+    """Return parts of an axis one after the other, some of them empty."""
+    parts, begin = [], 0
+    for size in sizes:
+        shape = [*shape_of(data)[:axis], size, *shape_of(data)[axis + 1 :]]
+        whole = emit.slice(data, axis, begin, begin + size) if size else None
+        parts.append(emit(op.zeros, shape, dtype_of(data)) if whole is None else whole)
+        begin += size
+    return parts
 
 
 def _cat(emit: Emitter, call: Call) -> Value:
@@ -75,7 +88,8 @@ def _constant_pad(emit: Emitter, call: Call) -> Value:
         return data
     if 0 in shape_of(data):
         return emit(op.full, call.shape_, emit.scalar(call.value, call.dtype_), call.dtype_)
-    return emit(op.nn.pad, data, widths, "constant", call.value)
+    value = float(np.asarray(call.value).astype(call.dtype_))
+    return emit(op.nn.pad, data, widths, "constant", value)
 
 
 def _pad_by_index(within: Callable[[np.ndarray, int], np.ndarray]) -> Converter:
