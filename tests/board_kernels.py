@@ -35,7 +35,7 @@ def build(path: Path, **target: str) -> Path:
     """Compile the kernels for a target of LLVM's and link them."""
 
     def collect(output: str, files: list[str], options: object = None) -> None:
-        link([Path(file) for file in files], Path(output))
+        link([Path(file) for file in files], Path(output), exports="__[tT][vV][mM]*")
 
     collect.output_format = "so"  # type: ignore[attr-defined]
     module = tvm.IRModule(KERNELS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
 import signal
 import subprocess
@@ -21,6 +23,7 @@ from lab import Lab
 import tvmlcnn
 from tvmlcnn import emulator
 from tvmlcnn.cli import main
+from tvmlcnn.runtime.preprocessing import Preprocessing
 
 ROOT = Path(__file__).parent.parent
 
@@ -164,6 +167,29 @@ def small_arm_file(small_net: torch.nn.Module, tmp_path_factory: pytest.TempPath
     path = tmp_path_factory.mktemp("compiled") / "small-arm.so"
     tvmlcnn.compile(small_net, "arm", (1, 3, 32, 32), output=path, check=False)
     return path
+
+
+LABELS = ["cat", 'a "dog"', "back\\slash", "Schnüffler", "犬", "five", "six", "seven", "8", "nine"]
+TARGETS = {"x86_64": "x86", "aarch64": "arm", "armv7l": "rpi2"}
+"""For each machine."""
+
+
+@pytest.fixture(scope="session")
+def classifier(
+    small_net: torch.nn.Module, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Return the small network, with labels, compiled for a machine."""
+    folder = tmp_path_factory.mktemp("classifier")
+    net = copy.deepcopy(small_net)
+    net.labels, net.preprocessing = LABELS, Preprocessing()
+
+    @functools.cache
+    def make(machine: str) -> Path:
+        path = folder / f"{machine}.so"
+        tvmlcnn.compile(net, TARGETS[machine], (1, 3, 32, 32), output=path, check=False)
+        return path
+
+    return make
 
 
 @pytest.fixture

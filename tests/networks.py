@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 import tvm
+from executed import assembly_of, results_of
 from tvm import relax
 
-from tvmlcnn import frontend, passes, pipeline
+from tvmlcnn import frontend, pipeline
 from tvmlcnn.schedules import kernels_by_rule
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
 from tvmlcnn.targets import Device
@@ -28,16 +29,10 @@ def relative_error(
 ) -> tuple[float, dict[str, int]]:
     """Return the error against torch over the output's range, and the kernels by rule."""
     mod = compiled(module, shape, device, policy)
-    executable = relax.build(
-        passes.without_weights(mod), tvm.target.Target(device.tvm), relax_pipeline=None
-    )
     inputs = frontend.random_inputs([shape], seed=7)
-    tensors = [tvm.runtime.tensor(array) for array in inputs]
-    weights = [tvm.runtime.tensor(array) for array in passes.weights_of(mod)]
-    machine = relax.VirtualMachine(executable, tvm.cpu())
-    results = machine["main"](*tensors, *([weights] if weights else []))
+    results = results_of(mod, inputs, device)
     errors = [
-        np.abs(result.numpy() - expected).max() / (np.ptp(expected) or 1.0)
+        np.abs(result - expected).max() / (np.ptp(expected) or 1.0)
         for result, expected in zip(results, frontend.reference(module, inputs), strict=True)
     ]
     kernels = {rule: len(names) for rule, names in kernels_by_rule(mod).items()}
@@ -65,21 +60,10 @@ def result_of(
 ) -> tuple[np.ndarray, dict[str, int]]:
     """Return the first output of an imported module for inputs, and the kernels by rule."""
     mod = pipeline.run(mod, device)
-    executable = relax.build(
-        passes.without_weights(mod), tvm.target.Target(device.tvm), relax_pipeline=None
-    )
-    weights = [tvm.runtime.tensor(array) for array in passes.weights_of(mod)]
-    tensors = [tvm.runtime.tensor(array) for array in arrays]
-    machine = relax.VirtualMachine(executable, tvm.cpu())
-    result = machine["main"](*tensors, *([weights] if weights else []))[0].numpy()
+    result = results_of(mod, arrays, device)[0]
     return result, {rule: len(names) for rule, names in kernels_by_rule(mod).items()}
 
 
 def assembly(module: torch.nn.Module, shape: tuple[int, ...], device: Device) -> str:
     """Return the assembly of the kernels."""
-    mod = compiled(module, shape, device)
-    executable = relax.build(
-        passes.without_weights(mod), tvm.target.Target(device.tvm), relax_pipeline=None
-    )
-    (library,) = executable.mod.imports
-    return str(library.inspect_source("asm"))
+    return assembly_of(compiled(module, shape, device), device)

@@ -5,6 +5,8 @@ Every step is one plain line on stderr; a step that fails shows its last lines.
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -78,3 +80,16 @@ def install_wheels(site: Path, python: str, requirements: Sequence[str], *option
     pip += [f"--platform=manylinux_2_{minor}_aarch64" for minor in MANYLINUX]
     pip += ["--platform=manylinux2014_aarch64", "--no-compile", "--no-input", "--upgrade"]
     run("pip install", [*pip, *options, *requirements])
+
+
+DEBIAN_MODULES = ("python3-numpy", "python3-pil")
+"""What 32-bit ARM has no wheels of."""
+
+
+def adopt_debian(site: Path, sysroot: Path) -> None:
+    """Take numpy and PIL for 32-bit ARM out of Debian's own place for modules into ``site``."""
+    for module in (sysroot / "usr/lib/python3/dist-packages").iterdir():
+        shutil.move(module, site / module.name)
+    libraries = sysroot / "usr/lib/arm-linux-gnueabihf"
+    for name in ("blas", "lapack"):  # what update-alternatives does when they are installed
+        os.symlink(f"{name}/lib{name}.so.3", libraries / f"lib{name}.so.3")

@@ -12,14 +12,13 @@ The folders ``tvm`` and ``tvm_ffi`` that come out are what a Raspberry Pi 2 need
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
 
-from foreign_packages import install_wheels, run, say
+from foreign_packages import adopt_debian, install_wheels, run, say
 
-PACKAGES = ("libpython3-dev", "python3-numpy", "python3-pil")
+PACKAGES = ("libpython3-dev",)
 COMPILER = "arm-linux-gnueabihf-g++"
 TRIPLET = "arm-linux-gnueabihf"
 
@@ -80,7 +79,7 @@ def install(site: Path, sysroot: Path, python: str, scratch: Path, tvm: tuple[st
         (site / header).write_text(f'#include "{SUPPORT}"\n')
     _build_libraries(site, scratch)
     _build_core(site, sysroot, python, scratch)
-    _adopt_debian(site, sysroot)
+    adopt_debian(site, sysroot)
 
 
 def _build_libraries(site: Path, scratch: Path) -> None:
@@ -128,11 +127,3 @@ def _build_core(site: Path, sysroot: Path, python: str, scratch: Path) -> None:
     command += [f"{sources}/core.cpp", "-o", str(output), f"-L{site}/tvm_ffi/lib", "-ltvm_ffi"]
     command += ["-Wl,-rpath,$ORIGIN/lib"]
     run("building tvm_ffi.core", command)
-
-
-def _adopt_debian(site: Path, sysroot: Path) -> None:
-    """Take numpy and PIL out of Debian's own place for modules into ``site``."""
-    for module in (sysroot / "usr/lib/python3/dist-packages").iterdir():
-        shutil.move(module, site / module.name)
-    for name in ("blas", "lapack"):  # what update-alternatives does when they are installed
-        os.symlink(f"{name}/lib{name}.so.3", sysroot / f"usr/lib/{TRIPLET}/lib{name}.so.3")

@@ -17,7 +17,7 @@ from tvmlcnn.compile_report import Clock, Report
 from tvmlcnn.errors import UserError
 from tvmlcnn.files import check_writable
 from tvmlcnn.input_form import size_of
-from tvmlcnn.package import cuda, evaluate, features, manifest, model_file, program
+from tvmlcnn.package import cuda, evaluate, features, manifest, model_file
 from tvmlcnn.package.slow_kernels import slow_kernels
 from tvmlcnn.package.variants import together
 from tvmlcnn.records import Library
@@ -118,15 +118,13 @@ def compile(
     ]
     variants = together(mods)
     kernels, decided = kernels_by_rule(variants.mod), _counts(variants.mod, tuned)
-    clock.start("generate code")
-    with cuda.kernels_as_source():
-        executable = program.build(variants.mod, device)
+    needed = [] if device.gpu_code else features.required_features(device.tvm, device.machine)
     with tempfile.TemporaryDirectory(prefix="tvmlcnn-") as name:
-        clock.start("emit code" if gpu_compiler is None else f"compile with {gpu_compiler}")
+        clock.start("generate code" if gpu_compiler is None else f"compile with {gpu_compiler}")
+        specs = [graph.inputs for graph in graphs], [graph.outputs for graph in graphs]
         parts = model_file.write_parts(
-            executable, variants.arrays, device, gpu_compiler, Path(name)
+            variants, *specs, device, needed, threads, gpu_compiler, Path(name)
         )
-        needed = features.required_features(device.tvm.get("host", device.tvm), device.machine)
         text = manifest.compose(
             network,
             None if weights is None else Path(weights).name,

@@ -1,7 +1,7 @@
 """Where the emulated Raspberry Pi is kept; ``tools/emulated_pi.py`` builds it.
 
 The emulator is a folder with an executable ``python``: CPython of the other architecture under
-user-mode QEMU, with numpy and TVM's runtime beside it. Which core it is comes from the
+user-mode QEMU, with what the package needs beside it. Which core it is comes from the
 environment variable ``QEMU_CPU``.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 def home(arch: str) -> Path:
-    """Return the folder of the emulator of ``arch`` (``"aarch64"``, ``"armv7l"``)."""
+    """Return the folder of the emulator of ``arch``, as ``"aarch64"`` or ``"armv7l"``."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "tvmlcnn" / "emulated-pi" / arch
 

@@ -55,3 +55,34 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
+
+
+def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
+    """Fill a new folder beside ``path`` and rename it when it is complete.
+
+    Parameters
+    ----------
+    path : Path
+        Does not exist, or is an empty folder.
+    fill : callable
+        Gets the new folder.
+
+    Raises
+    ------
+    UserError
+        If there is something at ``path`` already, the disk is full, or the folder around it cannot
+        be written to.
+    """
+    if path.is_dir() and any(path.iterdir()):
+        problem = f"the folder {path} is not empty; choose another or remove it"
+        raise UserError(problem, parameters=("output",))
+    if not path.is_dir() and (path.exists() or path.is_symlink()):
+        raise UserError(f"{path} is a file; name a folder", parameters=("output",))
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as scratch:
+            new = Path(scratch, "new")
+            new.mkdir()
+            fill(new)
+            new.replace(path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error

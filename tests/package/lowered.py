@@ -7,7 +7,7 @@ import tvm
 from tvm.script import ir as I
 from tvm.script import relax as R
 
-from tvmlcnn import passes, pipeline
+from tvmlcnn import pipeline
 from tvmlcnn.targets import DEVICES
 
 X86 = DEVICES["x86"].with_cores(1)
@@ -25,10 +25,9 @@ class Network:
         return y
 
 
-def lowered() -> tuple[tvm.IRModule, list[np.ndarray]]:
-    """Return the module after all phases, without its weights, and these."""
-    mod = pipeline.run(Network, X86)
-    return passes.without_weights(mod), passes.weights_of(mod)
+def lowered() -> tvm.IRModule:
+    """Return the module after all phases."""
+    return pipeline.run(Network, X86)
 
 
 def expected(x: np.ndarray) -> np.ndarray:

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import fake_gpu
 import numpy as np
 import pytest
 import torch
 import tvm
-import tvm_ffi
 from torch import nn
+from tvm.script import tirx as T
 
-from tvmlcnn import frontend, passes, pipeline
+from tvmlcnn import frontend, pipeline
 from tvmlcnn.errors import UserError
-from tvmlcnn.package import cuda
+from tvmlcnn.package import cuda, model_file
 from tvmlcnn.package.cuda_image import architectures
-from tvmlcnn.package.library_bin import LibraryBin, find_cuda_modules
+from tvmlcnn.package.elf_object import data_object
+from tvmlcnn.package.launches import GpuFunction, Launch
 from tvmlcnn.package.link import link
+from tvmlcnn.package.variants import Variants, together
 from tvmlcnn.runtime.elf import read_elf
+from tvmlcnn.runtime.machine import machine
 from tvmlcnn.targets import DEVICES, Device
 
-ANY_GPU = ("sm_75", "compute_75")
-CODE = {"cuda": ANY_GPU, "jetson-orin-nano": ("sm_87",)}
+CODE = {"cuda": ("sm_75", "compute_75"), "jetson-orin-nano": ("sm_87",)}
 
 
 def separable(channels: int, width: int, stride: int = 1) -> nn.Sequential:
@@ -80,172 +80,207 @@ def network(name: str) -> nn.Sequential:
     return net.eval()
 
 
-def build(device: Device) -> Any:
-    graph = frontend.import_graph(network("separable"), frontend.random_inputs([(1, 3, 32, 32)]))
-    mod = pipeline.run(graph.mod, device)
-    with cuda.kernels_as_source():
-        return tvm.compile(mod, tvm.target.Target(device.tvm), relax_pipeline=None)
+class Several(nn.Module):
+    """Outputs that are inputs, weights, parts of each other; loops of our own; other types."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(*stem(), nn.GroupNorm(4, 16), nn.Flatten(), nn.Linear(4096, 12))
+        self.scale = nn.Parameter(torch.linspace(0, 1, 7))
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        y = self.net(x)
+        ordered, places = torch.sort(y, 1)
+        return y, ordered, places, torch.cumsum(x, 3), self.scale, x, y.view(3, 4), y > 0
 
 
-def export(executable: Any, path: Path, **options: Any) -> Path:
-    def linker(output: str, files: list[str], options: object = None) -> None:
-        link([Path(file) for file in files], Path(output))
+class Split(nn.Module):
+    """ShuffleNet's channel shuffle, which takes two launches."""
 
-    linker.output_format = "so"  # type: ignore[attr-defined]
-    executable.export_library(str(path), fcompile=linker, **options)
-    return path
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.body = nn.Sequential(*stem()), separable(16, 16)
+        self.shuffle = nn.ChannelShuffle(2)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        y = self.stem(x)
+        return self.shuffle(torch.cat([y, self.body(y)], 1)).chunk(2, 1)
 
 
-def find_or_skip(code: tuple[str, ...]) -> cuda.Compiler:
+NETS |= {"several": lambda: [Several()], "split": lambda: [Split()]}
+
+
+def images(count: int) -> list[np.ndarray]:
+    return frontend.random_inputs([(count, 3, 32, 32)])
+
+
+def compiled(
+    net: nn.Module,
+    device: Device,
+    compiler: cuda.Compiler,
+    folder: Path,
+    batches: tuple[int, ...] = (1,),
+) -> tuple[Variants, Path]:
+    """Return the programs of a network, one for each number of images, and its file."""
+    graphs = [frontend.import_graph(net, images(count)) for count in batches]
+    variants = together([pipeline.run(graph.mod, device) for graph in graphs])
+    specs = [graph.inputs for graph in graphs], [graph.outputs for graph in graphs]
+    parts = model_file.write_parts(variants, *specs, device, [], None, compiler, folder)
+    model_file.link_library(parts, {}, folder / "net.so")
+    return variants, folder / "net.so"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", sorted(CODE))
+def test_library_holds_machine_code_and_no_source(name: str, tmp_path: Path) -> None:
+    code, device = CODE[name], DEVICES[name]
     try:
-        return cuda.find_compiler(code)
+        compiler = cuda.find_compiler(code)
     except UserError as error:
         pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module", params=sorted(CODE))
-def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return a device and its library."""
-    code = CODE[request.param]
-    compiler = find_or_skip(code)
-    device = DEVICES[request.param]
-    path = tmp_path_factory.mktemp("cuda") / f"{device.name}.so"
-    pack = cuda.pack_imports(compiler, code)
-    return device, export(build(device), path, fpack_imports=pack)
-
-
-@pytest.fixture(scope="module")
-def executable() -> Any:
-    return build(DEVICES["cuda"])
-
-
-@pytest.mark.long
-def test_library_holds_machine_code_and_no_source(built: tuple[Device, Path]) -> None:
-    device, path = built
-    assert read_elf(path).machine == device.machine
+    variants, path = compiled(network("separable"), device, compiler, tmp_path)
+    elf = read_elf(path)
+    assert elf.machine == device.machine
     assert b"__global__" not in path.read_bytes()
-    (module,) = find_cuda_modules(path.read_bytes())
-    assert sorted(architectures(module.code)) == sorted(CODE[device.name])
-    assert module.format == ("fatbin" if device.name == "cuda" else "cubin")
-    kernels = cuda.check_library(path, CODE[device.name])
-    assert "max_pool2d_kernel" in kernels
-    for name in kernels:
-        assert name.encode() in module.code
-
-
-@pytest.mark.long
-def test_library_of_another_architecture_is_refused(built: tuple[Device, Path]) -> None:
+    image = elf.read(cuda.CUDA_SECTION)
+    assert sorted(architectures(image)) == sorted(code)
+    for program in variants.programs:
+        for call in program.calls:
+            assert f"{call.function}_kernel".encode() in image
+    cuda.check_library(path, code)
     with pytest.raises(RuntimeError, match="instead of"):
-        cuda.check_library(built[1], ("sm_86",))
+        cuda.check_library(path, ("sm_86",))
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("built", ["cuda"], indirect=True)
-def test_loading_hands_over_the_machine_code(built: tuple[Device, Path]) -> None:
-    path = built[1]
-    name = "ffi.Module.load_from_bytes.cuda"
-    if tvm_ffi.get_global_func(name, allow_missing=True):
-        pytest.skip("needs a process without a CUDA runtime")
-    payloads = []
-
-    def load(payload: bytes) -> Any:
-        payloads.append(payload)
-        return tvm_ffi.get_global_func("runtime.SourceModuleCreate")("", "cuda")
-
-    tvm_ffi.register_global_func(name, load)
-    try:
-        tvm.runtime.load_module(str(path))
-    finally:
-        tvm_ffi.registry.remove_global_func(name)
-    (module,) = find_cuda_modules(path.read_bytes())
-    assert payloads == [module.serialize()]
+def library(folder: Path, **sections: bytes) -> Path:
+    """Link a library with some data."""
+    data = {f".tvmlcnn.{name}": content for name, content in sections.items()}
+    (folder / "data.o").write_bytes(data_object("x86_64", data))
+    link([folder / "data.o"], folder / "lib.so")
+    return folder / "lib.so"
 
 
-# What TVM's CUDA runtime links to; every call answers that there is no device.
-DRIVER = """
-#define NO_DEVICE(name) int name(void) { return 100; }
-NO_DEVICE(cuDeviceGetName) NO_DEVICE(cuFuncSetAttribute) NO_DEVICE(cuGetErrorName)
-NO_DEVICE(cuGetErrorString) NO_DEVICE(cuLaunchKernelEx) NO_DEVICE(cuModuleGetFunction)
-NO_DEVICE(cuModuleLoadData) NO_DEVICE(cuModuleUnload) NO_DEVICE(cuTensorMapEncodeTiled)
-"""
-WITH_DRIVER = """
-import ctypes, sys
-ctypes.CDLL(sys.argv[1], ctypes.RTLD_GLOBAL)
-import tvm, tvm_ffi
-assert tvm_ffi.get_global_func("ffi.Module.create.cuda", allow_missing=True)
-sys.path.insert(0, sys.argv[2])
-import test_cuda
-module = tvm.runtime.load_module(sys.argv[3])
-while module.kind != "cuda":
-    module = module.imports[0]
-assert module.get_function("max_pool2d_kernel") is not None
-executable = test_cuda.build(test_cuda.DEVICES["cuda"])
-assert "__global__" in executable.mod.imports[0].imports[0].inspect_source("cuda")
-"""
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("built", ["cuda"], indirect=True)
-def test_with_tvms_cuda_runtime(built: tuple[Device, Path], tmp_path: Path) -> None:
-    """Where TVM has a driver, its runtime reads the library, and a build goes the same way."""
-    path = built[1]
-    try:
-        ctypes.CDLL("libcudart.so.13")
-    except OSError:
-        pytest.skip("TVM's CUDA runtime needs libcudart.so.13")
-    source, driver = tmp_path / "driver.c", tmp_path / "libcuda.so.1"
-    source.write_text(DRIVER)
-    zig = [sys.executable, "-m", "ziglang", "cc", "-shared", "-Wl,-soname,libcuda.so.1"]
-    subprocess.run([*zig, "-o", str(driver), str(source)], check=True, capture_output=True)
-    arguments = [str(driver), str(Path(__file__).parent), str(path)]
-    # Nothing that compiles is in reach, so that TVM's own way would fail.
-    environment = os.environ | {"PATH": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", WITH_DRIVER, *arguments], check=True, env=environment)
-
-
-def test_source_is_refused(executable: Any, tmp_path: Path) -> None:
-    path = export(executable, tmp_path / "source.so")
-    with pytest.raises(RuntimeError, match="'cuda' for CUDA"):
-        cuda.check_library(path, ANY_GPU)
+def test_source_is_refused(tmp_path: Path) -> None:
+    path = library(tmp_path, cuda=b"__global__ void f() {}")
+    with pytest.raises(RuntimeError, match="neither a cubin nor a fatbin"):
+        cuda.check_library(path, CODE["cuda"])
 
 
 def test_library_without_kernels_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "empty.so"
-    path.write_bytes(b"\4" + bytes(7) + b"cuda" + bytes(64))
     with pytest.raises(RuntimeError, match="no CUDA kernels"):
-        cuda.check_library(path, ANY_GPU)
+        cuda.check_library(library(tmp_path, weights=b"1234"), CODE["cuda"])
 
 
-def test_packed_modules_round_trip(executable: Any) -> None:
-    pack = tvm_ffi.get_global_func("runtime.ModulePackImportsToTensor")
-    packed = pack(executable.mod).numpy().tobytes()
-    parsed = LibraryBin.parse(packed)
-    assert parsed.serialize() == packed
-    ((place, module),) = parsed.cuda_modules().items()
-    assert module.serialize() == parsed.modules[place][1]
-    assert "max_pool2d_kernel" in module.kernels
+@T.prim_func(s_tir=True)
+def two_steps(x: T.Buffer((64,), "float32"), y: T.Buffer((64,), "float32")):
+    T.func_attr({"global_symbol": "two_steps", "tirx.noalias": True})
+    between = T.sblock_alloc_buffer((64,), "float32")
+    for i in T.thread_binding(4, thread="blockIdx.x"):
+        for j in T.thread_binding(16, thread="threadIdx.y"):
+            with T.sblock("between"):
+                n = T.axis.spatial(64, i * 16 + j)
+                between[n] = x[n] * T.float32(2)
+    for i in T.thread_binding(2, thread="blockIdx.z"):
+        for j in T.thread_binding(32, thread="threadIdx.x"):
+            with T.sblock("y"):
+                n = T.axis.spatial(64, i * 32 + j)
+                y[n] = between[63 - n]
 
 
-@pytest.mark.system
-@pytest.mark.parametrize("name", sorted(NETS))
-def test_schedules_compute_what_torch_does(name: str) -> None:
+def test_a_function_of_several_launches() -> None:
+    """Tensors between them are counted after the parameters."""
+    functions, source = cuda.cuda_source(tvm.IRModule({"two_steps": two_steps}), DEVICES["cuda"])
+    assert functions == {
+        "two_steps": GpuFunction(
+            (
+                Launch("two_steps_kernel", (2, 0), (4, 1, 1), (1, 16, 1), 0),
+                Launch("two_steps_kernel_1", (2, 1), (1, 1, 2), (32, 1, 1), 0),
+            ),
+            (256,),
+        )
+    }
+    assert "two_steps_kernel_1(" in source
+
+
+@T.prim_func(s_tir=True)
+def shared(x: T.Buffer((64,), "float32"), y: T.Buffer((64,), "float32")):
+    T.func_attr({"global_symbol": "shared", "tirx.noalias": True})
+    for i in T.thread_binding(64, thread="threadIdx.x"):
+        with T.sblock("root"):
+            n = T.axis.spatial(64, i)
+            kept = T.sblock_alloc_buffer((64,), "float32", scope="shared.dyn")
+            with T.sblock("kept"):
+                kept[n] = x[n]
+            with T.sblock("y"):
+                y[n] = kept[n]
+
+
+def test_dynamic_shared_memory() -> None:
+    functions, _ = cuda.cuda_source(tvm.IRModule({"shared": shared}), DEVICES["cuda"])
+    (launch,) = functions["shared"].launches
+    assert launch == Launch("shared_kernel", (0, 1), (1, 1, 1), (64, 1, 1), 256)
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fake_gpu.build_driver(tmp_path_factory.mktemp("driver"))
+
+
+def on_pocl(
+    net: nn.Module, variants: Variants, path: Path, driver: Path, program: int, batch: int
+) -> None:
+    """Run a program of a file, and compare it with torch."""
+    import pocl
+
+    kernels, given, found = (
+        path.with_name(name) for name in ("kernels.cl", "inputs.npz", "outputs.npz")
+    )
+    kernels.write_text(pocl.source(variants.mod))
+    inputs = images(batch)
+    np.savez(given, *inputs)
+    fake_gpu.run("package/run_on_pocl.py", driver, path, program, kernels, given, found)
+    expected = frontend.reference(net, inputs)
+    with np.load(found) as loaded:
+        results = [loaded[f"arr_{n}"] for n in range(len(loaded.files))]
+    assert len(results) == 3 * len(expected)
+    for result, wanted in zip(results, 3 * list(expected), strict=True):
+        assert result.dtype == wanted.dtype
+        if wanted.dtype == np.float32:
+            assert np.abs(result - wanted).max() <= 1e-5 * np.ptp(wanted)
+        else:
+            np.testing.assert_array_equal(result, wanted)
+
+
+@pytest.fixture
+def here() -> Device:
+    """A GPU in this machine, whose kernels PoCL runs."""
     pytest.importorskip("pyopencl")
     import pocl
 
     if pocl.missing():
         pytest.skip("no OpenCL driver for the CPU (Debian: pocl-opencl-icd)")
-    module = network(name)
-    inputs = frontend.random_inputs([(1, 3, 32, 32)])
-    device = DEVICES["jetson-orin-nano"]
+    return replace(DEVICES["jetson-orin-nano"], machine=machine())
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("name", sorted(NETS))
+def test_files_compute_what_torch_does(
+    name: str, here: Device, driver: Path, tmp_path: Path
+) -> None:
+    """A file is run by its own runtime, on the driver of the tests, whose launches PoCL does."""
     intrinsics = "tvm.s_tir.tensor_intrin" in sys.modules
-    mod = frontend.import_graph(module, inputs).mod
-    with tvm.target.Target(device.tvm):
-        for phase in passes.phases(device):
-            mod = phase.run(mod)
-            if phase.name == "schedule":
-                break
+    net = network(name)
+    variants, path = compiled(net, here, fake_gpu.NoCompiler(), tmp_path)
     # Importing it takes half a minute.
     assert ("tvm.s_tir.tensor_intrin" in sys.modules) == intrinsics
-    (result,) = pocl.network(mod)(*inputs)
-    (expected,) = frontend.reference(module, inputs)
-    assert np.abs(result - expected).max() <= 1e-5 * np.ptp(expected)
+    launches = [each.launches for each in cuda.cuda_source(variants.mod, here)[0].values()]
+    assert any(len(each) > 1 for each in launches) == (name == "split")
+    on_pocl(net, variants, path, driver, 0, 1)
+
+
+@pytest.mark.system
+def test_each_size_of_the_inputs(here: Device, driver: Path, tmp_path: Path) -> None:
+    net = nn.Sequential(*stem(), *head(16)).eval()
+    variants, path = compiled(net, here, fake_gpu.NoCompiler(), tmp_path, (1, 3))
+    for program, batch in enumerate((1, 3)):
+        on_pocl(net, variants, path, driver, program, batch)

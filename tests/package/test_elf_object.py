@@ -10,6 +10,7 @@ import pytest
 
 from tvmlcnn.package.elf_object import ALIGNMENT, data_object
 from tvmlcnn.package.link import link
+from tvmlcnn.package.zig import run_zig
 from tvmlcnn.runtime.elf import MACHINES, read_elf
 from tvmlcnn.runtime.machine import machine
 
@@ -29,16 +30,32 @@ def test_sections_survive_linking(name: str, tmp_path: Path) -> None:
         assert elf.sections[section].offset % ALIGNMENT == 0
 
 
-def test_programs_find_data_by_its_symbol(tmp_path: Path) -> None:
+def test_programs_find_data_by_its_symbols(tmp_path: Path) -> None:
     """Dots are no part of a name in C; in memory the data are aligned as in the file."""
     (tmp_path / "data.o").write_bytes(data_object(machine(), CONTENTS))
-    link([tmp_path / "data.o"], tmp_path / "lib.so")
+    lines = []
+    for section in CONTENTS:
+        symbol = section.lstrip(".").replace(".", "_") + "_section"
+        lines += [
+            f"extern const char {symbol}[], {symbol}_end[];",
+            f"const char *tvmlcnn_{symbol}(void) {{ return {symbol}; }}",
+            f"const char *tvmlcnn_{symbol}_end(void) {{ return {symbol}_end; }}",
+        ]
+    (tmp_path / "code.c").write_text("\n".join(lines))
+    code = ["cc", "-fPIC", "-c", str(tmp_path / "code.c"), "-o", str(tmp_path / "code.o")]
+    run_zig(code)
+    link([tmp_path / "code.o", tmp_path / "data.o"], tmp_path / "lib.so")
     library = ctypes.CDLL(str(tmp_path / "lib.so"))
     for section, content in CONTENTS.items():
-        symbol = section.lstrip(".").replace(".", "_")
-        data = (ctypes.c_char * len(content)).in_dll(library, symbol)
-        assert bytes(data) == content
-        assert ctypes.addressof(data) % ALIGNMENT == 0
+        ends = []
+        for end in ("", "_end"):
+            symbol = section.lstrip(".").replace(".", "_") + "_section" + end
+            assert not hasattr(library, symbol)
+            function = getattr(library, f"tvmlcnn_{symbol}")
+            function.restype = ctypes.c_void_p
+            ends.append(function())
+        assert ctypes.string_at(ends[0], ends[1] - ends[0]) == content
+        assert ends[0] % ALIGNMENT == 0
 
 
 @pytest.mark.parametrize("name", sorted(MACHINES))
@@ -55,4 +72,5 @@ def test_an_object_is_read_as_it_was_written(name: str, tmp_path: Path) -> None:
     assert {section: elf.read(section) for section in CONTENTS} == CONTENTS
     assert all(elf.sections[section].offset % ALIGNMENT == 0 for section in CONTENTS)
     _, *symbols = struct.iter_unpack(_SYMBOL[64 if wide else 32], elf.read(".symtab"))
-    assert [symbol[_SIZE[64 if wide else 32]] for symbol in symbols] == [1000, 64 * 256, 0]
+    sizes = [symbol[_SIZE[64 if wide else 32]] for symbol in symbols]
+    assert sizes == [1000, 0, 64 * 256, 0, 0, 0]  # where each begins, and where it ends

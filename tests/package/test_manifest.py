@@ -11,8 +11,8 @@ import tvm
 from tvmlcnn.frontend import Graph, Input, Network
 from tvmlcnn.package.manifest import compose, read_labels
 from tvmlcnn.package.variants import Variants
+from tvmlcnn.remote.tvm_runtime import tvm_version
 from tvmlcnn.runtime.manifest import FORMAT, KernelCall, Manifest, TensorSpec, Weight
-from tvmlcnn.runtime.native import tvm_version
 from tvmlcnn.runtime.preprocessing import Preprocessing
 from tvmlcnn.targets import DEVICES
 

@@ -9,20 +9,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lowered import SCALE, SHIFT, X86, lowered
+from lowered import SCALE, SHIFT, X86, expected, lowered
 
 import tvmlcnn
-from tvmlcnn.package import model_file, program
+from tvmlcnn.package import model_file
 from tvmlcnn.package.elf_object import ALIGNMENT
+from tvmlcnn.package.variants import together
 from tvmlcnn.runtime.elf import read_elf
-from tvmlcnn.runtime.manifest import MANIFEST_SECTION, WEIGHTS_SECTION
+from tvmlcnn.runtime.library import Instance, Library
+from tvmlcnn.runtime.manifest import MANIFEST_SECTION, WEIGHTS_SECTION, TensorSpec
 
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory: pytest.TempPathFactory) -> model_file.Parts:
-    mod, weights = lowered()
-    executable = program.build(mod, X86)
-    return model_file.write_parts(executable, weights, X86, None, tmp_path_factory.mktemp("parts"))
+    spec = [[TensorSpec(name, (2, 4), "float32")] for name in ("x", "y")]
+    folder = tmp_path_factory.mktemp("parts")
+    return model_file.write_parts(
+        together([lowered()]), spec[:1], spec[1:], X86, [], None, None, folder
+    )
 
 
 def test_weights_lie_where_the_layout_says(parts: model_file.Parts, tmp_path: Path) -> None:
@@ -33,8 +37,8 @@ def test_weights_lie_where_the_layout_says(parts: model_file.Parts, tmp_path: Pa
         assert entry["offset"] % ALIGNMENT == 0
         array = np.frombuffer(content, entry["dtype"], np.prod(entry["shape"]), entry["offset"])
         found.append(array.reshape(entry["shape"]))
-    for array, expected in zip(found, (SCALE, SHIFT), strict=True):
-        np.testing.assert_array_equal(array, expected)
+    for array, written in zip(found, (SCALE, SHIFT), strict=True):
+        np.testing.assert_array_equal(array, written)
 
 
 def test_the_manifest_can_be_written_again(parts: model_file.Parts, tmp_path: Path) -> None:
@@ -47,18 +51,20 @@ def test_the_manifest_can_be_written_again(parts: model_file.Parts, tmp_path: Pa
         assert elf.machine == parts.machine == "x86_64"
 
 
-def test_a_file_is_put_in_its_place(tmp_path: Path) -> None:
-    source, target = tmp_path / "linked", tmp_path / "net.so"
-    source.write_bytes(b"new")
+def test_a_file_is_put_in_its_place(parts: model_file.Parts, tmp_path: Path) -> None:
+    source, target = tmp_path / "linked.so", tmp_path / "net.so"
+    model_file.link_library(parts, {}, source)
     target.write_bytes(b"the old file")
     model_file.publish(source, target)
-    assert target.read_bytes() == b"new"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["linked", "net.so"]
+    assert target.read_bytes() == source.read_bytes()
+    assert sorted(tmp_path.glob("*.so")) == [source, target]
 
 
-def test_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source, target = tmp_path / "linked", tmp_path / "net.so"
-    source.write_bytes(b"new")
+def test_full_disk_keeps_the_old_file(
+    parts: model_file.Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "linked.so", tmp_path / "net.so"
+    model_file.link_library(parts, {}, source)
     target.write_bytes(b"the old file")
 
     def full(source: object, file: Any) -> None:
@@ -69,4 +75,13 @@ def test_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(tvmlcnn.UserError, match=r"cannot write .*: No space left on device"):
         model_file.publish(source, target)
     assert target.read_bytes() == b"the old file"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["linked", "net.so"]
+    assert sorted(tmp_path.glob("*.so")) == [source, target]
+
+
+def test_a_linked_file_computes_the_network(parts: model_file.Parts, tmp_path: Path) -> None:
+    path = tmp_path / "net.so"
+    model_file.link_library(parts, {}, path)
+    x = np.random.default_rng(0).standard_normal((2, 4), dtype=np.float32)
+    y = np.zeros_like(x)
+    Instance(Library(path), 1).run(0, [x], [y])
+    np.testing.assert_allclose(y, expected(x), rtol=1e-6)

@@ -55,11 +55,11 @@ def test_two_emulated_raspberry_pis(
     assert "emulated cortex-a72" in cli("device", "list", *lent[:2]).out
 
 
-@pytest.mark.emulated("armv7l")
+@pytest.mark.emulated("armv7l-board")
 def test_a_32_bit_board(lab: Lab, tmp_path: Path) -> None:
     target = {key: value for key, value in DEVICES["rpi2"].tvm.items() if key != "kind"}
     library = board_kernels.build(tmp_path / "kernels.so", **target)
-    with remote.boards(lab.emulated("armv7l").address) as (board,):
+    with remote.boards(lab.emulated("armv7l-board").address) as (board,):
         assert (board.facts()["machine"], board.facts()["emulated"]) == ("armv7l", True)
         with pytest.raises(remote.KernelCrashed), board.session(60) as session:
             session.load(library)["crash"](session.empty((64,)))

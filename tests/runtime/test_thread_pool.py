@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import multiprocessing
 import os
-import shutil
-import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -15,11 +16,10 @@ import pytest
 
 import tvmlcnn
 from tools.peers.neighbours import neighbours
+from tvmlcnn.runtime import instances
 from tvmlcnn.runtime.arrays import random_arrays
 from tvmlcnn.runtime.machine import logical_cpus
-from tvmlcnn.runtime.thread_pool import SOURCE
 
-HARNESS = Path(__file__).parent / "c" / "pool_test.c"
 SEVERAL = min(4, logical_cpus())
 
 
@@ -34,18 +34,6 @@ def until_ended(before: int) -> None:
     while tasks() > before:
         assert time.monotonic() < deadline, f"{tasks() - before} threads are left"
         time.sleep(0.01)
-
-
-@pytest.mark.parametrize("sanitizer", ["thread", "address,undefined"])
-def test_kernels_in_several_pools_at_once(sanitizer: str, tmp_path: Path) -> None:
-    gcc = shutil.which("gcc")
-    if gcc is None:
-        pytest.skip("no gcc")
-    program = tmp_path / "pool"
-    flags = ["-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", f"-fsanitize={sanitizer}"]
-    subprocess.run([gcc, *flags, HARNESS, SOURCE, "-o", program, "-lpthread"], check=True)
-    done = subprocess.run([program], capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_model_has_as_many_threads_as_it_was_told_and_leaves_none(small_file: Path) -> None:
@@ -78,27 +66,140 @@ def test_threads_that_call_leave_nothing_behind(small_file: Path) -> None:
     until_ended(before)
 
 
-def test_a_forked_process_computes_and_ends(small_file: Path) -> None:
-    model = tvmlcnn.load(small_file, SEVERAL)
+def test_calls_run_side_by_side(small_file: Path) -> None:
+    """Two threads are in a kernel at the same time: each waits there for the other."""
+    if logical_cpus() < 2:
+        pytest.skip("one CPU")
+    model = tvmlcnn.load(small_file, 1)
+    inputs = random_arrays(model.inputs)
+    met = threading.Barrier(2, timeout=60)
+    hook = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_size_t)(
+        lambda context, call: met.wait() and None
+    )
+    broken = []
+
+    def call() -> None:
+        with model.instances.one() as instance:
+            functions, handle = instance._functions, instance._handle
+            functions.tvmlcnn_observe(handle, hook, None)
+            instance.run(0, model.arguments(*inputs), model.rooms())
+            functions.tvmlcnn_observe(handle, None, None)
+            broken.append(met.broken)
+
+    threads = [threading.Thread(target=call) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert broken == [False, False]
+
+
+def test_more_calls_than_instances_wait(small_file: Path) -> None:
+    """As many instances are opened as fit the CPUs, and none more."""
+    model = tvmlcnn.load(small_file, logical_cpus())
+    inputs = random_arrays(model.inputs)
+    model(*inputs)
+    before, most = tasks(), []
+    callers = [
+        threading.Thread(target=lambda: most.append([model(*inputs) is None, tasks()]))
+        for _ in range(12)
+    ]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert len(most) == 12
+    assert max(seen for _, seen in most) <= before + 12
+    until_ended(before)
+
+
+def test_an_instance_that_cannot_be_opened_leaves_its_place(
+    small_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tvmlcnn.load(small_file, 1)
     inputs = random_arrays(model.inputs)
     expected = model(*inputs)
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            right = all(np.array_equal(model(*inputs), expected) for _ in range(20))
-            del model
-            status = 0 if right else 2
-        finally:
-            os._exit(status)
-    deadline = time.monotonic() + 60
-    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    if ended == (0, 0):
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-    assert ended == (child, 0), "the forked process hangs or computes something else"
+    with model.instances.one():  # others have to open one
+
+        def refuse(*arguments: object) -> None:
+            raise tvmlcnn.UserError("no memory")
+
+        monkeypatch.setattr(instances, "Instance", refuse)
+        for _ in range(2 * logical_cpus()):
+            if logical_cpus() > 1:
+                with pytest.raises(tvmlcnn.UserError, match="no memory"):
+                    model(*inputs)
+        monkeypatch.undo()
+        if logical_cpus() > 1:
+            assert np.array_equal(model(*inputs), expected)
+
+
+def _in_child(model: tvmlcnn.Model, inputs: list[np.ndarray], expected: np.ndarray) -> None:
+    wrong = []
+
+    def call() -> None:
+        wrong.extend(not np.array_equal(model(*inputs), expected) for _ in range(20))
+
+    threads = [threading.Thread(target=call) for _ in range(3)]
+    call()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sys.exit(int(any(wrong) or len(wrong) != 80))
+
+
+@pytest.mark.parametrize("callers", [0, 1, 3])
+def test_forked_processes_compute_and_end(small_file: Path, callers: int) -> None:
+    """As a server's workers, forked before its model was used, or while threads use it."""
+    model = tvmlcnn.load(small_file, SEVERAL)
+    inputs = random_arrays(model.inputs)
+    expected = tvmlcnn.load(small_file, SEVERAL)(*inputs)
+    done = threading.Event()
+    wrong = []
+
+    def call() -> None:
+        while not done.is_set():
+            wrong.append(not np.array_equal(model(*inputs), expected))
+
+    threads = [threading.Thread(target=call) for _ in range(callers)]
+    for thread in threads:
+        thread.start()
+    fork = multiprocessing.get_context("fork")
+    children = [fork.Process(target=_in_child, args=(model, inputs, expected)) for _ in range(4)]
+    try:
+        for child in children:
+            child.start()
+        for child in children:
+            child.join(60)
+        assert [child.exitcode for child in children] == [0] * 4
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+        for child in children:
+            child.kill()
+    assert not any(wrong)
     assert np.array_equal(model(*inputs), expected)
+
+
+def test_an_interpreter_ends_while_threads_call(small_file: Path) -> None:
+    program = f"""
+import threading, time, numpy as np, tvmlcnn
+model = tvmlcnn.load({str(small_file)!r}, 1)
+x = np.zeros(model.inputs[0].shape, np.float32)
+def call():
+    while True:
+        model(x)
+for _ in range(4):
+    threading.Thread(target=call, daemon=True).start()
+time.sleep(0.05)
+"""
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_busy_neighbours_do_not_stop_a_model(small_file: Path) -> None:

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-import tvm
+from executed import assembly_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import graph, result_of
 from torch.nn import functional as F
 from tvm import relax
 
-from tvmlcnn import passes, pipeline
+from tvmlcnn import pipeline
 from tvmlcnn.graph.constants import constant
 from tvmlcnn.graph.resample import resample
 from tvmlcnn.ops.resampling import adaptive_average, interpolation
@@ -132,9 +132,6 @@ def test_channels_are_vectors(mode: str) -> None:
         [(1, 40, 40, 64)],
         lambda _, x: resample(x, {1: interpolation(40, 80, mode), 2: interpolation(40, 80, mode)}),
     )
-    scheduled = passes.without_weights(pipeline.run(module, X86))
-    target = tvm.target.Target(X86.tvm)
-    (library,) = relax.build(scheduled, target, relax_pipeline=None).mod.imports
-    text = library.inspect_source("asm")
+    text = assembly_of(pipeline.run(module, X86), X86)
     assert len(re.findall(r"vmovups\s.*%ymm", text)) >= 4
     assert not re.findall(r"vmulss\s|vfmadd\w+ss\s", text)

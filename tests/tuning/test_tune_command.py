@@ -249,3 +249,10 @@ def test_mistakes(arguments: list[str], message: str, cli: Cli, nets: Path) -> N
     assert message in cli("tune", f"{nets}:net", *SHAPE, "--records", "records", *arguments).error
     assert time.monotonic() - began < 60
     assert not Path("records").exists()
+
+
+def test_without_xgboost_it_says_what_to_install(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert cli("tune", "mobilenet_v2").error == (
+        "error: tuning needs xgboost: pip install 'tvmlcnn[tune]'"
+    )

@@ -10,6 +10,7 @@ import torch
 from tvmlcnn.frontend import Network, resolve
 from tvmlcnn.frontend.arguments import placed_and_named
 from tvmlcnn.frontend.failed_runs import run_refusal
+from tvmlcnn.frontend.refusals import export_refusal
 from tvmlcnn.frontend.torch_export import exported_program
 from tvmlcnn.models import entries
 
@@ -49,4 +50,6 @@ def export(
             given = placed_and_named(inputs, network.keywords)
             return network, exported_program(network.module, *given)
     except Exception as error:  # whatever the user's code or torch raises
+        if "data-dependent" in str(error):  # only exporting asks for what depends on values
+            raise export_refusal(error) from error
         raise run_refusal(error, network.input_shapes) from error

@@ -11,13 +11,16 @@ from .output import json_option, print_facts, print_json, records_fact
 
 @click.command("inspect")
 @click.argument("file")
+@click.option("--verify", is_flag=True, help="Check that no byte of FILE has changed.")
 @json_option
-def command(file: str, as_json: bool) -> None:
+def command(file: str, verify: bool, as_json: bool) -> None:
     """Print the manifest of the compiled model FILE, whatever machine it is for.
 
     The library is read, not loaded. --json prints the whole manifest.
     """
-    from tvmlcnn.runtime import read_manifest
+    from tvmlcnn.runtime import checksum, read_manifest
+
+    digest = checksum.verify(file) if verify else None
 
     elf, manifest = read_manifest(file)
     data = manifest.json
@@ -55,5 +58,6 @@ def command(file: str, as_json: bool) -> None:
             ),
             ("versions", ", ".join(f"{name} {v}" for name, v in data["versions"].items())),
             ("format", data["format"]),
+            *([("checksum", f"holds: sha256 {digest}")] if digest else []),
         ]
     )

@@ -62,8 +62,7 @@ def command(file: str, threads: int | None, seconds: float, as_json: bool) -> No
                 f"{flops / result.kernels_us / 1e3:.1f} GFLOP/s, "
                 f"{least / result.kernels_us:.0%} of the roofline, {moved / 1e6:.1f} MB",
             ),
-            ("between kernels", f"{result.between_us:.0f} us"),
-            ("inputs, outputs", f"{result.copies_us:.0f} us"),
+            ("outside of kernels", f"{result.outside_us:.0f} us"),
             ("whole call", f"{result.call_us:.0f} us at least"),
             (
                 "this machine",

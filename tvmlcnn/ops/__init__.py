@@ -11,7 +11,6 @@ from .batched_product import batched_product
 from .concatenation import concatenate
 from .convolution import Window, depthwise
 from .dense import dense, pack
-from .extremes import extreme, place_of_extreme
 from .formula import Earlier, Formula, Operand, Parameter, Step, chain
 from .grid_sample import grid_sample
 from .grouped import diagonals, grouped, grouped_diagonals
@@ -48,7 +47,6 @@ __all__ = [
     "dense",
     "depthwise",
     "diagonals",
-    "extreme",
     "gather_frames",
     "global_average",
     "grid_sample",
@@ -59,7 +57,6 @@ __all__ = [
     "normalize_channels",
     "normalize_rows",
     "pack",
-    "place_of_extreme",
     "pointwise_depthwise",
     "reduce_columns",
     "reduce_rows",

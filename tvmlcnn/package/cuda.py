@@ -1,37 +1,81 @@
-"""Machine code for NVIDIA GPUs in the library, built with no GPU, driver or CUDA runtime at hand.
+"""Machine code for NVIDIA GPUs, made with no GPU and no driver at hand.
 
-TVM turns its CUDA C++ source into machine code only where it can load its CUDA runtime, which
-needs a driver. Elsewhere it packs the source, and the device compiles it, if it has a compiler.
-So the order is changed, on every machine alike: the code generator always leaves the source in
-its module, and the source is compiled when the modules are packed into the library.
-
-    compiler = find_compiler(code)              # before the build, which takes long
-    with kernels_as_source():
-        executable = tvm.compile(mod, target)
-    executable.export_library(..., fpack_imports=pack_imports(compiler, code))
-    check_library(path, code)
+TVM would compile its CUDA C++ where it finds a driver, and for that GPU only. Here its code
+generator always leaves the source, and NVIDIA's compiler makes of it what was asked for.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+
+import tvm
+from tvm import tirx
+from tvm.tirx.build import codegen_build, split_host_device_mods
+
+from tvmlcnn.runtime.elf import read_elf
+from tvmlcnn.targets import Device
 
 from .cuda_compiler import Compiler, find_compiler
 from .cuda_image import architectures
-from .library_bin import LibraryBin, find_cuda_modules
+from .launches import GpuFunction, gpu_function
 
-__all__ = ["Compiler", "check_library", "find_compiler", "kernels_as_source", "pack_imports"]
+__all__ = [
+    "CUDA_SECTION",
+    "Compiler",
+    "check_library",
+    "compile_kernels",
+    "cuda_source",
+    "find_compiler",
+]
 
+CUDA_SECTION = ".tvmlcnn.cuda"
+"""Of the file: a cubin or a fatbin."""
 _SWITCH = "TVM_COMPILE_FORCE_FALLBACK"
 
 
+def compile_kernels(
+    kernels: tvm.IRModule, device: Device, compiler: Compiler
+) -> tuple[dict[str, GpuFunction], bytes]:
+    """Compile scheduled kernels.
+
+    Parameters
+    ----------
+    kernels : tvm.IRModule
+    device : Device
+    compiler : Compiler
+        As `find_compiler` returns it.
+
+    Returns
+    -------
+    functions : dict of str to GpuFunction
+        What each kernel of the module launches.
+    image : bytes
+        A cubin or a fatbin with what is launched.
+    """
+    functions, source = cuda_source(kernels, device)
+    return functions, compiler.compile(source, device.gpu_code)[1]
+
+
+def cuda_source(kernels: tvm.IRModule, device: Device) -> tuple[dict[str, GpuFunction], str]:
+    """Generate the CUDA C++ of scheduled kernels, and say what each of them launches."""
+    target = tvm.target.Target(device.tvm)
+    pipeline, _, finalize = tirx.get_default_tir_pipeline(target)
+    lowered = pipeline(tirx.transform.BindTarget(target)(kernels))
+    host, device_modules = split_host_device_mods(lowered)
+    with _kept_as_source():
+        sources = [
+            codegen_build(finalize()(module), device_target).inspect_source("cuda")
+            for device_target, module in device_modules.items()
+        ]
+    functions = {variable.name_hint: gpu_function(f) for variable, f in host.functions.items()}
+    return functions, "\n".join(sources)
+
+
 @contextmanager
-def kernels_as_source() -> Iterator[None]:
+def _kept_as_source() -> Iterator[None]:
     """Let TVM's code generator keep CUDA source, where there is a driver too."""
     before = os.environ.get(_SWITCH)
     os.environ[_SWITCH] = "1"
@@ -44,57 +88,7 @@ def kernels_as_source() -> Iterator[None]:
             os.environ[_SWITCH] = before
 
 
-def pack_imports(compiler: Compiler, code: tuple[str, ...]) -> Callable[..., str]:
-    """Return the argument ``fpack_imports`` of TVM's ``export_library``.
-
-    It does what TVM does without it, and compiles the CUDA source on the way.
-
-    Parameters
-    ----------
-    compiler : Compiler
-        As `find_compiler` returns it.
-    code : tuple of str
-        What to embed: ``("sm_87",)``, or ``("sm_75", "compute_75")`` for every GPU since.
-    """
-
-    def pack(module: Any, system_lib: bool, symbol_prefix: str, folder: str) -> str:
-        from tvm_ffi import get_global_func
-
-        packed = get_global_func("runtime.ModulePackImportsToTensor")(module).numpy().tobytes()
-        blob = _compiled(packed, compiler, code)
-        host_target = _host_module(module).get_function("_get_target_string")()
-        path = str(Path(folder, f"{symbol_prefix}imports.o"))
-        make_object = get_global_func("codegen.codegen_blob")
-        make_object(blob, system_lib, host_target, symbol_prefix).write_to_file(path)
-        return path
-
-    return pack
-
-
-def _compiled(packed: bytes, compiler: Compiler, code: tuple[str, ...]) -> bytes:
-    """Return packed modules with machine code in the place of CUDA source."""
-    library_bin = LibraryBin.parse(packed)
-    modules = list(library_bin.modules)
-    for place, module in library_bin.cuda_modules().items():
-        if module.format != "cuda":
-            raise RuntimeError(f"TVM packed {module.format} instead of CUDA source")
-        form, binary = compiler.compile(module.code.decode(), code)
-        modules[place] = (modules[place][0], replace(module, format=form, code=binary).serialize())
-    return replace(library_bin, modules=tuple(modules)).serialize()
-
-
-def _host_module(module: Any) -> Any:
-    """Return the first module of LLVM's among a module and its imports."""
-    if module.kind == "llvm":
-        return module
-    for imported in module.imports:
-        found = _host_module(imported)
-        if found is not None:
-            return found
-    return None
-
-
-def check_library(path: str | Path, code: tuple[str, ...]) -> tuple[str, ...]:
+def check_library(path: str | Path, code: tuple[str, ...]) -> None:
     """Make sure that a linked library holds just the GPU code that was asked for.
 
     Parameters
@@ -103,26 +97,19 @@ def check_library(path: str | Path, code: tuple[str, ...]) -> tuple[str, ...]:
         A library for any machine; it is read, not loaded.
     code : tuple of str
 
-    Returns
-    -------
-    tuple of str
-        The names of the kernels.
-
     Raises
     ------
     RuntimeError
         If there is no GPU code, if it is source, or if it is for another architecture.
     """
-    modules = find_cuda_modules(Path(path).read_bytes())
-    if not modules:
+    elf = read_elf(path)
+    if CUDA_SECTION not in elf.sections:
         raise RuntimeError(f"{path} holds no CUDA kernels")
     # An architecture's variant (sm_90a) is not written into its code, only its number is.
     wanted = sorted(one.rstrip("af") for one in code)
-    for module in modules:
-        try:
-            held = architectures(module.code)
-        except ValueError as error:
-            raise RuntimeError(f"{path} holds {module.format!r} for CUDA: {error}") from error
-        if sorted(held) != wanted:
-            raise RuntimeError(f"{path} holds GPU code for {held} instead of {code}")
-    return tuple(name for module in modules for name in module.kernels)
+    try:
+        held = architectures(elf.read(CUDA_SECTION))
+    except ValueError as error:
+        raise RuntimeError(f"{path} holds something else for CUDA: {error}") from error
+    if sorted(held) != wanted:
+        raise RuntimeError(f"{path} holds GPU code for {held} instead of {code}")

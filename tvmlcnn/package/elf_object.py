@@ -14,6 +14,7 @@ from tvmlcnn.runtime.elf import MACHINES
 ALIGNMENT = 64
 _PROGBITS, _SYMTAB, _STRTAB, _ALLOC = 1, 2, 3, 2
 _GLOBAL_OBJECT = 1 << 4 | 1
+_HIDDEN = 2  # visibility: seen in the library alone
 # The version 5 ABI with hard float; the linker refuses to mix it with soft float.
 _FLAGS = {"armv7l": 0x05000400}
 
@@ -26,23 +27,25 @@ def data_object(machine: str, sections: Mapping[str, bytes]) -> bytes:
     machine : str
         ``"x86_64"``, ``"aarch64"`` or ``"armv7l"``.
     sections : mapping of str to bytes
-        Contents by section name. Each begins at a multiple of `ALIGNMENT` and gets a global
-        symbol of the same name, dots replaced by underscores, for programs that use the library
-        without Python.
+        Contents by section name. Each begins at a multiple of `ALIGNMENT`. Hidden symbols mark
+        its beginning and its end: ``.a.b`` lies from ``a_b_section`` to ``a_b_section_end``.
     """
     number, bits = MACHINES[machine]
     wide = bits == 64
     names = ["", *sections, ".symtab", ".strtab", ".shstrtab"]
     name_table, name_offsets = _strings(names)
-    symbols = [name.lstrip(".").replace(".", "_") for name in sections]
-    symbol_table, symbol_offsets = _strings(["", *symbols])
+    symbols = []
+    for index, (name, data) in enumerate(sections.items(), start=1):
+        symbol = name.lstrip(".").replace(".", "_") + "_section"
+        symbols += [(symbol, index, 0, len(data)), (f"{symbol}_end", index, len(data), 0)]
+    symbol_table, symbol_offsets = _strings(["", *(symbol for symbol, *_ in symbols)])
     symbol_entries = b"\0" * (24 if wide else 16)
-    for index, (data, name) in enumerate(zip(sections.values(), symbols, strict=True), start=1):
-        start = symbol_offsets[name]
+    for symbol, index, value, size in symbols:
+        start = symbol_offsets[symbol]
         symbol_entries += (
-            struct.pack("<IBBHQQ", start, _GLOBAL_OBJECT, 0, index, 0, len(data))
+            struct.pack("<IBBHQQ", start, _GLOBAL_OBJECT, _HIDDEN, index, value, size)
             if wide
-            else struct.pack("<IIIBBH", start, 0, len(data), _GLOBAL_OBJECT, 0, index)
+            else struct.pack("<IIIBBH", start, value, size, _GLOBAL_OBJECT, _HIDDEN, index)
         )
 
     body = bytearray(64 if wide else 52)

@@ -12,7 +12,6 @@ import torch
 
 from tvmlcnn.frontend import Graph, Network
 from tvmlcnn.runtime.manifest import FORMAT
-from tvmlcnn.runtime.native import tvm_version
 from tvmlcnn.runtime.preprocessing import Preprocessing
 from tvmlcnn.targets import Device
 
@@ -80,15 +79,13 @@ def compose(
             {
                 "inputs": [spec.shape for spec in each.inputs],
                 "outputs": [spec.shape for spec in each.outputs],
-                "weights": taken,
             }
             | ({"calls": _noted(calls, rules)} if each is not graph else {})
-            for each, taken, calls in zip(graphs, variants.weights, variants.calls, strict=True)
+            for each, calls in zip(graphs, variants.calls, strict=True)
         ],
         "versions": {
             "tvmlcnn": importlib.metadata.version("tvmlcnn"),
-            "tvm": tvm_version(),
-            "tvm_ffi": importlib.metadata.version("apache-tvm-ffi"),
+            "tvm": importlib.metadata.version("apache-tvm"),
             "torch": torch.__version__,
         },
         "weights": layout,

@@ -1,24 +1,37 @@
-"""The one file of a compiled model: kernels, weights and manifest."""
+"""The one file of a compiled model: kernels, their program, the runtime, weights and manifest."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tvm.runtime import Executable
 
 from tvmlcnn.files import write_whole
-from tvmlcnn.runtime.manifest import MANIFEST_SECTION, WEIGHTS_SECTION
+from tvmlcnn.runtime.checksum import CHECKSUM_SECTION, SIZE, of_file, of_manifest
+from tvmlcnn.runtime.elf import read_elf
+from tvmlcnn.runtime.manifest import MANIFEST_SECTION, WEIGHTS_SECTION, TensorSpec
 from tvmlcnn.targets import Device
 
-from . import cuda
+from . import c_library, cuda
+from .cpu_tables import cpu_tables
+from .cuda_tables import cuda_tables
 from .elf_object import ALIGNMENT, data_object
+from .kernel_code import write_kernels
 from .link import link
-from .pool_object import pool_object
+from .program_source import program_source
+from .runtime_object import TRIPLES, runtime_objects
+from .variants import Variants
+
+# What the linker defines, by itself and from the manifest's object file.
+_OF_LINKER = {
+    *("_DYNAMIC", "__ehdr_start"),
+    *("tvmlcnn_manifest_section", "tvmlcnn_manifest_section_end"),
+}
 
 
 @dataclass(frozen=True)
@@ -30,7 +43,7 @@ class Parts:
     machine : str
         Machine of the library.
     objects : tuple of Path
-        Object files with the kernels, TVM's program, and the threads.
+        Object files with the kernels, the program and the runtime.
     weights : Path
         Object file with the weights.
     layout : list of dict
@@ -44,46 +57,70 @@ class Parts:
 
 
 def write_parts(
-    executable: Executable,
-    weights: list[np.ndarray],
+    variants: Variants,
+    inputs: Sequence[Sequence[TensorSpec]],
+    outputs: Sequence[Sequence[TensorSpec]],
     device: Device,
+    features: Sequence[str],
+    threads: int | None,
     gpu_compiler: cuda.Compiler | None,
     folder: Path,
 ) -> Parts:
-    """Write the object files of a built module and its weights into ``folder``."""
-    objects: list[Path] = []
+    """Write the object files of a network into ``folder``.
 
-    def collect(output: str, files: list[str], options: object = None) -> None:
-        objects.extend(map(Path, files))
-
-    collect.output_format = "so"  # type: ignore[attr-defined]
-    pack = None if gpu_compiler is None else cuda.pack_imports(gpu_compiler, device.gpu_code)
-    executable.export_library(
-        str(folder / "kernels.so"),
-        fcompile=collect,
-        fpack_imports=pack,
-        workspace_dir=str(folder),
-    )
-    blob, layout = bytearray(), []
-    for array in weights:
+    Parameters
+    ----------
+    variants : Variants
+    inputs, outputs : sequence of sequence of TensorSpec
+        Of each program.
+    device : Device
+    features : sequence of str
+        Linux's names of what the processor must have.
+    threads : int, optional
+        Threads that the file is compiled for.
+    gpu_compiler : cuda.Compiler, optional
+        Where the device is a GPU.
+    folder : Path
+    """
+    kernels = folder / "kernels-code.o"
+    if gpu_compiler is None:
+        scratch = write_kernels(variants.mod, device, kernels)
+        tables = cpu_tables(variants.programs, features, threads, scratch)
+    else:
+        functions, image = cuda.compile_kernels(variants.mod, device, gpu_compiler)
+        kernels.write_bytes(data_object(device.machine, {cuda.CUDA_SECTION: image}))
+        tables = cuda_tables(variants.programs, functions, device.gpu_code, gpu_compiler)
+    blob = bytearray()
+    layout: list[dict[str, Any]] = []
+    for array in variants.arrays:
         blob.extend(b"\0" * (-len(blob) % ALIGNMENT))
         layout.append({"shape": array.shape, "dtype": str(array.dtype), "offset": len(blob)})
         blob.extend(np.ascontiguousarray(array).tobytes())
-    path = folder / "weights.o"
-    path.write_bytes(data_object(device.machine, {WEIGHTS_SECTION: bytes(blob)}))
-    objects.append(pool_object(device.machine, folder))
-    return Parts(device.machine, tuple(objects), path, layout)
+    weights = folder / "weights.o"
+    weights.write_bytes(data_object(device.machine, {WEIGHTS_SECTION: bytes(blob)}))
+    offsets = [weight["offset"] for weight in layout]
+    source = program_source(tables, variants.programs, inputs, outputs, offsets)
+    objects = [kernels, *runtime_objects(device.machine, device.family, source, folder)]
+    if called := c_library.missing([*objects, weights]) - _OF_LINKER:
+        objects.append(c_library.supply(called, TRIPLES[device.machine], folder))
+    return Parts(device.machine, tuple(objects), weights, layout)
 
 
 def link_library(parts: Parts, manifest: dict[str, Any], output: Path) -> None:
     """Link the parts and a manifest into a library."""
     text = json.dumps(manifest, ensure_ascii=False).encode()
     path = parts.weights.with_name("manifest.o")
-    path.write_bytes(data_object(parts.machine, {MANIFEST_SECTION: text}))
+    sections = {MANIFEST_SECTION: text, CHECKSUM_SECTION: bytes(SIZE) + of_manifest(text)}
+    path.write_bytes(data_object(parts.machine, sections))
     link([*parts.objects, parts.weights, path], output)
 
 
 def publish(library: Path, output: Path) -> None:
-    """Put a finished library in its place: whole, or, where that fails, not at all."""
+    """Put a finished library in its place, with its checksum: whole, or not at all."""
+    elf = read_elf(library)
+    digest = of_file(elf)
+    with open(library, "r+b") as file:
+        file.seek(elf.sections[CHECKSUM_SECTION].offset)
+        file.write(digest)
     with open(library, "rb") as source:
         write_whole(output, lambda file: shutil.copyfileobj(source, file))

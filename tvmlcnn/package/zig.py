@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
-import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from tvmlcnn.errors import UserError
 
-_CACHES = ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")
 
-
-def run_zig(arguments: list[str], cache: Path | None = None) -> None:
+def run_zig(arguments: Sequence[str]) -> None:
     """Run one of zig's programs, as ``["cc", ...]`` or ``["ld.lld", ...]``.
 
-    Parameters
-    ----------
-    arguments : list of str
-    cache : Path, optional
-        Folder that its compiler may keep files in, instead of the home folder, which may not be
-        writable.
+    What its compiler keeps, so that the same is not compiled twice, lies in the user's cache
+    folder, or nowhere where that cannot be written.
 
     Raises
     ------
@@ -29,19 +25,28 @@ def run_zig(arguments: list[str], cache: Path | None = None) -> None:
     RuntimeError
         If the program fails.
     """
-    caches = {} if cache is None else dict.fromkeys(_CACHES, str(cache))
-    # Else what lies in the working folder, as a types.py, would go before Python's own modules.
-    safe = {"PYTHONSAFEPATH": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "ziglang", *arguments],
-        env=os.environ | caches | safe,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    found = importlib.util.find_spec("ziglang")
+    if found is None or found.origin is None:
+        raise UserError(
+            "no compiler and linker: pip install 'tvmlcnn[compile]' (it brings ziglang)"
+        )
+    zig = Path(found.origin).with_name("zig")
+    with tempfile.TemporaryDirectory(prefix="tvmlcnn-zig-") as nowhere:
+        cache = _cache() or nowhere
+        caches = {"ZIG_GLOBAL_CACHE_DIR": str(cache), "ZIG_LOCAL_CACHE_DIR": str(cache)}
+        done = subprocess.run(
+            [zig, *arguments], env=os.environ | caches, capture_output=True, text=True, check=False
+        )
     if done.returncode:
-        if "No module named ziglang" in done.stderr:
-            raise UserError(
-                "no compiler and linker: pip install 'tvmlcnn[compile]' (it brings ziglang)"
-            )
         raise RuntimeError(f"zig {arguments[0]} failed ({done.returncode}): {done.stderr.strip()}")
+
+
+def _cache() -> Path | None:
+    """Return a folder of what may be deleted any time, by the XDG base directory specification."""
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        folder = (given if given.is_absolute() else Path.home() / ".cache") / "tvmlcnn" / "zig"
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # no home folder, or one that cannot be written
+        return None
+    return folder if os.access(folder, os.W_OK) else None

@@ -34,7 +34,6 @@ from .split_wide_groups import split_wide_groups
 from .take_prologues import take_prologues
 from .transposed_convolutions import transposed_convolutions
 from .two_dimensions import two_dimensions
-from .unaligned_inputs import unaligned_inputs
 
 __all__ = [
     "Phase",
@@ -139,11 +138,10 @@ def kernel_phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
 
 
 def _program_phases() -> list[Phase]:
-    """Return the way to a program: memory, calls, and weights as arguments."""
+    """Return the way to a program: calls that take their results as arguments, and weights too."""
     return [
         Phase("lift weights", lift_weights),
         Phase("views", transform.RewriteDataflowReshape()),
-        Phase("unaligned inputs", unaligned_inputs),
         Phase("list kernels", list_kernel_calls),
         Phase("plan", _plan),
     ]
@@ -157,11 +155,5 @@ _plan = tvm.transform.Sequential(
         transform.RemovePurityChecking(),
         transform.CallTIRRewrite(),
         PlaceJoins(),
-        transform.StaticPlanBlockMemory(),
-        transform.LowerAllocTensor(),
-        transform.KillAfterLastUse(),
-        transform.LowerRuntimeBuiltin(),
-        transform.ComputePrimValue(),
-        transform.AttachGlobalSymbol(),
     ]
 )

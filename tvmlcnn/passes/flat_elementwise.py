@@ -26,9 +26,6 @@ from tvmlcnn.graph.variables import emitted
 from tvmlcnn.schedules import ATTRIBUTE
 from tvmlcnn.targets import FLOAT32, Cpu
 
-# Of a kernel; what doubles in each, as x + x, would take long to be one expression.
-_MOST_STAGES = 12
-
 
 def flat_elementwise(device: Cpu) -> Callable[[tvm.IRModule], tvm.IRModule]:
     """Return the pass, which asks the device for the length of its vectors."""
@@ -58,6 +55,8 @@ def _flattened(function: PrimFunc, lanes: int) -> PrimFunc | None:
     count = sizes[-1]
     if count < 2 or any(size not in (1, count) for size in sizes):
         return None
+    if all(len(buffer.ty.shape) < 2 for buffer in function.params):
+        return None
     sch = Schedule(function)
     try:
         block = _only_block(sch)
@@ -80,10 +79,7 @@ def _flattened(function: PrimFunc, lanes: int) -> PrimFunc | None:
 def _only_block(sch: Schedule) -> SBlockRV | None:
     """Return the block that is left when all others are part of it, None where it sums up."""
     root = sch.get_sblock("root")
-    stages = sch.get_child_blocks(root)
-    if len(stages) > _MOST_STAGES:
-        return None
-    for block in stages:
+    for block in sch.get_child_blocks(root):
         if any(v.iter_type != IterVar.DataPar for v in sch.get(block).iter_vars):
             return None
         if sch.get_consumers(block):

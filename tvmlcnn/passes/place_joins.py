@@ -35,8 +35,10 @@ class _Place(PyExprMutator):
         values = {b.var: b.value for block in main.body.blocks for b in block.bindings}
 
         def allocation(var: relax.Expr) -> relax.Expr:
-            while isinstance(values.get(var), relax.Var):
-                var = values[var]
+            while not is_call_of(values[var], "relax.builtin.alloc_tensor"):
+                value = values[var]
+                assert isinstance(value, relax.Var) or is_call_of(value, "relax.reshape"), value
+                var = value if isinstance(value, relax.Var) else value.args[0]
             return var
 
         # Where each allocated tensor lies: the parts before it, and the longest join.

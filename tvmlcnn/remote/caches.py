@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tvmlcnn.runtime.native import load_runtime
-
 from . import protocol
+from .tvm_runtime import load_runtime
 
 
 class Caches:

@@ -15,9 +15,8 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-from tvmlcnn.runtime.native import load_runtime
-
 from . import wire
+from .tvm_runtime import load_runtime
 
 _connecting = threading.Lock()
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from tvmlcnn.errors import UserError
 from tvmlcnn.runtime import latency, load, machine
-from tvmlcnn.runtime.native import load_runtime, tvm_version
 
 from . import caches, protocol
+from .tvm_runtime import load_runtime, tvm_version
 
 
 def facts() -> dict[str, Any]:

@@ -26,10 +26,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tvmlcnn.runtime.native import load_runtime
-
 from . import functions, protocol, wire
 from .registration import Registration
+from .tvm_runtime import load_runtime
 
 _PATIENCE = 3.0  # seconds for a client's next message, once it has begun one
 _LONGEST = 3600.0  # seconds that one wait may take; more than 24 days are too many for epoll

@@ -14,11 +14,11 @@ import numpy as np
 
 from tvmlcnn.errors import UserError
 from tvmlcnn.runtime.latency import Latency
-from tvmlcnn.runtime.native import load_runtime
-from tvmlcnn.runtime.placement import CPU
 
 from . import protocol
+from .tvm_runtime import load_runtime
 
+_CPU = 1  # DLDeviceType
 _SESSION_MASK = 128  # RPC_SESS_MASK: a remote device's type is the board's plus this, times session
 _BIG_CORES = 1  # TVM's affinity mode; the board's workers are not bound
 
@@ -43,7 +43,7 @@ class Session:
         self._global = self._ffi.get_global_func
         self._remote = remote
         index = self._global("rpc.SessTableIndex")(self._remote)
-        self._device = self._ffi.device(CPU + _SESSION_MASK * (index + 1), 0)
+        self._device = self._ffi.device(_CPU + _SESSION_MASK * (index + 1), 0)
         self._uploaded: dict[str, str] = {}
 
     def load(self, path: str | Path) -> Any:

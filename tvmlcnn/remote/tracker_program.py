@@ -10,7 +10,8 @@ import socket
 from types import ModuleType
 
 from tvmlcnn.errors import UserError
-from tvmlcnn.runtime.native import import_without_torch
+
+from .tvm_runtime import import_without_torch
 
 
 def load() -> ModuleType:

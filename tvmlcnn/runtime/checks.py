@@ -1,4 +1,4 @@
-"""What must fit before a library is loaded: machine, features, TVM, completeness."""
+"""What must fit before a library is loaded: machine, features, completeness."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from tvmlcnn.errors import UserError
 from .elf import ElfFile
 from .machine import cpu_features, machine
 from .manifest import WEIGHTS_SECTION, Manifest
-from .native import tvm_version
 
 
 def check_fits(elf: ElfFile, manifest: Manifest) -> None:
@@ -24,12 +23,6 @@ def check_fits(elf: ElfFile, manifest: Manifest) -> None:
         raise UserError(
             f"{path} (target {target['name']}) needs {', '.join(missing)}, which this processor "
             "lacks; compile it for another target"
-        )
-    built, installed = manifest.json["versions"]["tvm"], tvm_version()
-    if built.split(".")[:2] != installed.split(".")[:2]:
-        raise UserError(
-            f"{path} was built with TVM {built}, installed is {installed}: "
-            f"pip install 'apache-tvm=={built}', or compile it again"
         )
     if any(weight.end > elf.sections[WEIGHTS_SECTION].size for weight in manifest.weights):
         raise UserError(f"{path} is damaged: weights are missing; compile it again")

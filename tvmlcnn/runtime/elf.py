@@ -14,6 +14,7 @@ from tvmlcnn.errors import UserError
 
 # e_machine, word size in bits
 MACHINES = {"x86_64": (62, 64), "aarch64": (183, 64), "armv7l": (40, 32)}
+_NOBITS = 8  # the type of a section that lies in memory alone
 _NAMES = {key: name for name, key in MACHINES.items()}
 _HEADER = {
     32: struct.Struct("<16xHHIIIIIHHHHHH"),
@@ -80,12 +81,20 @@ def read_elf(path: str | Path) -> ElfFile:
             file.seek(table)
             raw = file.read(entry_size * count)
             entries = [_SECTION[bits].unpack_from(raw, i * entry_size) for i in range(count)]
+            if any(each[1] != _NOBITS and each[4] + each[5] > total for each in entries):
+                raise ValueError("a section ends after the file")
             file.seek(entries[names][4])
             strings = file.read(entries[names][5])
+        sections = {}
+        for entry in entries:
+            name = strings[entry[0] : strings.index(b"\0", entry[0])].decode("ascii", "replace")
+            sections[name] = Section(entry[4], entry[5])
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-    sections = {}
-    for entry in entries:
-        name = strings[entry[0] : strings.index(b"\0", entry[0])].decode("ascii", "replace")
-        sections[name] = Section(entry[4], entry[5])
+    except UserError:
+        raise
+    except (struct.error, ValueError, OverflowError) as error:
+        raise UserError(
+            f"{path} is damaged: its section headers are broken; copy or compile it again"
+        ) from error
     return ElfFile(path, _NAMES.get((machine, bits), str(machine)), sections)

@@ -1,58 +1,50 @@
-"""Timing the kernels of a model, call by call."""
+"""Timing the kernels of a model, call by call, in its own runs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from .model import Model, RecordedCall
-from .native import load_runtime
+from .model import Model
 
 
-def recorded_calls(model: Model, inputs: Sequence[np.ndarray]) -> list[RecordedCall]:
-    """Return the calls of kernels that the model makes for inputs of its smallest sizes."""
-    model(*inputs)
-    recorded = model.record({call.function for call in model.calls}, model.arguments(*inputs))
-    assert [call.name for call in recorded] == [call.function for call in model.calls]
-    return recorded
+def kernel_us(
+    model: Model, inputs: Sequence[np.ndarray], rounds: int, clock: int = time.CLOCK_MONOTONIC
+) -> np.ndarray:
+    """Return the microseconds of each kernel in some runs.
+
+    Parameters
+    ----------
+    model : Model
+    inputs : sequence of numpy.ndarray
+        Of the model's smallest sizes.
+    rounds : int
+    clock : int
+        One of `time.clock_gettime`'s.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (rounds, calls of kernels).
+    """
+    arrays, results = model.arguments(*inputs), model.rooms()
+    found = np.empty((rounds, len(model.calls)))
+    with (
+        model.instances.one() as instance,
+        instance.timed(clock, len(model.calls)) as nanoseconds,
+    ):
+        for row in found:
+            instance.run(0, arrays, results)
+            row[:] = np.diff(nanoseconds) / 1e3
+    return found
 
 
 def least_us(model: Model, inputs: Sequence[np.ndarray], rounds: int) -> np.ndarray:
-    """Return the least microseconds of each call of a kernel in some rounds of all of them.
+    """Return the least microseconds of each call of a kernel in some runs after another one.
 
-    It is the time of the calling thread, for a model of one; what calling it costs is taken off.
+    It is the time of the calling thread, for a model of one: others that take the processor
+    meanwhile do not make a kernel slow.
     """
-    recorded = recorded_calls(model, inputs)
-    with model.exclusively():
-        # The processor's time: others that take it meanwhile do not make a kernel slow.
-        times = [
-            [timed(call.function, call.arguments, time.thread_time_ns) for call in recorded]
-            for _ in range(rounds)
-        ]
-        costs = [[call_us(call) for call in recorded] for _ in range(rounds)]
-    return np.maximum(np.min(times, axis=0) - np.min(costs, axis=0), 0.0)
-
-
-def timed(
-    function: Callable[..., Any],
-    arguments: Any,
-    clock: Callable[[], int] = time.perf_counter_ns,
-) -> float:
-    """Return the microseconds of a call, by a clock of nanoseconds."""
-    start = clock()
-    function(*arguments)
-    return (clock() - start) / 1e3
-
-
-def call_us(call: RecordedCall) -> float:
-    """Return the microseconds of a call that does nothing but take the arguments.
-
-    That of a function without any, and what more a function of TVM's takes to make an array of
-    the arguments than to make an empty one.
-    """
-    ffi = load_runtime()
-    array, nothing = ffi.get_global_func("ffi.Array"), ffi.get_global_func("runtime.NumThreads")
-    return timed(nothing, ()) + timed(array, call.arguments) - timed(array, ())
+    return kernel_us(model, inputs, rounds + 1, time.CLOCK_THREAD_CPUTIME_ID)[1:].min(axis=0)

@@ -12,17 +12,15 @@ import numpy as np
 
 from tvmlcnn.errors import UserError
 
+from .checksum import check_manifest
 from .elf import ElfFile, read_elf
 from .preprocessing import Preprocessing
 
-# 2: kernels take inputs at any address; 3: the file brings its threads; 4: several programs
-FORMAT = 4
+# 2: kernels take inputs at any address; 3: the file brings its threads; 4: several programs; 5: the
+# file brings its runtime
+FORMAT = 5
 MANIFEST_SECTION = ".tvmlcnn.manifest"
 WEIGHTS_SECTION = ".tvmlcnn.weights"
-PROGRAM = "main"
-"""Name of the first program as machine code; the others are ``main_1`` and so on."""
-STEPWISE = "_stepwise"
-"""What follows the name of a program as bytecode."""
 RANDOM_WEIGHTS = "the weights are random, and what it computes means nothing"
 """What a user is told of a network of the zoo that was compiled without weights."""
 
@@ -85,18 +83,13 @@ class Program:
 
     Attributes
     ----------
-    name : str
     inputs, outputs : tuple of TensorSpec
-    weights : tuple of int
-        Which of the file's weights it takes, in order.
     calls : tuple of KernelCall
         In the order in which they run.
     """
 
-    name: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    weights: tuple[int, ...]
     calls: tuple[KernelCall, ...]
 
 
@@ -170,10 +163,8 @@ def _program(data: dict[str, Any], number: int) -> Program:
         )
 
     return Program(
-        f"{PROGRAM}_{number}" if number else PROGRAM,
         specs("inputs"),
         specs("outputs"),
-        tuple(own["weights"]),
         tuple(map(_kernel_call, own.get("calls", data["calls"]))),
     )
 
@@ -189,13 +180,15 @@ def read_manifest(path: str | Path) -> tuple[ElfFile, Manifest]:
     Raises
     ------
     UserError
-        If the file is no compiled model, is cut short, or was written in a newer format.
+        If the file is no compiled model, is cut short, was written in another format, or if its
+        manifest was changed.
     """
     elf = read_elf(path)
     if MANIFEST_SECTION not in elf.sections or WEIGHTS_SECTION not in elf.sections:
         raise UserError(f"{path} is a shared library, but not one that tvmlcnn compiled")
+    text = elf.read(MANIFEST_SECTION)
     try:
-        data = json.loads(elf.read(MANIFEST_SECTION))
+        data = json.loads(text)
         written = int(data["format"])
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
@@ -208,4 +201,5 @@ def read_manifest(path: str | Path) -> tuple[ElfFile, Manifest]:
         raise UserError(
             f"{path} has the {age} file format {written}, this tvmlcnn reads {FORMAT}; {mend}"
         )
+    check_manifest(elf, text)
     return elf, Manifest.from_json(data)

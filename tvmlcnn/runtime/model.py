@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
-import tempfile
-import threading
-import types
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from tvmlcnn.errors import UserError
 
 from .checks import check_fits
-from .elf import ElfFile
+from .instances import Instances
+from .library import Library
 from .machine import logical_cpus, physical_cores
-from .manifest import (
-    PROGRAM,
-    STEPWISE,
-    Manifest,
-    Program,
-    TensorSpec,
-    read_manifest,
-)
-from .mapped_weights import mapped_weights
-from .native import load_runtime
+from .manifest import Manifest, TensorSpec, read_manifest
 from .outputs import Outputs
-from .placement import placement
-from .thread_pool import ThreadPool
 
 
 def load(path: str | Path, threads: int | None = None) -> Model:
@@ -48,8 +32,8 @@ def load(path: str | Path, threads: int | None = None) -> Model:
     Raises
     ------
     UserError
-        If the file is no compiled model, is damaged, or does not fit this machine, its processor
-        or the installed TVM.
+        If the file is no compiled model, is damaged, or does not fit this machine or its
+        processor.
     """
     elf, manifest = read_manifest(path)
     check_fits(elf, manifest)
@@ -58,29 +42,15 @@ def load(path: str | Path, threads: int | None = None) -> Model:
         threads = min(manifest.json["threads"] or physical_cores(), available)
     if not 1 <= threads <= available:
         raise UserError(f"threads={threads}: this process has {available} CPUs")
-    return Model(elf, manifest, threads)
-
-
-class RecordedCall(NamedTuple):
-    """A call that a running model made: the function's name, the function, its arguments."""
-
-    name: str
-    function: Callable[..., Any]
-    arguments: tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class _Ready:
-    """A program to be called: its function, room for its inputs, its weights."""
-
-    program: Program
-    run: Callable[..., Any]
-    rooms: list[Any]
-    weights: list[Any]
+    return Model(Library(elf.path), manifest, threads)
 
 
 def _shapes(specs: Sequence[TensorSpec]) -> tuple[tuple[int, ...], ...]:
     return tuple(spec.shape for spec in specs)
+
+
+def _forms(specs: Sequence[TensorSpec]) -> list[tuple[tuple[int, ...], np.dtype]]:
+    return [(spec.shape, np.dtype(spec.dtype)) for spec in specs]
 
 
 def _given(array: np.ndarray) -> str:
@@ -90,7 +60,8 @@ def _given(array: np.ndarray) -> str:
 class Model:
     """A loaded network; call it with numpy arrays.
 
-    Calls from several threads are safe; they run one after another.
+    Several threads may call it at the same time, and so may a process that was forked from one that
+    has used it.
 
     Attributes
     ----------
@@ -102,10 +73,11 @@ class Model:
         Everything that the file says of itself.
     threads : int
         Threads that a call uses.
+    instances : Instances
+        What calls run in.
     """
 
-    def __init__(self, elf: ElfFile, manifest: Manifest, threads: int) -> None:
-        self._ffi = load_runtime()
+    def __init__(self, library: Library, manifest: Manifest, threads: int) -> None:
         self.inputs: tuple[TensorSpec, ...] = manifest.inputs
         self.outputs: tuple[TensorSpec, ...] = manifest.outputs
         self.programs = manifest.programs
@@ -116,17 +88,10 @@ class Model:
         self.labels = manifest.labels
         self.calls = manifest.calls
         self.threads = threads
-        self._lock = threading.Lock()
-        self._placement = placement(self._ffi, manifest.json["target"]["tvm"]["kind"])
-        self._library, symbols = _loaded(self._ffi, elf.path)
-        self._pool = ThreadPool(symbols, threads)
-        self._machine = self._new_machine()
-        self._weights: list[Any] = []
-        if manifest.weights:
-            arrays = mapped_weights(elf, manifest)
-            self._weights = [self._placement.constant(array) for array in arrays]
-        self._ready = {_shapes(each.inputs): self._readied(each) for each in self.programs}
-        self._first = self._ready[_shapes(self.inputs)]
+        self._numbers = {_shapes(each.inputs): n for n, each in enumerate(self.programs)}
+        self._taken = [_forms(program.inputs) for program in self.programs]
+        self._made = [_forms(program.outputs) for program in self.programs]
+        self.instances = Instances(library, threads)
 
     def __call__(self, *inputs: np.ndarray) -> Any:
         """Run the network.
@@ -147,97 +112,46 @@ class Model:
         UserError
             If the number of arrays, a shape or a dtype does not fit.
         """
-        ready = self._first if len(self._ready) == 1 else self._chosen(inputs)
-        with self.exclusively():
-            results = ready.run(*self._arguments(ready, inputs))
-            arrays = [self._placement.array(result) for result in results]
-        return arrays[0] if self._names is None else Outputs(arrays, self._names)
+        number = 0 if len(self.programs) == 1 else self._chosen(inputs)
+        arrays = self.arguments(*inputs, program=number)
+        results = self.rooms(number)
+        self.instances.run(number, arrays, results)
+        return results[0] if self._names is None else Outputs(results, self._names)
 
-    def arguments(self, *inputs: np.ndarray) -> list[Any]:
-        """Return the arguments of `program` for a call, good until the next one.
+    def arguments(self, *inputs: np.ndarray, program: int = 0) -> list[np.ndarray]:
+        """Return the inputs of a call as arrays without gaps, which are copies where they had some.
 
         Raises
         ------
         UserError
             As a call does.
         """
-        return self._arguments(self._first, inputs)
-
-    def program(self, *arguments: Any) -> Any:
-        """Run the program of the smallest inputs, whoever else is calling."""
-        return self._first.run(*arguments)
-
-    def _arguments(self, ready: _Ready, inputs: Sequence[np.ndarray]) -> list[Any]:
-        specs = ready.program.inputs
-        if len(inputs) != len(specs):
-            raise UserError(f"the model takes {len(specs)} inputs, {len(inputs)} were given")
-        arrays = [np.asarray(array) for array in inputs]
-        for array, spec in zip(arrays, specs, strict=True):
-            if array.shape != spec.shape or array.dtype != spec.dtype:
+        forms = self._taken[program]
+        if len(inputs) != len(forms):
+            raise UserError(f"the model takes {len(forms)} inputs, {len(inputs)} were given")
+        arrays = []
+        for number, (given, (shape, dtype)) in enumerate(zip(inputs, forms, strict=True)):
+            array = np.asarray(given)
+            if array.shape != shape or array.dtype != dtype:
+                spec = self.programs[program].inputs[number]
                 raise UserError(f"the model takes {spec}; given was {_given(array)}")
-        rooms = zip(arrays, ready.rooms, strict=True)
-        return [*(self._placement.argument(*pair) for pair in rooms), *ready.weights]
+            flags = array.flags
+            whole = flags.c_contiguous and flags.aligned
+            arrays.append(array if whole else np.array(array, order="C"))
+        return arrays
 
-    def _chosen(self, inputs: Sequence[np.ndarray]) -> _Ready:
-        """Return the program whose shapes are those of the inputs."""
+    def rooms(self, program: int = 0) -> list[np.ndarray]:
+        """Return new arrays for the outputs of a program."""
+        return [np.empty(shape, dtype) for shape, dtype in self._made[program]]
+
+    def _chosen(self, inputs: Sequence[np.ndarray]) -> int:
+        """Return the number of the program whose shapes are those of the inputs."""
         shapes = tuple(np.shape(array) for array in inputs)
-        if shapes not in self._ready:
+        if shapes not in self._numbers:
             known = "; ".join(
                 ", ".join("x".join(map(str, spec.shape)) for spec in program.inputs)
                 for program in self.programs
             )
             given = ", ".join("x".join(map(str, shape)) or "scalar" for shape in shapes)
             raise UserError(f"the model takes inputs of shape {known}; given was {given}")
-        return self._ready[shapes]
-
-    def _readied(self, program: Program) -> _Ready:
-        rooms = [self._placement.allocate(spec) for spec in program.inputs]
-        weights = [self._weights[index] for index in program.weights]
-        # A program without weights takes no tuple of them.
-        held = [self._ffi.convert(weights)] if weights else []
-        return _Ready(program, self._machine[program.name], rooms, held)
-
-    def _new_machine(self) -> Any:
-        """Return a new instance of TVM's virtual machine with the model's program."""
-        machine = self._library["vm_load_executable"]()
-        machine["vm_initialization"](*self._placement.devices)
-        return machine
-
-    def record(self, functions: Collection[str], arguments: Sequence[Any]) -> list[RecordedCall]:
-        """Run the program of the smallest inputs once; return the calls of functions that it made.
-
-        The tensors of the calls stay as they were; making them again, in order, does the work of
-        the network without the machine between them.
-        """
-        recorded: list[RecordedCall] = []
-
-        def note(function: Any, name: str, before: bool, result: Any, *arguments: Any) -> None:
-            if before and name in functions:
-                recorded.append(RecordedCall(name, function, arguments))
-
-        with self.exclusively():
-            machine = self._new_machine()  # one of its own: an instrument cannot be removed
-            machine["set_instrument"](self._ffi.convert(note))
-            machine[PROGRAM + STEPWISE](*arguments)
-        return recorded
-
-    @contextmanager
-    def exclusively(self) -> Iterator[None]:
-        """Keep other threads from calling the model, and let this one use its threads."""
-        with self._lock:
-            self._pool.use()
-            yield
-
-
-def _loaded(ffi: types.ModuleType, path: Path) -> tuple[Any, ctypes.CDLL]:
-    """Load a library, be it another one under a name that this process has loaded before.
-
-    Return it as TVM's module, and as a library of C functions.
-
-    The dynamic loader knows libraries by the names under which they were loaded, and would return
-    the former one where a file was compiled again meanwhile.
-    """
-    with tempfile.TemporaryDirectory(prefix="tvmlcnn-load-") as folder:
-        link = Path(folder) / "model.so"
-        link.symlink_to(path.absolute())
-        return ffi.load_module(str(link)), ctypes.CDLL(str(link))
+        return self._numbers[shapes]

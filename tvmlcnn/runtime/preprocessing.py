@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -41,12 +41,14 @@ class Preprocessing:
         return cls(float(data["crop_ratio"]), tuple(data["mean"]), tuple(data["std"]))
 
 
-def read_image(path: str | Path, shape: tuple[int, ...], how: Preprocessing) -> np.ndarray:
+def read_image(
+    path: str | Path | IO[bytes], shape: tuple[int, ...], how: Preprocessing
+) -> np.ndarray:
     """Read a photo as an input array.
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or binary file
         Any image file that Pillow reads; colours are converted to RGB, and the orientation
         that a camera noted is applied.
     shape : tuple of int
@@ -76,7 +78,10 @@ def read_image(path: str | Path, shape: tuple[int, ...], how: Preprocessing) -> 
             photo = ImageOps.exif_transpose(file).convert("RGB")
     except FileNotFoundError as error:
         raise UserError(f"no such image: {path}") from error
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+    except (
+        *(UnidentifiedImageError, Image.DecompressionBombError),
+        *(OSError, ValueError, SyntaxError),
+    ) as error:
         raise UserError(f"{path} is not an image that can be read: {error}") from error
     # torchvision resizes the shorter side to int(crop / ratio) and truncates the longer one.
     scale = max(

@@ -13,7 +13,6 @@ from tvmlcnn.errors import UserError
 
 from . import limits
 from .arrays import random_arrays
-from .kernel_times import call_us, recorded_calls, timed
 from .manifest import KernelCall
 from .model import Model
 
@@ -55,16 +54,13 @@ class Profile:
         In the order in which they run.
     kernels_us : float
         All kernels.
-    between_us : float
-        What TVM's virtual machine does between the kernels: the least time of a run of the
-        program, less that of making the calls of its kernels alone.
-    copies_us : float
-        Checking and sharing the inputs, and copying the outputs: the least time of a call from
-        Python, less that of a run of the program.
+    outside_us : float
+        Everything else: checking the inputs, making arrays for the outputs, calling the program
+        from Python. The least time of a call less that of its kernels.
     call_us : float
         The least time of a call from Python.
     timer_us : float
-        What calling a kernel by itself costs, on average; it is taken off each time.
+        What it costs to note the time after a kernel; it is taken off each time.
     rounds : int
         Measured runs, of which the faster half counts.
     threads : int
@@ -74,8 +70,7 @@ class Profile:
 
     kernels: tuple[KernelTime, ...]
     kernels_us: float
-    between_us: float
-    copies_us: float
+    outside_us: float
     call_us: float
     timer_us: float
     rounds: int
@@ -86,10 +81,7 @@ class Profile:
 def profile(model: Model, seconds: float) -> Profile:
     """Time the kernels of a model on random input for about ``seconds``.
 
-    The calls of the kernels are recorded in one run of the program, and then made one by one in the
-    same order on the same tensors, so that each finds the caches as in a run of the network. An
-    instrument in TVM's virtual machine would call Python twice a kernel, which is more than some
-    kernels take. What a call costs that does nothing is taken off.
+    The program itself notes the time after each kernel; what that takes is taken off.
 
     Raises
     ------
@@ -100,25 +92,26 @@ def profile(model: Model, seconds: float) -> Profile:
         raise UserError("only kernels on a CPU can be profiled; the model is for a GPU")
     machine = limits.measure(model.threads)
     inputs = random_arrays(model.inputs)
-    recorded = recorded_calls(model, inputs)
-    arguments = model.arguments(*inputs)
-
     whole: list[float] = []
-    program: list[float] = []
-    rounds: list[list[float]] = []
-    overheads: list[list[float]] = []
-    end = time.perf_counter() + seconds
-    while not rounds or time.perf_counter() < end:
-        whole += _block(lambda: timed(model, inputs))
-        with model.exclusively():
-            program += _block(lambda: timed(model.program, arguments))
-            rounds += _block(lambda: [timed(call.function, call.arguments) for call in recorded])
-            overheads += _block(lambda: [call_us(call) for call in recorded])
+    noted: list[float] = []
+    rounds: list[np.ndarray] = []
+    with model.instances.one() as instance:
+
+        def call() -> None:
+            instance.run(0, model.arguments(*inputs), model.rooms())
+
+        end = time.perf_counter() + seconds
+        while not rounds or time.perf_counter() < end:
+            whole += _block(lambda: _us(call))
+            with instance.timed(time.CLOCK_MONOTONIC, len(model.calls)) as nanoseconds:
+                for us, times in _block(lambda: (_us(call), np.diff(nanoseconds) / 1e3)):
+                    noted.append(us)
+                    rounds.append(times)
+    note = max(min(noted) - min(whole), 0.0) / (len(model.calls) + 1)
     # Other programs, and a clock that they slow down, last for many rounds: those are left out.
     sums = np.sum(rounds, axis=1)
-    quiet = np.argsort(sums)[: len(sums) // 2]
-    overhead = np.median(np.array(overheads)[quiet], axis=0)
-    times = np.maximum(np.median(np.array(rounds)[quiet], axis=0) - overhead, _CLOCK_US)
+    quiet = np.argsort(sums)[: max(len(sums) // 2, 1)]
+    times = np.maximum(np.median(np.array(rounds)[quiet], axis=0) - note, _CLOCK_US)
     total = float(times.sum())
     return Profile(
         tuple(
@@ -133,14 +126,20 @@ def profile(model: Model, seconds: float) -> Profile:
         ),
         total,
         # Only equally long times compare: on a busy machine few long ones are left in peace.
-        min(program) - float(sums.min() - overhead.sum()),
-        min(whole) - min(program),
+        max(min(whole) - float(sums.min()) + note * len(model.calls), 0.0),
         min(whole),
-        float(overhead.mean()),
+        note,
         len(rounds),
         model.threads,
         machine,
     )
+
+
+def _us(work: Callable[[], None]) -> float:
+    """Return how many microseconds some work takes."""
+    start = time.perf_counter_ns()
+    work()
+    return (time.perf_counter_ns() - start) / 1e3
 
 
 def _block(measure: Callable[[], Any]) -> list[Any]:

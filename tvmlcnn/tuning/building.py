@@ -20,6 +20,7 @@ from typing import Any
 import tvm
 from tvm.tirx import PrimFunc
 
+import tvmlcnn.exact_arithmetic  # noqa: F401  (kernels call what it tells TVM of)
 from tvmlcnn.package.link import link
 from tvmlcnn.runtime.machine import logical_cpus
 from tvmlcnn.targets import Device
@@ -123,4 +124,4 @@ def _build(text: str, target: dict[str, Any], path: Path) -> None:
         library.export_library(
             str(Path(folder) / "kernels.so"), fcompile=collect, workspace_dir=folder
         )
-        link(objects, path)
+        link(objects, path, exports="__[tT][vV][mM]*")

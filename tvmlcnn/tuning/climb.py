@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from tvmlcnn.records import Key, Record, Store, Trial, versions
-from tvmlcnn.runtime.native import tvm_version
+from tvmlcnn.remote.tvm_runtime import tvm_version
 from tvmlcnn.targets import Device
 
 from .comparing import Bench, Failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -69,6 +70,8 @@ def prepare(
     whole = resolve(target)
     if not whole.can_be_tuned:
         raise UserError(f"{whole.name} is a GPU; only kernels for CPUs can be tuned")
+    if importlib.util.find_spec("xgboost") is None:
+        raise UserError("tuning needs xgboost: pip install 'tvmlcnn[tune]'")
     with boards(device, tracker, key, parallel) as fleet:
         for board in fleet:
             _check_fits(whole, board.name, board.facts())

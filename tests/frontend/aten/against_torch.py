@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-import tvm
+from executed import results_of
 from torch.utils import _pytree as pytree
-from tvm import relax
 
-from tvmlcnn import passes, pipeline
+from tvmlcnn import pipeline
 from tvmlcnn.frontend.importing import import_program
 from tvmlcnn.schedules import kernels_by_rule
 from tvmlcnn.targets import DEVICES
@@ -43,14 +42,9 @@ def compare(
         expected = pytree.tree_leaves(function(*(x.clone() for x in inputs)))
         mod, _ = import_program(program)
     mod = pipeline.run(mod, DEVICE)
-    target = tvm.target.Target(DEVICE.tvm)
-    executable = relax.build(passes.without_weights(mod), target, relax_pipeline=None)
-    weights = [tvm.runtime.tensor(array) for array in passes.weights_of(mod)]
-    tensors = [tvm.runtime.tensor(x.numpy()) for x in inputs]
-    machine = relax.VirtualMachine(executable, tvm.cpu())
-    results = machine["main"](*tensors, *([weights] if weights else []))
+    results = results_of(mod, [x.numpy() for x in inputs], DEVICE)
     for result, wanted in zip(results, expected, strict=True):
-        _assert_near(result.numpy(), wanted.numpy(), tolerance)
+        _assert_near(result, wanted.numpy(), tolerance)
     return kernels_by_rule(mod)
 
 

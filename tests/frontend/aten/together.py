@@ -13,13 +13,11 @@ from typing import Any
 
 import numpy as np
 import torch
-import tvm
+from executed import results_of
 from torch.utils import _pytree as pytree
-from tvm import relax
 
-from tvmlcnn import frontend, passes, pipeline
+from tvmlcnn import frontend, pipeline
 from tvmlcnn.errors import UserError
-from tvmlcnn.package import program
 from tvmlcnn.targets import DEVICES, Device
 
 _RELATIVE, _ABSOLUTE = 1e-5, 1e-6
@@ -104,12 +102,7 @@ def computed(cases: Sequence[Case]) -> list[np.ndarray]:
     device = DEVICES["x86"]
     graph = frontend.import_graph(Together(cases).eval(), inputs)
     mod = pipeline.run(graph.mod, device)
-    executable = program.build(passes.without_weights(mod), _quick(device))
-    machine = relax.VirtualMachine(executable, tvm.cpu())
-    weights = [tvm.runtime.tensor(array) for array in passes.weights_of(mod)]
-    tensors = [tvm.runtime.tensor(array) for array in inputs]
-    results = machine["main"](*tensors, *([weights] if weights else []))
-    return [result.numpy() for result in results]
+    return results_of(mod, inputs, _quick(device))
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

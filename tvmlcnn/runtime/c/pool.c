@@ -1,16 +1,18 @@
-/* The threads of one loaded model.
+/* The threads of one instance.
  *
- * TVM's kernels split their outer loop into as many pieces as a launcher asks for, and call it
- * through a slot of the library. TVM's own launcher gives each thread one piece and spins: where
- * other programs have the CPUs, all wait for the thread that is not running. Here each thread, the
- * caller too, begins with pieces of its own, so that it finds in its core's caches what it wrote
- * there in the kernel before; who is done takes what others have not begun. Where a thread turns
- * out to be kept from running, pieces are cut smaller for a while: it then holds up little. Who
- * finds no work spins for some microseconds and then sleeps.
+ * TVM's kernels split their outer loop into as many pieces as they are told. TVM's own threads have
+ * a piece each, and spin: where other programs have the CPUs, all wait for the thread that is not
+ * running. Here each thread, the caller too, begins with pieces of its own, so that it finds in its
+ * core's caches what it wrote there in the kernel before; who is done takes what others have not
+ * begun. Where a thread turns out to be kept from running, pieces are cut smaller for a while: it
+ * then holds up little. Who finds no work spins for some microseconds and then sleeps.
  */
 #define _GNU_SOURCE
+#include "pool.h"
+
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -20,18 +22,17 @@
 #include <time.h>
 #include <unistd.h>
 
-/* TVMParallelGroupEnv, and FTVMParallelLambda, of TVM's c_backend_api.h. */
-typedef struct {
-    void *sync;
-    int32_t pieces;
-} Group;
-typedef int (*Kernel)(int piece, Group *group, void *data);
-typedef int (*Launcher)(Kernel kernel, void *data, int pieces);
+#include "kernels.h"
+
+/* Before glibc 2.34 only programs with threads have it. */
+#pragma weak pthread_create
+#pragma weak pthread_join
+#pragma weak pthread_sigmask
 
 /* Pieces a thread while other programs keep threads from running, instead of one; more would cut
  * what schedules keep in a cache. */
 enum { SMALL = 4 };
-/* Kernels that are cut so after one that had to wait. */
+/* Loops that are cut so after one that had to wait. */
 enum { WARY = 256 };
 /* Nanoseconds that a thread spins before it sleeps. The kernels of one network follow each other
  * within a few thousand, unless one runs on a single thread; waking a thread takes some 50000. */
@@ -40,24 +41,26 @@ enum { SPIN = 100000, POLLS = 32 };
 /* What one thread begins with: the end of its pieces << 16 | the next one to take. */
 typedef struct {
     _Alignas(64) atomic_uint pieces;
+    Pool *pool;
 } Share;
 
-typedef struct {
-    _Alignas(64) atomic_uint epoch; /* counts the kernels; threads sleep on it */
+struct Pool {
+    _Alignas(64) atomic_uint epoch; /* counts the loops; threads sleep on it */
     _Alignas(64) atomic_uint left;  /* pieces that are not done; the caller sleeps on it */
     atomic_uint waiting;
     _Alignas(64) atomic_uint sleeping, closing;
     atomic_int failed;
-    Kernel kernel;
+    Piece *piece;
     void *data;
-    int32_t count; /* pieces of the kernel */
-    int wary;      /* kernels that are still to be cut small */
-    int workers;
+    int32_t count; /* pieces of the loop */
+    int wary;      /* loops that are still to be cut small */
+    uint32_t workers;
+    int bound; /* the workers, to some CPUs */
+    cpu_set_t cpus;
     pthread_t *threads;
+    Running *running;
     Share shares[]; /* the caller's, then each worker's */
-} Pool;
-
-static _Thread_local Pool *current;
+};
 
 static void futex(atomic_uint *word, int what, unsigned value) {
     syscall(SYS_futex, word, what | FUTEX_PRIVATE_FLAG, value, 0, 0, 0);
@@ -91,21 +94,27 @@ static int spin(atomic_uint *word, unsigned value, int until_zero) {
 }
 
 /* Run the pieces of the own share, then those that others have not begun. */
-static void take_pieces(Pool *pool, int own) {
-    int threads = pool->workers + 1;
+static void take_pieces(Pool *pool, uint32_t own) {
+    uint32_t threads = pool->workers + 1;
+    Running *running = &pool->running[own];
+    size_t used = running->used;
     unsigned done = 0;
-    for (int turn = 0; turn < threads; turn++) {
-        atomic_uint *share = &pool->shares[(own + turn) % threads].pieces;
+    for (uint32_t turn = 0; turn < threads; turn++) {
+        uint32_t other = own + turn < threads ? own + turn : own + turn - threads;
+        atomic_uint *share = &pool->shares[other].pieces;
         for (;;) {
             unsigned found = atomic_load_explicit(share, memory_order_relaxed);
             if ((found & 0xffff) >= found >> 16) break;
             found = atomic_fetch_add(share, 1);
-            unsigned piece = found & 0xffff;
-            if (piece >= found >> 16) break;
-            /* No other kernel begins before a piece that was taken is counted as done. */
+            unsigned next = found & 0xffff;
+            if (next >= found >> 16) break;
+            /* No other loop begins before a piece that was taken is counted as done. */
             Group group = {0, pool->count};
-            int status = pool->kernel((int)piece, &group, pool->data);
-            if (status) atomic_store(&pool->failed, status);
+            int status = pool->piece((int)next, &group, pool->data);
+            if (status) {
+                atomic_store(&pool->failed, status);
+                running->used = used; /* the piece has not given it back */
+            }
             done++;
         }
     }
@@ -113,15 +122,14 @@ static void take_pieces(Pool *pool, int own) {
         futex(&pool->left, FUTEX_WAKE, 1);
 }
 
-typedef struct {
-    Pool *pool;
-    int own;
-} Start;
-
 static void *work(void *argument) {
-    Pool *pool = ((Start *)argument)->pool;
-    int own = ((Start *)argument)->own;
-    free(argument);
+    Share *share = argument;
+    Pool *pool = share->pool;
+    uint32_t own = (uint32_t)(share - pool->shares);
+    /* CPUs that may not be used are passed over; without any left all may be. */
+    if (pool->bound) sched_setaffinity(0, sizeof(pool->cpus), &pool->cpus);
+    Running *none;
+    if (!running_enter(&pool->running[own], &none)) return 0; /* the others take its pieces */
     unsigned seen = 0;
     for (;;) {
         while (atomic_load(&pool->epoch) == seen && !spin(&pool->epoch, seen, 0)) {
@@ -140,16 +148,14 @@ static void wake_workers(Pool *pool) {
     if (atomic_load(&pool->sleeping)) futex(&pool->epoch, FUTEX_WAKE, INT32_MAX);
 }
 
-static int launch(Kernel kernel, void *data, int pieces) {
-    Pool *pool = current;
-    (void)pieces;
-    if (!pool || !pool->workers) {
+int pool_run(Pool *pool, Piece *piece, void *data) {
+    if (!pool->workers) {
         Group alone = {0, 1};
-        return kernel(0, &alone, data);
+        return piece(0, &alone, data);
     }
-    unsigned threads = (unsigned)pool->workers + 1;
+    unsigned threads = pool->workers + 1;
     unsigned each = pool->wary ? SMALL : 1;
-    pool->kernel = kernel;
+    pool->piece = piece;
     pool->data = data;
     pool->count = (int32_t)(threads * each);
     atomic_store_explicit(&pool->failed, 0, memory_order_relaxed);
@@ -172,52 +178,47 @@ static int launch(Kernel kernel, void *data, int pieces) {
     return atomic_load_explicit(&pool->failed, memory_order_relaxed);
 }
 
-/* The slot of the library; a library without parallel loops has none. TVM's loader fills it, and
- * fills it again where the library is loaded once more. */
-extern __attribute__((weak)) Launcher __TVMBackendParallelLaunch;
+uint32_t pool_threads(const Pool *pool) { return pool->workers + 1; }
 
-/* Return a pool of so many threads, the caller's included; NULL where there is no memory. Where
- * not so many threads can be had, those that were have all the work. */
-Pool *tvmlcnn_pool_open(int threads) {
-    size_t size = sizeof(Pool) + (size_t)threads * sizeof(Share);
-    Pool *pool = aligned_alloc(64, (size + 63) / 64 * 64);
-    if (!pool) return 0;
-    memset(pool, 0, size);
-    pool->threads = malloc((size_t)threads * sizeof(pthread_t));
-    if (!pool->threads) {
-        free(pool);
+Pool *pool_open(uint32_t threads, const uint32_t *cpus, size_t cpu_count, Running *running) {
+    size_t size = sizeof(Pool) + threads * sizeof(Share);
+    void *memory = 0;
+    pthread_t *started = calloc(threads, sizeof(pthread_t));
+    if (!started || posix_memalign(&memory, _Alignof(Pool), size)) {
+        free(started);
         return 0;
     }
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the application's threads' */
-    int begun = 0;
-    for (; begun < threads - 1; begun++) {
-        Start *start = malloc(sizeof(Start));
-        if (!start) break;
-        *start = (Start){pool, begun + 1};
-        if (pthread_create(&pool->threads[begun], 0, work, start)) {
-            free(start);
-            break;
-        }
+    Pool *pool = memset(memory, 0, size);
+    pool->threads = started;
+    pool->running = running;
+    pool->bound = cpu_count > 0;
+    for (size_t i = 0; i < cpu_count; i++)
+        if (cpus[i] < CPU_SETSIZE) CPU_SET(cpus[i], &pool->cpus);
+    for (uint32_t thread = 0; thread < threads; thread++) {
+        running[thread].pool = pool;
+        pool->shares[thread].pool = pool;
     }
-    pool->workers = begun; /* workers read it after the first kernel was announced */
-    pthread_sigmask(SIG_SETMASK, &before, 0);
+    uint32_t count = 0;
+    if (pthread_create && running_apart() && threads > 1) {
+        sigset_t all, before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the application's threads' */
+        while (count < threads - 1 && !pthread_create(&started[count], 0, work, &pool->shares[count + 1]))
+            count++;
+        pthread_sigmask(SIG_SETMASK, &before, 0);
+    }
+    pool->workers = count; /* workers read it after the first loop was announced */
     return pool;
 }
 
-/* Have the kernels that this thread calls run in a pool; NULL for none. */
-void tvmlcnn_pool_use(Pool *pool) {
-    current = pool;
-    if (&__TVMBackendParallelLaunch)
-        __atomic_store_n(&__TVMBackendParallelLaunch, launch, __ATOMIC_RELAXED);
-}
-
-/* End the threads of a pool that no kernel runs in. */
-void tvmlcnn_pool_close(Pool *pool) {
+void pool_close(Pool *pool) {
     atomic_store(&pool->closing, 1);
     wake_workers(pool);
-    for (int worker = 0; worker < pool->workers; worker++) pthread_join(pool->threads[worker], 0);
+    for (uint32_t worker = 0; worker < pool->workers; worker++) pthread_join(pool->threads[worker], 0);
+    pool_forget(pool);
+}
+
+void pool_forget(Pool *pool) {
     free(pool->threads);
     free(pool);
 }

@@ -1,4 +1,4 @@
-"""TVM's runtime library: found, loaded and set up once a process.
+"""TVM's runtime library, whose protocol brings kernels to a board: loaded once a process.
 
 Only apache-tvm-ffi and ``libtvm_runtime.so`` are loaded, never the Python package ``tvm`` or the
 compiler: that saves about a second and 50 MB.
@@ -17,8 +17,7 @@ import types
 from pathlib import Path
 
 from tvmlcnn.errors import UserError
-
-from .machine import logical_cpus
+from tvmlcnn.runtime.machine import logical_cpus
 
 # After a parallel kernel TVM's workers poll for the next one, by default for 300000 rounds, and
 # then take the time of a busy machine's other programs for nothing. Kernels of one network follow
@@ -41,7 +40,7 @@ def library_folder() -> Path:
     """
     found = importlib.util.find_spec("tvm")
     if found is None or found.origin is None:
-        raise UserError("TVM's runtime is not installed: pip install apache-tvm")
+        raise UserError("boards need TVM's runtime: pip install 'tvmlcnn[device]'")
     return Path(found.origin).parent / "lib"
 
 
