@@ -19,6 +19,8 @@ _VERBS = {
     "bench": "Measure the latency of a compiled model.",
     "profile": "Time each kernel of a compiled model, against what the machine can do.",
     "inspect": "Print what a compiled model says of itself.",
+    "bundle": "Write a folder with a compiled model, its header and examples.",
+    "header": "Print the header by which C programs call a compiled model.",
     "analyze": "Count what a network computes and moves, and what bounds its speed.",
     "models": "List the networks of the zoo.",
     "targets": "List the devices to compile for.",
