@@ -62,6 +62,15 @@ RELATIVE: dict[str, Case] = {
         )
         for number in (0.5, 1.0, 2.0, 3.0, 4.0, -0.5, -1.0)
     },
+    **{
+        f"any power {number:.3g}": (
+            lambda x, number=number: tirx.pow(x, tirx.const(number, "float32")),
+            partial(torch.pow, exponent=float(np.float32(number))),
+            np.exp(np.linspace(-1, 1, 100001) * min(80, 80 / abs(number))),
+            2e-7 + 1e-7 * abs(number),
+        )
+        for number in (1 / 2.2, 2.4, -0.45, 7.0, -3.0, 31.7, 1e-3)
+    },
 }
 ABSOLUTE: dict[str, Case] = {
     "sin": (tirx.sin, torch.sin, np.r_[dense(-20, 20), dense(-1e9, 1e9)], 2e-7),
@@ -109,6 +118,18 @@ def test_special_values(name: str) -> None:
     if name == "log_sigmoid":
         expected = functional.logsigmoid(torch.from_numpy(SPECIAL)).numpy()
     np.testing.assert_allclose(computed(function, SPECIAL), expected, rtol=1e-6, atol=2e-38)
+
+
+def test_powers_of_special_values() -> None:
+    """Of numbers of either sign, with zeros, infinities and NaN on both sides."""
+    numbers = [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0]
+    numbers += [1e30, -1e30, 1e-30, 2.5, -2.5, 16777217.0, 3.4e38]
+    y = torch.tensor(numbers, dtype=torch.float32)
+    for base in numbers:
+        found = computed(lambda y, x=base: tirx.pow(tirx.const(x, "float32"), y), y.numpy())
+        expected = torch.pow(torch.tensor(base, dtype=torch.float32), y).numpy()
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=2e-38, err_msg=str(base))
+        assert (np.signbit(found) == np.signbit(expected))[~np.isnan(expected)].all(), base
 
 
 @pytest.mark.parametrize("function", [tirx.sin, tirx.cos])

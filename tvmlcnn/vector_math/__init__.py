@@ -10,7 +10,7 @@ NaN, and what torch gives for zero and infinity.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from tvm import tirx
@@ -20,6 +20,7 @@ from tvm.ir.op import _ffi_api
 from .exponential import exp, expm1
 from .expressions import cast, let, like
 from .logarithm import log, log1p
+from .power import power
 from .quotients import erf, tanh
 from .trigonometric import cos, sin
 
@@ -28,13 +29,14 @@ __all__ = ["EXPM1", "FUNCTIONS"]
 EXPM1 = "tirx.expm1"
 """An intrinsic of ours: TVM has none."""
 
-FUNCTIONS: dict[str, Callable[[Expr], Expr]] = {
+FUNCTIONS: dict[str, Callable[..., Expr]] = {
     "tirx.cos": cos,
     "tirx.erf": erf,
     "tirx.exp": exp,
     EXPM1: expm1,
     "tirx.log": log,
     "tirx.log1p": log1p,
+    "tirx.pow": power,
     "tirx.sin": sin,
     "tirx.tanh": tanh,
 }
@@ -45,19 +47,28 @@ _PURE = int(tirx.CallEffectKind.Pure.value)
 
 
 def _lower(
-    call: Call, function: Callable[[Expr], Expr], other: Callable[[Call], Expr], single: bool
+    call: Call, function: Callable[..., Expr], other: Callable[[Call], Expr], single: bool
 ) -> Expr:
     """Return what a call becomes; ``single`` where ``other`` takes no vectors."""
     element, _, lanes = str(call.ty.dtype).partition("x")
     if element == "float32":
-        return let(call.args[0], function)
+        return _of(call.args, function)
     if element == "float16":
-        return cast(let(cast(call.args[0], "float32"), function), "float16")
+        return cast(_of([cast(each, "float32") for each in call.args], function), "float16")
     if not (lanes and single):
         return other(call)
-    elements = (tirx.Shuffle([call.args[0]], [lane]) for lane in range(int(lanes)))
-    results = [other(tirx.call_intrin(element, call.op.name, x)) for x in elements]
+    results = []
+    for lane in range(int(lanes)):
+        elements = [tirx.Shuffle([each], [lane]) for each in call.args]
+        results.append(other(tirx.call_intrin(element, call.op.name, *elements)))
     return tirx.Shuffle(results, list(range(int(lanes))))
+
+
+def _of(arguments: Sequence[Expr], function: Callable[..., Expr]) -> Expr:
+    """Return what a function makes of arguments, each computed once."""
+    if not arguments:
+        return function()
+    return let(arguments[0], lambda first: _of(arguments[1:], partial(function, first)))
 
 
 def _expm1_by_sinh(call: Call) -> Expr:

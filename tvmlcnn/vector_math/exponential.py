@@ -9,6 +9,8 @@ The coefficients are of tools/minimax.py.
 
 from __future__ import annotations
 
+import math
+
 from tvm import tirx
 from tvm.ir import Expr
 
@@ -34,6 +36,22 @@ def _reduced(x: Expr) -> tuple[Expr, Expr]:
     r = x - steps * like(x, LOG2_HIGH) - steps * like(x, LOG2_LOW)
     half = float_of(tirx.shift_left(n + like(n, 126), like(n, 23)))
     return r * r * horner(r, _EXPM1_REST) + r, half
+
+
+def power_of_two(whole: Expr, rest: Expr) -> Expr:
+    """Return 2^(whole + rest): 2 ulp for exact parts; results under 1.7e-38 are 0.
+
+    ``rest`` keeps its bits however large ``whole`` is, which may be any number of few bits.
+    """
+    steps_of = at_most(at_least(whole + rest, _LOWEST * _LOG2_E), _HIGHEST * _LOG2_E)
+    rounded = bits_of(steps_of + like(whole, _ROUNDER))
+    n = rounded - like(rounded, _ROUNDER_BITS)
+    # Where the sum is out of range so is this, and n has already made infinity or zero.
+    left = at_most(at_least((whole - cast(n, "float32")) + rest, -0.5), 0.5)
+    r = left * like(left, math.log(2))
+    p = r * r * horner(r, _EXPM1_REST) + r
+    half = float_of(tirx.shift_left(n + like(n, 126), like(n, 23)))
+    return (p * like(p, 2) + like(p, 2)) * half
 
 
 def exp(x: Expr) -> Expr:

@@ -49,13 +49,25 @@ def _special(x: Expr, singular: float, result: Expr) -> Expr:
     return tirx.Select(x.equal(infinity(x)), x, at)
 
 
-def log(x: Expr) -> Expr:
-    """Return the logarithm: 2 ulp; where a core flushes denormal numbers, that of 0 for them."""
+def _parts(x: Expr) -> tuple[Expr, Expr]:
+    """Return f and e of a positive x; where a core flushes denormal numbers, not of those."""
     tiny = x < like(x, _LOWEST_NORMAL)
     normal = tirx.Select(tiny, x * like(x, 2.0**23), x)
     f, e = _mantissa_and_exponent(normal)
-    e = e + tirx.Select(tiny, like(x, -23), like(x, 0))
-    return _special(x, 0, _log1p_of_mantissa(f, e))
+    return f, e + tirx.Select(tiny, like(x, -23), like(x, 0))
+
+
+def log(x: Expr) -> Expr:
+    """Return the logarithm: 2 ulp; where a core flushes denormal numbers, that of 0 for them."""
+    return _special(x, 0, _log1p_of_mantissa(*_parts(x)))
+
+
+def log2_parts(x: Expr) -> tuple[Expr, Expr]:
+    """Return log2(1 + f), to 1e-7 of itself, and e, of a positive number."""
+    f, e = _parts(x)
+    square = f * f
+    rest = square * f * horner(f, _LOG1P_REST) - square * like(f, 0.5)
+    return (rest + f) * like(f, 1 / math.log(2)), e
 
 
 def log1p(x: Expr) -> Expr:
