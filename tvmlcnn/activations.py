@@ -12,7 +12,7 @@ import math
 from tvm import tirx
 from tvm.ir import Expr
 
-from tvmlcnn.vector_math import EXPM1
+from tvmlcnn.vector_math import EXPM1, POWER
 
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848, 1.0507009873554804934
 
@@ -106,10 +106,7 @@ def log_sigmoid(x: Expr) -> Expr:
 
 
 def power(x: Expr, exponent: Expr) -> Expr:
-    """Return x to a power: products and roots where the exponent is a small constant.
-
-    Others are calls of a library: e^(y log(x)) in float32 would be off by the result's exponent.
-    """
+    """Return x to a power: products and roots where the exponent is a small constant."""
     number = float(exponent.value) if isinstance(exponent, tirx.FloatImm) else None
     root = tirx.sqrt
     exact = {
@@ -121,4 +118,6 @@ def power(x: Expr, exponent: Expr) -> Expr:
         -0.5: lambda x: _like(x, 1) / root(x),
         -1.0: lambda x: _like(x, 1) / x,
     }
-    return exact[number](x) if number in exact else tirx.power(x, exponent)
+    if number in exact:
+        return exact[number](x)
+    return tirx.call_intrin(str(x.ty.dtype), POWER, x, exponent)

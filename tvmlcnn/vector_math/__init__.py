@@ -24,19 +24,21 @@ from .power import power
 from .quotients import erf, tanh
 from .trigonometric import cos, sin
 
-__all__ = ["EXPM1", "FUNCTIONS"]
+__all__ = ["EXPM1", "FUNCTIONS", "POWER"]
 
 EXPM1 = "tirx.expm1"
 """An intrinsic of ours: TVM has none."""
+POWER = "tirx.float_power"
+"""Another one: wherever TVM simplifies its own it prints a warning of exponents of 3 and more."""
 
 FUNCTIONS: dict[str, Callable[..., Expr]] = {
     "tirx.cos": cos,
     "tirx.erf": erf,
     "tirx.exp": exp,
     EXPM1: expm1,
+    POWER: power,
     "tirx.log": log,
     "tirx.log1p": log1p,
-    "tirx.pow": power,
     "tirx.sin": sin,
     "tirx.tanh": tanh,
 }
@@ -76,11 +78,19 @@ def _expm1_by_sinh(call: Call) -> Expr:
     return like(half, 2) * tirx.exp(half) * tirx.sinh(half)
 
 
+def _power_of_library(call: Call) -> Expr:
+    return tirx.call_intrin(str(call.ty.dtype), "tirx.pow", *call.args)
+
+
 def _register() -> None:
-    _ffi_api.RegisterOp(EXPM1, "e^x - 1.")
-    register_op_attr(EXPM1, "TCallEffectKind", _PURE)
-    register_op_attr(EXPM1, "TScriptPrinterName", EXPM1.removeprefix("tirx."))
-    register_op_attr(EXPM1, "default.FLowerIntrinsic", _expm1_by_sinh)
+    for name, text, lower in (
+        (EXPM1, "e^x - 1.", _expm1_by_sinh),
+        (POWER, "x^y.", _power_of_library),
+    ):
+        _ffi_api.RegisterOp(name, text)
+        register_op_attr(name, "TCallEffectKind", _PURE)
+        register_op_attr(name, "TScriptPrinterName", name.removeprefix("tirx."))
+        register_op_attr(name, "default.FLowerIntrinsic", lower)
     for name, function in FUNCTIONS.items():
         known = Op.get(name).get_attr(_KEY) or Op.get(name).get_attr("default.FLowerIntrinsic")
         assert known is not None, f"TVM has no {name}"
