@@ -13,22 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pocl
+from c_types import Tensor
 
 _Launch = ctypes.CFUNCTYPE(
     None, ctypes.c_char_p, ctypes.POINTER(ctypes.c_uint), ctypes.POINTER(ctypes.c_uint64)
 )
-
-
-class _Tensor(ctypes.Structure):
-    """``tvmlcnn_tensor``."""
-
-    _fields_ = (
-        ("name", ctypes.c_char_p),
-        ("dtype", ctypes.c_char_p),
-        ("rank", ctypes.c_uint32),
-        ("shape", ctypes.POINTER(ctypes.c_int64)),
-        ("bytes", ctypes.c_size_t),
-    )
 
 
 def main(path: str, number: str, source: str, inputs: str, outputs: str) -> None:
@@ -46,7 +35,7 @@ def main(path: str, number: str, source: str, inputs: str, outputs: str) -> None
     driver.fake_on_launch(launch)
     instance, count, program = ctypes.c_void_p(), ctypes.c_size_t(), ctypes.c_size_t(int(number))
     assert file.tvmlcnn_open(None, ctypes.byref(instance)) == 0
-    file.tvmlcnn_outputs.restype = ctypes.POINTER(_Tensor)
+    file.tvmlcnn_outputs.restype = ctypes.POINTER(Tensor)
     tensors = file.tvmlcnn_outputs(program, ctypes.byref(count))
     specs = [(t.shape[: t.rank], t.dtype.decode()) for t in tensors[: count.value]]
     with np.load(inputs) as loaded:

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from c_types import Tensor
 
 from tvmlcnn.package.cpu_tables import cpu_tables
 from tvmlcnn.package.flat_program import Base, Call, Copy, FlatProgram, Place
@@ -37,18 +38,6 @@ __asm__(".pushsection .rodata\\n.balign 64\\n"
 """
 
 
-class _Tensor(ctypes.Structure):
-    """tvmlcnn_tensor."""
-
-    _fields_ = (
-        ("name", ctypes.c_char_p),
-        ("dtype", ctypes.c_char_p),
-        ("rank", ctypes.c_uint32),
-        ("shape", ctypes.POINTER(ctypes.c_int64)),
-        ("bytes", ctypes.c_size_t),
-    )
-
-
 def loaded(source: str, folder: Path) -> ctypes.CDLL:
     gcc = shutil.which("gcc")
     if gcc is None:
@@ -66,7 +55,7 @@ def loaded(source: str, folder: Path) -> ctypes.CDLL:
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
     for name in ("inputs", "outputs"):
-        getattr(library, f"tvmlcnn_{name}").restype = ctypes.POINTER(_Tensor)
+        getattr(library, f"tvmlcnn_{name}").restype = ctypes.POINTER(Tensor)
     return library
 
 

@@ -38,6 +38,13 @@ def _levels(steps: int, count: int) -> tuple[int, ...]:
     return (size, *_levels(-(-steps // size), count - 1))
 
 
+def within(value: Expr, step: Expr, steps: int) -> Expr:
+    """Return a term of a sum of so many steps, which is nothing past the end of uneven levels."""
+    if math.prod(levels_of(steps)) == steps:
+        return value
+    return tirx.if_then_else(step < steps, value, tirx.const(0.0, value.ty.dtype))
+
+
 def in_levels(
     name: str,
     last: str,
@@ -58,7 +65,8 @@ def in_levels(
         As ``te.sum``.
     term : callable
         Takes places of the outer axes, a step, and places of the inner axes; returns what is
-        reduced. A step may be past the end, for which it returns what changes nothing.
+        reduced. A step may be past the end, for which it returns what changes nothing: in a sum
+        by `within`.
     outer, inner : sequence of int
         Axes before and after that of the steps, at least one after it.
     steps : int

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from tvm import te, tirx
 from tvm.ir import Expr
 
-from .levels import in_levels, levels_of
+from .levels import in_levels, within
 from .reduction import of_rows, unraveled
 
 
@@ -115,8 +115,7 @@ def normalize_channels(
     shape = [int(n) for n in data.shape]
     outer, inner, channels = shape[:lead], shape[lead:-1], shape[-1]
     pixels, each = math.prod(inner), channels // groups
-    uneven = math.prod(levels_of(pixels)) > pixels
-    one, zero = (tirx.const(value, data.dtype) for value in (1.0, 0.0))
+    one = tirx.const(1.0, data.dtype)
 
     def first(row: Sequence[Expr], channel: Expr) -> Expr:
         return data(*row, *(0 for _ in inner), channel)
@@ -126,8 +125,7 @@ def normalize_channels(
 
     def total(name: str, term: Callable[[Sequence[Expr], Expr, Expr], Expr]) -> te.Tensor:
         def at(row: Sequence[Expr], pixel: Expr, channel: Sequence[Expr]) -> Expr:
-            value = term(row, pixel, channel[0])
-            return tirx.if_then_else(pixel < pixels, value, zero) if uneven else value
+            return within(term(row, pixel, channel[0]), pixel, pixels)
 
         return in_levels(name, f"{name}_channels", te.sum, at, outer, pixels, [channels])
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from tvm import te, tirx
 from tvm.ir import Expr
 
 from .extremes import largest_number
-from .levels import in_levels, levels_of
+from .levels import in_levels, within
 
 
 def max_pool(
@@ -152,15 +151,9 @@ def global_average(data: te.Tensor, keep: bool) -> te.Tensor:
     """Return the mean of each channel over the map, of shape (N, 1, 1, C) or (N, C)."""
     batch, height, width, channels = (int(n) for n in data.shape)
     pixels = height * width
-    uneven = math.prod(levels_of(pixels)) > pixels
 
     def at(n: Sequence[Expr], pixel: Expr, c: Sequence[Expr]) -> Expr:
-        value = data[n[0], pixel // width, pixel % width, c[0]]
-        return (
-            tirx.if_then_else(pixel < pixels, value, tirx.const(0.0, data.dtype))
-            if uneven
-            else value
-        )
+        return within(data[n[0], pixel // width, pixel % width, c[0]], pixel, pixels)
 
     total = in_levels("global_average", "global_average", te.sum, at, [batch], pixels, [channels])
     scale = 1.0 / pixels

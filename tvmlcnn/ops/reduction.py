@@ -11,7 +11,7 @@ from tvm.ir import Expr
 from tvmlcnn.exact_arithmetic import maximum, minimum
 
 from .extremes import largest, smallest
-from .levels import in_levels, levels_of
+from .levels import in_levels, levels_of, within
 
 _REDUCE = {"sum": te.sum, "max": largest, "min": smallest}
 _PAIR: dict[str, Callable[[Expr, Expr], Expr]] = {
@@ -61,9 +61,7 @@ def of_rows(
             return term(row, at * wide + lane[0])
         # What is past the end: nothing to a sum, the last ones again to an extremum.
         value = term(row, tirx.min(at, steps - 1) * wide + lane[0])
-        if kind == "sum":
-            value = tirx.if_then_else(at < steps, value, tirx.const(0.0, value.ty.dtype))
-        return value
+        return within(value, at, steps) if kind == "sum" else value
 
     lanes = in_levels(name, f"{name}_lanes", _REDUCE[kind], side_by_side, outer, steps, [wide])
     rest, last = count - steps * wide, None
@@ -136,13 +134,9 @@ def reduce_columns(data: te.Tensor, *, lead: int, inner: int, kind: str, keep: b
     shape = [int(n) for n in data.shape]
     along, after = shape[lead : len(shape) - inner], shape[len(shape) - inner :]
     count = math.prod(along)
-    uneven = math.prod(levels_of(count)) > count
 
     def term(row: Sequence[Expr], at: Expr, column: Sequence[Expr]) -> Expr:
-        value = data(*row[:lead], *unraveled(at, along), *column)
-        return (
-            tirx.if_then_else(at < count, value, tirx.const(0.0, data.dtype)) if uneven else value
-        )
+        return within(data(*row[:lead], *unraveled(at, along), *column), at, count)
 
     outer = shape[:lead] + [1] * len(along) * keep
     total = in_levels("reduction", "reduction", te.sum, term, outer, count, after)

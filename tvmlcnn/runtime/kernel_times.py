@@ -10,41 +10,18 @@ import numpy as np
 from .model import Model
 
 
-def kernel_us(
-    model: Model, inputs: Sequence[np.ndarray], rounds: int, clock: int = time.CLOCK_MONOTONIC
-) -> np.ndarray:
-    """Return the microseconds of each kernel in some runs.
-
-    Parameters
-    ----------
-    model : Model
-    inputs : sequence of numpy.ndarray
-        Of the model's smallest sizes.
-    rounds : int
-    clock : int
-        One of `time.clock_gettime`'s.
-
-    Returns
-    -------
-    numpy.ndarray
-        float64 (rounds, calls of kernels).
-    """
-    arrays, results = model.arguments(*inputs), model.rooms()
-    found = np.empty((rounds, len(model.calls)))
-    with (
-        model.instances.one() as instance,
-        instance.timed(clock, len(model.calls)) as nanoseconds,
-    ):
-        for row in found:
-            instance.run(0, arrays, results)
-            row[:] = np.diff(nanoseconds) / 1e3
-    return found
-
-
 def least_us(model: Model, inputs: Sequence[np.ndarray], rounds: int) -> np.ndarray:
     """Return the least microseconds of each call of a kernel in some runs after another one.
 
     It is the time of the calling thread, for a model of one: others that take the processor
-    meanwhile do not make a kernel slow.
+    meanwhile do not make a kernel slow. The inputs are of the model's smallest sizes.
     """
-    return kernel_us(model, inputs, rounds + 1, time.CLOCK_THREAD_CPUTIME_ID)[1:].min(axis=0)
+    arrays, results = model.arguments(*inputs), model.rooms()
+    clock, calls = time.CLOCK_THREAD_CPUTIME_ID, len(model.calls)
+    least = np.full(calls, np.inf)
+    with model.instances.one() as instance, instance.timed(clock, calls) as nanoseconds:
+        instance.run(0, arrays, results)
+        for _ in range(rounds):
+            instance.run(0, arrays, results)
+            least = np.minimum(least, np.diff(nanoseconds) / 1e3)
+    return least
