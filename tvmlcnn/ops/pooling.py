@@ -153,7 +153,7 @@ def global_average(data: te.Tensor, keep: bool) -> te.Tensor:
     pixels = height * width
 
     def at(n: Sequence[Expr], pixel: Expr, c: Sequence[Expr]) -> Expr:
-        return within(data[n[0], pixel // width, pixel % width, c[0]], pixel, pixels)
+        return within(data(n[0], pixel // width, pixel % width, c[0]), pixel, pixels)
 
     total = in_levels("global_average", "global_average", te.sum, at, [batch], pixels, [channels])
     scale = 1.0 / pixels
