@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tvmlcnn.package import cuda
+from tvmlcnn.package.checksums import write_checksums
 from tvmlcnn.package.cuda_tables import cuda_tables
 from tvmlcnn.package.elf_object import data_object
 from tvmlcnn.package.flat_program import Base, Call, Copy, FlatProgram, Place
@@ -21,6 +22,7 @@ from tvmlcnn.package.link import link
 from tvmlcnn.package.program_source import program_source
 from tvmlcnn.package.runtime_object import runtime_objects
 from tvmlcnn.runtime.c import FOLDER
+from tvmlcnn.runtime.checksum import CHECKSUM_SECTION, SIZE
 from tvmlcnn.runtime.machine import machine
 from tvmlcnn.runtime.manifest import MANIFEST_SECTION, WEIGHTS_SECTION, TensorSpec
 
@@ -115,8 +117,10 @@ def build_file(folder: Path) -> Path:
         cuda.CUDA_SECTION: b"\x7fimage",
         WEIGHTS_SECTION: WEIGHT.tobytes(),
         MANIFEST_SECTION: b"{}",
+        CHECKSUM_SECTION: bytes(SIZE),
     }
     (folder / "data.o").write_bytes(data_object(machine(), sections))
     objects = runtime_objects(machine(), "cuda", source, folder)
     link([*objects, folder / "data.o"], folder / "file.so")
+    write_checksums(folder / "file.so")
     return folder / "file.so"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ import tvm
 from tvmlcnn import frontend, passes, pipeline
 from tvmlcnn.compile_report import Clock, Report
 from tvmlcnn.errors import UserError
-from tvmlcnn.files import check_writable
+from tvmlcnn.files import check_writable, make_folder, scratch
 from tvmlcnn.input_form import size_of
 from tvmlcnn.package import cuda, evaluate, features, manifest, model_file
 from tvmlcnn.package.slow_kernels import slow_kernels
@@ -109,7 +108,7 @@ def compile(
         ]
     folder = Path(dump_ir) if dump_ir is not None else None
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     known = Library.of(Path(records) if records is not None else None)
     tuned = Recorded(known, records_name(device), device.cores)
     mods = [
@@ -119,11 +118,11 @@ def compile(
     variants = together(mods)
     kernels, decided = kernels_by_rule(variants.mod), _counts(variants.mod, tuned)
     needed = [] if device.gpu_code else features.required_features(device.tvm, device.machine)
-    with tempfile.TemporaryDirectory(prefix="tvmlcnn-") as name:
+    with scratch("tvmlcnn-") as temporary:
         clock.start("generate code" if gpu_compiler is None else f"compile with {gpu_compiler}")
         specs = [graph.inputs for graph in graphs], [graph.outputs for graph in graphs]
         parts = model_file.write_parts(
-            variants, *specs, device, needed, threads, gpu_compiler, Path(name)
+            variants, *specs, device, needed, threads, gpu_compiler, temporary
         )
         text = manifest.compose(
             network,
@@ -138,13 +137,13 @@ def compile(
             parts.layout,
             threads,
         )
+        text["check"], times = _SKIPPED, None
         clock.start("link")
-        linked = Path(name) / "model.so"
+        linked = temporary / "model.so"
         model_file.link_library(parts, text, linked)
         if gpu_compiler is not None:
             cuda.check_library(linked, device.gpu_code)
         clock.start("check")
-        text["check"], times = _SKIPPED, None
         if check:
             text["check"], times = _checked(linked, device, needed, expected, each)
         if times is not None and device.least_gflops is not None:
@@ -205,7 +204,7 @@ def _folder_of(
     if folder is None or len(graphs) == 1:
         return folder
     own = folder / "_".join(size_of(spec.shape) for spec in graph.inputs)
-    own.mkdir(exist_ok=True)
+    make_folder(own)
     return own
 
 

@@ -8,10 +8,11 @@ environment variable ``QEMU_CPU``.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tvmlcnn.files import scratch
 
 
 def home(arch: str) -> Path:
@@ -38,9 +39,9 @@ def environment(cpu: str | None = None) -> Iterator[dict[str, str]]:
     cpu : str, optional
         QEMU's name of the core (``"cortex-a53"``); by default ``QEMU_CPU``, then the emulator's.
     """
-    with tempfile.TemporaryDirectory(prefix="tvmlcnn-path-") as folder:
+    with scratch("tvmlcnn-path-") as folder:
         Path(folder, "tvmlcnn").symlink_to(Path(__file__).resolve().parent)
-        paths = [folder, os.environ.get("PYTHONPATH", "")]
+        paths = [str(folder), os.environ.get("PYTHONPATH", "")]
         yield {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),

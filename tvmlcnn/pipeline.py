@@ -7,6 +7,7 @@ from pathlib import Path
 
 import tvm
 
+from tvmlcnn.files import write_whole
 from tvmlcnn.passes import Phase, phases
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
 from tvmlcnn.targets import Device
@@ -53,4 +54,4 @@ def run(
 
 def _dump(mod: tvm.IRModule, folder: Path, number: int, name: str) -> None:
     path = folder / f"{number:02d}-{name.replace(' ', '-')}.py"
-    path.write_text(mod.script(show_meta=False))
+    write_whole(path, lambda file: file.write(mod.script(show_meta=False).encode()))

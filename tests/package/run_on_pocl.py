@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pocl
-from c_types import Tensor
+
+from tvmlcnn.runtime.tensors import Tensor
 
 _Launch = ctypes.CFUNCTYPE(
     None, ctypes.c_char_p, ctypes.POINTER(ctypes.c_uint), ctypes.POINTER(ctypes.c_uint64)

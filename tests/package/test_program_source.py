@@ -9,7 +9,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from c_types import Tensor
 
 from tvmlcnn.package.cpu_tables import cpu_tables
 from tvmlcnn.package.flat_program import Base, Call, Copy, FlatProgram, Place
@@ -17,12 +16,14 @@ from tvmlcnn.package.program_source import program_source
 from tvmlcnn.runtime.c import FOLDER
 from tvmlcnn.runtime.library import _FUNCTIONS
 from tvmlcnn.runtime.manifest import TensorSpec
+from tvmlcnn.runtime.tensors import Tensor
 
 NAMES = [
     *('x"y', "line\nbreak\r\t", "back\\slash", "%s%n", "??/", "Größe 犬", "", "0x1F", "a\x7f0"),
     *("*/", "'"),
 ]
 PARTS = """
+int intact(void) { return 1; }
 Kernel kernel_add;
 int32_t kernel_add(Argument *arguments) {
     const float *x = arguments[0].value.pointer, *w = arguments[1].value.pointer;

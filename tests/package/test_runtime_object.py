@@ -14,10 +14,12 @@ from tvmlcnn.package.flat_program import FlatProgram
 from tvmlcnn.package.link import link
 from tvmlcnn.package.program_source import program_source
 from tvmlcnn.package.runtime_object import runtime_objects
+from tvmlcnn.runtime.checksum import CHECKSUM_SECTION
 from tvmlcnn.runtime.elf import MACHINES, read_elf
 from tvmlcnn.runtime.manifest import MANIFEST_SECTION, WEIGHTS_SECTION
 
 PROGRAMS = [FlatProgram((), (), 0)]
+_SECTIONS = (WEIGHTS_SECTION, MANIFEST_SECTION, CHECKSUM_SECTION)
 SOURCE = program_source(cpu_tables(PROGRAMS, [], None, 0), PROGRAMS, [[]], [[]], [])
 HEADER = Path(__file__).parents[2] / "tvmlcnn" / "runtime" / "c" / "tvmlcnn.h"
 
@@ -25,7 +27,7 @@ HEADER = Path(__file__).parents[2] / "tvmlcnn" / "runtime" / "c" / "tvmlcnn.h"
 @pytest.mark.parametrize("machine", MACHINES)
 def test_a_library_exports_its_functions_and_nothing_else(machine: str, tmp_path: Path) -> None:
     data = tmp_path / "data.o"
-    data.write_bytes(data_object(machine, {WEIGHTS_SECTION: b"", MANIFEST_SECTION: b"{}"}))
+    data.write_bytes(data_object(machine, dict.fromkeys(_SECTIONS, b"")))
     link([*runtime_objects(machine, "cpu", SOURCE, tmp_path), data], tmp_path / "net.so")
     assert read_elf(tmp_path / "net.so").machine == machine
     text = subprocess.run(

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import tvmlcnn
+from tvmlcnn.package.checksums import write_checksums
 from tvmlcnn.package.elf_object import data_object
 from tvmlcnn.package.link import link
-from tvmlcnn.runtime import read_manifest
-from tvmlcnn.runtime.checksum import CHECKSUM_SECTION, SIZE, of_manifest
+from tvmlcnn.runtime import manifest_form, read_manifest
+from tvmlcnn.runtime.checksum import CHECKSUM_SECTION, SIZE
 from tvmlcnn.runtime.elf import read_elf
-from tvmlcnn.runtime.manifest import FORMAT, MANIFEST_SECTION, WEIGHTS_SECTION
+from tvmlcnn.runtime.manifest import FORMAT, MANIFEST_SECTION, WEIGHTS_SECTION, Manifest
 
 
 def message(path: Path) -> str:
@@ -68,14 +71,14 @@ def with_manifest(small_file: Path, tmp_path: Path) -> Callable[[dict[str, Any]]
     elf, manifest = read_manifest(small_file)
 
     def make(changes: dict[str, Any]) -> Path:
-        text = json.dumps(manifest.json | changes).encode()
         sections = {
-            MANIFEST_SECTION: text,
+            MANIFEST_SECTION: json.dumps(manifest.json | changes).encode(),
             WEIGHTS_SECTION: elf.read(WEIGHTS_SECTION),
-            CHECKSUM_SECTION: bytes(SIZE) + of_manifest(text),
+            CHECKSUM_SECTION: bytes(SIZE),
         }
         (tmp_path / "data.o").write_bytes(data_object("x86_64", sections))
         link([tmp_path / "data.o"], tmp_path / "changed.so")
+        write_checksums(tmp_path / "changed.so")
         return tmp_path / "changed.so"
 
     return make
@@ -106,5 +109,46 @@ def test_processor_lacks_a_feature(with_manifest: Make, small_file: Path) -> Non
 
 def test_weights_are_missing(with_manifest: Make, small_file: Path) -> None:
     weights = read_manifest(small_file)[1].json["weights"]
-    path = with_manifest({"weights": [*weights, {"shape": [1], "dtype": "float32", "offset": 1e9}]})
-    assert "weights are missing" in message(path)
+    more = {"shape": [1], "dtype": "float32", "offset": 1 << 30}
+    assert "weights are missing" in message(with_manifest({"weights": [*weights, more]}))
+
+
+NONSENSE: dict[str, list[Any]] = {
+    "type": ["x", 5, None, True, [], {}, 1.5],
+    "numbers": [float("inf"), float("nan"), -1, 0, 10**400, 1e300, 2**63],
+    "nesting": [json.loads("[" * 400 + "]" * 400), {"kind": json.loads("[" * 90 + "]" * 90)}],
+}
+
+
+@pytest.mark.parametrize("kind", NONSENSE)
+def test_nonsense_anywhere_in_a_manifest_is_said(
+    kind: str, with_manifest: Make, small_file: Path
+) -> None:
+    """Whatever stands in the place of a value, the file is refused or loads: nothing is raised."""
+    _, manifest = read_manifest(small_file)
+    for changes in islice(_changed(manifest.json, NONSENSE[kind]), 0, None, 7):
+        problem = manifest_form.problem(changes, 1 << 30)
+        if problem is None:
+            Manifest.from_json(changes)
+        else:
+            assert "\n" not in problem
+    for name in ("inputs", "threads", "target", "check"):
+        assert name in message(with_manifest({name: NONSENSE[kind][-1]}))
+
+
+def _changed(value: Any, others: list[Any]) -> Iterator[Any]:
+    """Yield a JSON value with another one in the place of each that it holds, and without each."""
+    yield from others
+    places: list[Any] = list(value) if isinstance(value, dict) else list(range(len(value)))
+    for place in places:
+        without = copy.copy(value)
+        del without[place]
+        yield without
+        if isinstance(value[place], dict | list):
+            inner = _changed(value[place], others)
+        else:
+            inner = iter(others)
+        for each in inner:
+            changed = copy.copy(value)
+            changed[place] = each
+            yield changed

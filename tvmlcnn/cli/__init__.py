@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import NoReturn
 
 import click
 
 from tvmlcnn.errors import UserError
+from tvmlcnn.files import NO_ROOM
 
 from . import interrupts, mistakes
 
@@ -64,6 +66,8 @@ def main() -> NoReturn:
     interrupts.install()
     try:
         _tvmlcnn(standalone_mode=False)
+        if sys.stdout is not None:  # which it is where the output is closed
+            sys.stdout.flush()
     except click.UsageError as error:
         hint = f"; see {error.ctx.command_path} --help" if error.ctx else ""
         _fail(" ".join(error.format_message().split()).rstrip(".") + hint)
@@ -71,12 +75,24 @@ def main() -> NoReturn:
         _fail(error.format_message())
     except BrokenPipeError:
         sys.exit(141)
+    except OSError as error:
+        if not _of_output(error):
+            raise
+        _fail(f"cannot write the output: {error.strerror}")
     except BaseException:
         if not interrupts.came():
             raise
         click.echo("interrupted", err=True)
         sys.exit(130)
     sys.exit(0)
+
+
+def _of_output(error: OSError) -> bool:
+    """Tell whether an error is of printing, where a disk is full: nothing more is printed then."""
+    if error.errno not in NO_ROOM or error.filename is not None:
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # where Python flushes what is left
+    return True
 
 
 def _fail(message: str) -> NoReturn:

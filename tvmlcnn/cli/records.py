@@ -115,13 +115,19 @@ def merge(sources: tuple[Path, ...], folder: Path | None, as_json: bool) -> None
 def export(
     file: Path, target: str | None, rule: str | None, folder: Path | None, as_json: bool
 ) -> None:
-    """Write the best record of each kernel into FILE, for others to merge."""
+    """Write the best record of each kernel into FILE, for others to merge.
+
+    With - for FILE they go to stdout, and nothing else does.
+    """
+    from tvmlcnn.files import is_stream
     from tvmlcnn.records import Library
     from tvmlcnn.records import export as exported
 
     library = Library.of(folder)
     found = exported(library, file, _versions(), _folder_of(target, library), rule)
     _warn(library.broken)
+    if is_stream(file):
+        return
     yours = sum(item.origin == "yours" for item in found)
     facts = {"file": str(file), "records": len(found), "yours": yours}
     facts["shipped"] = len(found) - yours

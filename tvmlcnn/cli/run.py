@@ -17,7 +17,9 @@ from .output import json_option, print_facts, print_json
     "--input", "inputs", multiple=True, metavar="X.npy", help="An array; once for each input."
 )
 @click.option("--random", is_flag=True, help="Normally distributed input.")
-@click.option("-o", "--output", metavar="Y.npy", help="Write the output (.npz for several).")
+@click.option(
+    "-o", "--output", metavar="Y.npy", help="Write the output (.npz for several; - to stdout)."
+)
 @click.option("--threads", type=int, help="Default: all physical cores.")
 @board_options
 @json_option
@@ -34,6 +36,9 @@ def command(
     as_json: bool,
 ) -> None:
     """Run the compiled model FILE on a photo, on arrays, or on random input, here or on a board."""
+    from pathlib import Path
+
+    from tvmlcnn.files import is_stream
     from tvmlcnn.runtime import arrays as files
     from tvmlcnn.runtime import classify, load, read_manifest
     from tvmlcnn.runtime.manifest import RANDOM_WEIGHTS
@@ -61,7 +66,10 @@ def command(
         outputs = list(result) if isinstance(result, tuple) else [result]
     if output is not None:
         files.write_arrays(output, outputs)
-    guesses = [] if model.labels is None else classify.top(outputs[0], model.labels)
+        if is_stream(Path(output)):  # which nothing else may mix with
+            return
+    one = model.labels is not None and outputs[0].size == len(model.labels)  # of several sizes
+    guesses = classify.top(outputs[0], model.labels) if model.labels and one else []
     summary = [
         {**asdict(spec), "min": float(array.min()), "max": float(array.max())}
         for spec, array in zip(model.outputs, outputs, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 
 from tvmlcnn.errors import UserError, did_you_mean
+from tvmlcnn.files import refuse_special
 from tvmlcnn.input_form import InputForm, Shape, forms, variants
 from tvmlcnn.models import create, entries
 from tvmlcnn.runtime.preprocessing import Preprocessing
@@ -107,6 +109,7 @@ def resolve(model: str | torch.nn.Module, input_shapes: Any = None) -> Network:
             f"a model is a torch.nn.Module, or a text that names one, no {type(model).__name__}"
         )
     if model.endswith(".pt2"):
+        refuse_special(model)
         module, inputs = load_exported(Path(model), given)
         return _described(Path(model).stem, model, module, _variants(given, inputs))
     if ":" in model:
@@ -116,7 +119,7 @@ def resolve(model: str | torch.nn.Module, input_shapes: Any = None) -> Network:
         return _described(factory, model, module, _variants(given, default), code.running)
     if model.endswith(".py"):
         raise UserError(f"name the class or function too: {model}:FACTORY")
-    if model.partition("?")[0] not in entries() and Path(model).exists():
+    if model.partition("?")[0] not in entries() and os.path.exists(model):
         raise UserError(f"{model} is no model; give a zoo name, FILE.py:FACTORY or a .pt2 file")
     zoo = create(model)
     return Network(

@@ -54,7 +54,7 @@ class UserCode:
         UserError
             If there is no such file, or it raises or ends the program.
         """
-        if self._file is not None and not self._file.is_file():
+        if self._file is not None and not os.path.isfile(self._file):
             raise UserError(f"no such file: {self.place}")
         return self.call(f"cannot import {self.place}:", self._import)
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from tvmlcnn.errors import UserError, reason_of
+from tvmlcnn.files import refuse_special
 
 from .checkpoint import Reading, distinct, is_counter, readings, some
 from .source import Network
@@ -120,6 +121,7 @@ def _torchvision_s(network: Network) -> dict[str, torch.Tensor]:
 
 
 def _read(path: Path) -> object:
+    refuse_special(path)
     if not path.is_file():
         raise UserError(f"no such weights file: {path}")
     try:

@@ -16,12 +16,12 @@ import re
 import shutil
 import subprocess
 import sysconfig
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tvmlcnn.errors import UserError
+from tvmlcnn.files import scratch
 
 from . import nvrtc
 
@@ -148,7 +148,7 @@ def _output(command: list[str]) -> str:
 
 
 def _run_nvcc(path: Path, source: str, code: tuple[str, ...], form: str) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="tvmlcnn-") as folder:
+    with scratch("tvmlcnn-") as folder:
         program, binary = Path(folder, "kernels.cu"), Path(folder, f"kernels.{form}")
         program.write_text(source)
         command = [str(path), f"--{form}", "-w", "-o", str(binary)]

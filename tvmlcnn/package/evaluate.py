@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tvmlcnn import emulator
+from tvmlcnn.files import scratch
 from tvmlcnn.frontend import Doubt
 from tvmlcnn.runtime.machine import cpu_features, has_nvidia_gpu, machine
 from tvmlcnn.runtime.run_arrays import TIMES
@@ -159,10 +159,9 @@ def _run(
 ) -> tuple[dict[str, list[np.ndarray]], np.ndarray | None]:
     """Return the outputs of each case and the kernels' times, from a process of its own."""
     with (
-        tempfile.TemporaryDirectory(prefix="tvmlcnn-check-") as name,
+        scratch("tvmlcnn-check-") as folder,
         emulator.environment(where.emulated_cpu) as environment,
     ):
-        folder = Path(name)
         inputs: dict[str, Any] = {
             f"{case}.{i}": x for case, (xs, _) in cases.items() for i, x in enumerate(xs)
         }

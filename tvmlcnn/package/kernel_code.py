@@ -7,6 +7,9 @@ costs two nanoseconds, and the object file needs none of TVM's libraries.
 
 from __future__ import annotations
 
+import os
+import signal
+import traceback
 from pathlib import Path
 
 import tvm
@@ -18,6 +21,7 @@ from tvm.tirx.build import codegen_build
 from tvmlcnn.targets import Device
 
 from .elf_object import ALIGNMENT
+from .zig import full
 
 SYMBOL = "kernel_"
 """What a kernel's name begins with in the object file."""
@@ -29,8 +33,36 @@ _C_PACKED_FUNC = 1  # CallingConv: what the code generator makes a symbol of
 def write_kernels(kernels: tvm.IRModule, device: Device, path: Path) -> int:
     """Write the code of kernels to an object file; return what `generate` says of them."""
     code, scratch = generate(kernels, device)
-    code.write_to_file(str(path))
+    _write(code, path)
     return scratch
+
+
+def _write(code: tvm.runtime.Module, path: Path) -> None:
+    """Write code to an object file, from a forked process: LLVM ends it where there is no room."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.dup2(writing, 2)
+        try:
+            code.write_to_file(str(path))
+            os._exit(0)
+        except BaseException:
+            os.write(2, traceback.format_exc().encode())
+        finally:
+            os._exit(1)
+    os.close(writing)
+    try:
+        with os.fdopen(reading, errors="replace") as file:
+            said = file.read()
+    except BaseException:
+        os.kill(child, signal.SIGKILL)
+        raise
+    finally:
+        _, status = os.waitpid(child, 0)
+    if status and (number := full(said)):
+        raise OSError(number, os.strerror(number), str(path))
+    if status:
+        raise RuntimeError(f"the code generator failed ({status}): {said.strip()}")
 
 
 def generate(kernels: tvm.IRModule, device: Device) -> tuple[tvm.runtime.Module, int]:

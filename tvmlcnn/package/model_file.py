@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from tvmlcnn.files import write_whole
-from tvmlcnn.runtime.checksum import CHECKSUM_SECTION, SIZE, of_file, of_manifest
-from tvmlcnn.runtime.elf import read_elf
-from tvmlcnn.runtime.manifest import MANIFEST_SECTION, WEIGHTS_SECTION, TensorSpec
+from tvmlcnn.runtime.checksum import CHECKSUM_SECTION, SIZE, WEIGHTS_SECTION
+from tvmlcnn.runtime.manifest import MANIFEST_SECTION, TensorSpec
 from tvmlcnn.targets import Device
 
 from . import c_library, cuda
+from .checksums import write_checksums
 from .cpu_tables import cpu_tables
 from .cuda_tables import cuda_tables
 from .elf_object import ALIGNMENT, data_object
@@ -31,6 +31,7 @@ from .variants import Variants
 _OF_LINKER = {
     *("_DYNAMIC", "__ehdr_start"),
     *("tvmlcnn_manifest_section", "tvmlcnn_manifest_section_end"),
+    *("tvmlcnn_checksum_section", "tvmlcnn_checksum_section_end"),
 }
 
 
@@ -107,20 +108,16 @@ def write_parts(
 
 
 def link_library(parts: Parts, manifest: dict[str, Any], output: Path) -> None:
-    """Link the parts and a manifest into a library."""
+    """Link the parts and a manifest into a library with its checksums."""
     text = json.dumps(manifest, ensure_ascii=False).encode()
     path = parts.weights.with_name("manifest.o")
-    sections = {MANIFEST_SECTION: text, CHECKSUM_SECTION: bytes(SIZE) + of_manifest(text)}
+    sections = {MANIFEST_SECTION: text, CHECKSUM_SECTION: bytes(SIZE)}
     path.write_bytes(data_object(parts.machine, sections))
     link([*parts.objects, parts.weights, path], output)
+    write_checksums(output)
 
 
 def publish(library: Path, output: Path) -> None:
-    """Put a finished library in its place, with its checksum: whole, or not at all."""
-    elf = read_elf(library)
-    digest = of_file(elf)
-    with open(library, "r+b") as file:
-        file.seek(elf.sections[CHECKSUM_SECTION].offset)
-        file.write(digest)
+    """Put a finished library in its place: whole, or not at all."""
     with open(library, "rb") as source:
         write_whole(output, lambda file: shutil.copyfileobj(source, file))

@@ -21,8 +21,8 @@ _FLAGS = (
     *("-fno-unwind-tables", "-fno-asynchronous-unwind-tables"),
 )
 SOURCES = {
-    "cpu": ("instance.c", "resolve.c", "cpu.c", "kernels.c", "machine.c", "pool.c"),
-    "cuda": ("instance.c", "resolve.c", "cuda.c", "driver.c", "gpu.c"),
+    "cpu": ("instance.c", "intact.c", "resolve.c", "cpu.c", "kernels.c", "machine.c", "pool.c"),
+    "cuda": ("instance.c", "intact.c", "resolve.c", "cuda.c", "driver.c", "gpu.c"),
 }
 """By the family of the device that runs the kernels."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import subprocess
@@ -10,6 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tvmlcnn.errors import UserError
+from tvmlcnn.files import NO_ROOM, scratch
+
+# What LLVM's and zig's programs call it.
+_FULL = {
+    **{os.strerror(number): number for number in sorted(NO_ROOM)},
+    "NoSpaceLeft": errno.ENOSPC,
+    "DiskQuota": errno.EDQUOT,
+    "FileTooBig": errno.EFBIG,
+    "ReadOnlyFileSystem": errno.EROFS,
+}
 
 
 def run_zig(arguments: Sequence[str]) -> None:
@@ -21,7 +32,7 @@ def run_zig(arguments: Sequence[str]) -> None:
     Raises
     ------
     UserError
-        If ziglang is not installed.
+        If ziglang is not installed, or there is no room for what it writes.
     RuntimeError
         If the program fails.
     """
@@ -31,14 +42,30 @@ def run_zig(arguments: Sequence[str]) -> None:
             "no compiler and linker: pip install 'tvmlcnn[compile]' (it brings ziglang)"
         )
     zig = Path(found.origin).with_name("zig")
-    with tempfile.TemporaryDirectory(prefix="tvmlcnn-zig-") as nowhere:
+    with scratch("tvmlcnn-zig-") as nowhere:
         cache = _cache() or nowhere
         caches = {"ZIG_GLOBAL_CACHE_DIR": str(cache), "ZIG_LOCAL_CACHE_DIR": str(cache)}
         done = subprocess.run(
-            [zig, *arguments], env=os.environ | caches, capture_output=True, text=True, check=False
+            [zig, *arguments],
+            env=os.environ | caches,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            restore_signals=False,  # a file that outgrows a limit is an error then, and no signal
+        )
+    if done.returncode and (number := full(done.stderr)):
+        raise UserError(
+            f"zig cannot write files in {tempfile.gettempdir()} or {cache}: "
+            f"{os.strerror(number)}; make room there, or set TMPDIR or XDG_CACHE_HOME"
         )
     if done.returncode:
         raise RuntimeError(f"zig {arguments[0]} failed ({done.returncode}): {done.stderr.strip()}")
+
+
+def full(said: str) -> int | None:
+    """Return the number of the system's error where a compiler says that it could not write."""
+    return next((number for words, number in _FULL.items() if words in said), None)
 
 
 def _cache() -> Path | None:

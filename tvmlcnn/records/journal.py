@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +14,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tvmlcnn.errors import UserError
-from tvmlcnn.files import write_whole
+from tvmlcnn.files import refuse_special, write_whole
+
+_DEEPEST = 16  # of nested lists and objects; a trace of TVM's in a record has 5
+_MOST_DIGITS = 19  # of an integer of 64 bits
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ def read(path: Path) -> Lines:
     UserError
         If the file is there and cannot be read.
     """
+    refuse_special(path)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -103,6 +108,7 @@ def rewrite(path: Path, change: Callable[[Lines], Iterable[Any]]) -> None:
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
     """Open the file, made where it is missing, for this process alone."""
+    refuse_special(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = _open_locked(path)
@@ -170,11 +176,38 @@ def _is_json(line: bytes) -> bool:
 
 
 def _loads(line: bytes) -> Any:
-    return json.loads(line.decode(), parse_constant=_refuse)
+    """Return a line's value, whose numbers are finite and whose nesting ends soon."""
+    value = json.loads(
+        line.decode(), parse_constant=_refuse, parse_float=_float, parse_int=_integer
+    )
+    if _depth(value) > _DEEPEST:
+        raise ValueError("it is nested too deeply")
+    return value
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number")
+    raise ValueError(f"{constant:.20} is no number")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _refuse(text)
+
+
+def _integer(text: str) -> int:
+    return int(text) if len(text) <= _MOST_DIGITS else _refuse(f"{text[:8]}...")
+
+
+def _depth(value: Any) -> int:
+    """Return how deep lists and objects are nested, as far as that is allowed, and one more."""
+    depth, level = 0, [value]
+    while level and depth <= _DEEPEST:
+        below: list[Any] = []
+        for each in level:
+            if isinstance(each, dict | list):
+                below += each.values() if isinstance(each, dict) else each
+        depth, level = depth + 1, below
+    return depth
 
 
 def _text(objects: Iterable[Any]) -> bytes:

@@ -14,6 +14,9 @@ AnyEntry = TypeVar("AnyEntry", bound="Entry")
 _TARGET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 EMULATED = "emulated "
 """What begins the model of a board whose times say nothing of a real one's."""
+_MOST_THREADS = 1 << 16
+# Less than a processor's cycle, and eleven days: gains are finite between them.
+_LEAST_US, _MOST_US = 1e-6, 1e12
 ERRORS = ("build", "crash", "timeout", "wrong result", "device")
 
 
@@ -59,12 +62,16 @@ class Entry:
     def __post_init__(self) -> None:
         for name in ("workload", "target", "rule", "dtype"):
             text = getattr(self, name)
-            if not text or not text.isprintable():
-                raise ValueError(f"{name} {text!r} is empty or has characters that cannot be shown")
+            if not text:
+                raise ValueError(f"{name} is empty")
+        for part in fields(self):
+            text = getattr(self, part.name)
+            if isinstance(text, str) and part.name != "detail" and not text.isprintable():
+                raise ValueError(f"{part.name} {text!r:.40} has characters that cannot be shown")
         if not _TARGET.fullmatch(self.target):
             raise ValueError(f"target {self.target!r} is no name of a folder")
-        if self.threads < 1:
-            raise ValueError(f"threads is {self.threads}; at least one is needed")
+        if not 1 <= self.threads <= _MOST_THREADS:
+            raise ValueError(f"threads is {self.threads}; from 1 to {_MOST_THREADS} can be")
 
     @property
     def key(self) -> Key:
@@ -131,8 +138,8 @@ class Record(Entry):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_positive("microseconds", self.microseconds)
-        _check_positive("default_microseconds", self.default_microseconds)
+        _check_time("microseconds", self.microseconds)
+        _check_time("default_microseconds", self.default_microseconds)
 
     @property
     def gain(self) -> float:
@@ -179,7 +186,7 @@ class Trial(Entry):
         if (self.microseconds is None) == (self.error is None):
             raise ValueError("a trial has either microseconds or an error")
         if self.microseconds is not None:
-            _check_positive("microseconds", self.microseconds)
+            _check_time("microseconds", self.microseconds)
         if self.error is not None and self.error not in ERRORS:
             raise ValueError(f"error {self.error!r} is none of {', '.join(ERRORS)}")
 
@@ -195,9 +202,9 @@ def geometric_mean(values: Iterable[float]) -> float | None:
     return math.exp(math.fsum(logarithms) / len(logarithms)) if logarithms else None
 
 
-def _check_positive(name: str, value: float) -> None:
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name} is {value}, not a positive number")
+def _check_time(name: str, microseconds: float) -> None:
+    if not _LEAST_US <= microseconds <= _MOST_US:
+        raise ValueError(f"{name} is {microseconds!s:.40}, which no kernel takes")
 
 
 # By the annotation of a field.

@@ -97,7 +97,7 @@ def export(
     ----------
     library : Library
     path : Path
-        The file; written whole or not at all.
+        The file; written whole or not at all. ``-`` is the output of this process.
     versions : mapping
         The version of each rule today.
     target, rule : str, optional
@@ -124,7 +124,7 @@ def export(
         raise UserError("there are no such records; `tvmlcnn records list` shows what there is")
     found.sort(key=lambda item: _order(item.record))
     lines = [json.dumps(item.record.to_json()) + "\n" for item in found]
-    write_whole(path, lambda file: file.writelines(line.encode() for line in lines))
+    write_whole(path, lambda file: file.writelines(line.encode() for line in lines), stream=True)
     return found
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tvmlcnn.errors import UserError
+from tvmlcnn.files import refuse_special
 from tvmlcnn.runtime.latency import Latency
 
 from . import protocol
@@ -55,6 +56,7 @@ class Session:
 
     def upload(self, path: str | Path) -> str:
         """Send a file, once a session, and return its path on the board."""
+        refuse_special(path)
         content = Path(path).read_bytes()
         digest = hashlib.sha256(content).hexdigest()
         if digest not in self._uploaded:

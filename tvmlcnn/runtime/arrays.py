@@ -7,36 +7,37 @@ from pathlib import Path
 
 import numpy as np
 
-from tvmlcnn.errors import UserError
-from tvmlcnn.files import check_writable, write_whole
+from tvmlcnn.errors import UserError, reason_of
+from tvmlcnn.files import check_writable, is_stream, refuse_special, write_whole
 
 from .manifest import TensorSpec
 
 
 def read_array(path: str | Path) -> np.ndarray:
     """Read an ``.npy`` file; pickled objects are refused."""
+    refuse_special(path)
     try:
         array = np.load(path, allow_pickle=False)
     except FileNotFoundError as error:
         raise UserError(f"no such file: {path}") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path} is no .npy array that can be read: {error}") from error
+    except Exception as error:  # numpy raises many types for a broken file
+        raise UserError(f"{path} is no .npy array that can be read: {reason_of(error)}") from error
     if not isinstance(array, np.ndarray):
         raise UserError(f"{path} holds several arrays; give one .npy for each input")
     return array
 
 
 def write_arrays(path: str | Path, arrays: Sequence[np.ndarray]) -> None:
-    """Write one array as ``.npy``, or several as ``.npz``."""
+    """Write one array as ``.npy``, or several as ``.npz``; ``-`` is the output of this process."""
     path = Path(path)
     wanted = ".npy" if len(arrays) == 1 else ".npz"
-    if path.suffix != wanted:
+    if path.suffix != wanted and not is_stream(path):
         raise UserError(f"{path}: {len(arrays)} output(s) are written as {wanted}")
-    check_writable(path)
+    check_writable(path, stream=True)
     if len(arrays) == 1:
-        write_whole(path, lambda file: np.save(file, arrays[0]))
+        write_whole(path, lambda file: np.save(file, arrays[0]), stream=True)
     else:
-        write_whole(path, lambda file: np.savez(file, *arrays))
+        write_whole(path, lambda file: np.savez(file, *arrays), stream=True)
 
 
 def random_arrays(specs: Sequence[TensorSpec], seed: int = 0) -> list[np.ndarray]:

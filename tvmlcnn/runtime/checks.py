@@ -1,4 +1,4 @@
-"""What must fit before a library is loaded: machine, features, completeness."""
+"""What must fit before a library is loaded: machine, features."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tvmlcnn.errors import UserError
 
 from .elf import ElfFile
 from .machine import cpu_features, machine
-from .manifest import WEIGHTS_SECTION, Manifest
+from .manifest import Manifest
 
 
 def check_fits(elf: ElfFile, manifest: Manifest) -> None:
@@ -24,5 +24,3 @@ def check_fits(elf: ElfFile, manifest: Manifest) -> None:
             f"{path} (target {target['name']}) needs {', '.join(missing)}, which this processor "
             "lacks; compile it for another target"
         )
-    if any(weight.end > elf.sections[WEIGHTS_SECTION].size for weight in manifest.weights):
-        raise UserError(f"{path} is damaged: weights are missing; compile it again")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _ctypes
 import ctypes
-import tempfile
+import itertools
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +17,7 @@ from tvmlcnn.errors import UserError
 _ABI = 1  # TVMLCNN_ABI
 _Pointers = ctypes.POINTER(ctypes.c_void_p)
 _Bytes = ctypes.c_char * 0
+_loads = itertools.count(1)
 
 
 class _Options(ctypes.Structure):
@@ -34,6 +35,9 @@ class _Times(ctypes.Structure):
 # Return and argument types of each function.
 _FUNCTIONS = {
     "tvmlcnn_abi": (ctypes.c_int, []),
+    "tvmlcnn_programs": (ctypes.c_size_t, []),
+    "tvmlcnn_inputs": (ctypes.c_void_p, [ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "tvmlcnn_outputs": (ctypes.c_void_p, [ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "tvmlcnn_open": (
         ctypes.c_int,
         [ctypes.POINTER(_Options), ctypes.POINTER(ctypes.c_void_p)],
@@ -143,13 +147,17 @@ def _loaded(path: Path) -> ctypes.CDLL:
     The dynamic loader knows libraries by the names under which they were loaded, and would return
     the former one where a file was compiled again meanwhile.
     """
-    with tempfile.TemporaryDirectory(prefix="tvmlcnn-load-") as folder:
-        link = Path(folder) / "model.so"
-        link.symlink_to(path.absolute())
-        try:
-            library = ctypes.CDLL(str(link))
-        except OSError as error:
-            raise UserError(f"{path} cannot be loaded: {error}") from error
+    try:
+        library = ctypes.CDLL(_new_name(path.absolute()))
+    except OSError as error:
+        raise UserError(f"{path} cannot be loaded: {error}") from error
     # Its functions keep it, and so do instances. When Python exits threads may still run kernels.
     weakref.finalize(library, _ctypes.dlclose, library._handle).atexit = False
     return library
+
+
+def _new_name(path: Path) -> str:
+    """Return a name of a file that was not used before: steps to where one is say the number."""
+    number = next(_loads)
+    steps = "".join("/." if number >> bit & 1 else "/" for bit in range(number.bit_length()))
+    return f"{path.parent}{steps}/{path.name}"

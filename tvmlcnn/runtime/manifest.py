@@ -6,21 +6,22 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from tvmlcnn.errors import UserError
 
-from .checksum import check_manifest
+from .checksum import WEIGHTS_SECTION, check_manifest
 from .elf import ElfFile, read_elf
+from .manifest_form import problem
 from .preprocessing import Preprocessing
 
 # 2: kernels take inputs at any address; 3: the file brings its threads; 4: several programs; 5: the
-# file brings its runtime
-FORMAT = 5
+# file brings its runtime; 6: checksums of code and weights
+FORMAT = 6
+_MOST_FORMATS = 1 << 16
 MANIFEST_SECTION = ".tvmlcnn.manifest"
-WEIGHTS_SECTION = ".tvmlcnn.weights"
 RANDOM_WEIGHTS = "the weights are random, and what it computes means nothing"
 """What a user is told of a network of the zoo that was compiled without weights."""
 
@@ -180,17 +181,19 @@ def read_manifest(path: str | Path) -> tuple[ElfFile, Manifest]:
     Raises
     ------
     UserError
-        If the file is no compiled model, is cut short, was written in another format, or if its
-        manifest was changed.
+        If the file is no compiled model, is cut short, was written in another format, if its
+        manifest was changed, or says what cannot be.
     """
     elf = read_elf(path)
     if MANIFEST_SECTION not in elf.sections or WEIGHTS_SECTION not in elf.sections:
         raise UserError(f"{path} is a shared library, but not one that tvmlcnn compiled")
     text = elf.read(MANIFEST_SECTION)
     try:
-        data = json.loads(text)
-        written = int(data["format"])
-    except (ValueError, KeyError, TypeError) as error:
+        data = json.loads(text, parse_constant=_refuse)
+        written = data["format"]
+        if type(written) is not int or not 0 < written < _MOST_FORMATS:
+            raise ValueError("no number of a format")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(
             f"{path} is damaged: its manifest cannot be read; compile it again"
         ) from error
@@ -202,4 +205,11 @@ def read_manifest(path: str | Path) -> tuple[ElfFile, Manifest]:
             f"{path} has the {age} file format {written}, this tvmlcnn reads {FORMAT}; {mend}"
         )
     check_manifest(elf, text)
+    weights = elf.sections[WEIGHTS_SECTION]
+    if (found := problem(data, weights.size)) is not None:
+        raise UserError(f"{path} is damaged: of its manifest, {found}; compile it again")
     return elf, Manifest.from_json(data)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")

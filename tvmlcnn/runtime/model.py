@@ -11,11 +11,13 @@ import numpy as np
 from tvmlcnn.errors import UserError
 
 from .checks import check_fits
+from .checksum import check_rest
 from .instances import Instances
 from .library import Library
 from .machine import logical_cpus, physical_cores
 from .manifest import Manifest, TensorSpec, read_manifest
 from .outputs import Outputs
+from .tensors import check_tensors
 
 
 def load(path: str | Path, threads: int | None = None) -> Model:
@@ -37,12 +39,15 @@ def load(path: str | Path, threads: int | None = None) -> Model:
     """
     elf, manifest = read_manifest(path)
     check_fits(elf, manifest)
+    check_rest(elf)
     available = logical_cpus()
     if threads is None:
         threads = min(manifest.json["threads"] or physical_cores(), available)
     if not 1 <= threads <= available:
         raise UserError(f"threads={threads}: this process has {available} CPUs")
-    return Model(Library(elf.path), manifest, threads)
+    library = Library(elf.path)
+    check_tensors(library, manifest.programs)
+    return Model(library, manifest, threads)
 
 
 def _shapes(specs: Sequence[TensorSpec]) -> tuple[tuple[int, ...], ...]:

@@ -8,10 +8,13 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from tvmlcnn.errors import UserError
+from tvmlcnn.errors import UserError, reason_of
+from tvmlcnn.files import refuse_special
 
 if TYPE_CHECKING:
     from PIL import Image
+
+_MOST_PIXELS = 1 << 27  # of a resized photo, some 400 MB; Pillow takes no larger ones either
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def read_image(
     UserError
         If the file is missing or no image, or the input is not one RGB image.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
     if len(shape) != 4 or shape[:2] != (1, 3):
         raise UserError(
@@ -73,16 +76,15 @@ def read_image(
             parameters=("inputs",),
         )
     height, width = shape[2:]
+    if isinstance(path, str | Path):
+        refuse_special(path)
     try:
         with Image.open(path) as file:
             photo = ImageOps.exif_transpose(file).convert("RGB")
     except FileNotFoundError as error:
         raise UserError(f"no such image: {path}") from error
-    except (
-        *(UnidentifiedImageError, Image.DecompressionBombError),
-        *(OSError, ValueError, SyntaxError),
-    ) as error:
-        raise UserError(f"{path} is not an image that can be read: {error}") from error
+    except Exception as error:  # Pillow raises many types for a broken file
+        raise UserError(f"{path} is not an image that can be read: {reason_of(error)}") from error
     # torchvision resizes the shorter side to int(crop / ratio) and truncates the longer one.
     scale = max(
         round(height / how.crop_ratio) / photo.height, round(width / how.crop_ratio) / photo.width
@@ -91,6 +93,8 @@ def read_image(
         max(width, int(photo.width * scale + 1e-6)),
         max(height, int(photo.height * scale + 1e-6)),
     )
+    if size[0] * size[1] > _MOST_PIXELS:
+        raise UserError(f"{path} is too long and narrow: {photo.width}x{photo.height} pixels")
     photo = photo.resize(size, Image.Resampling.BILINEAR)
     left, top = round((size[0] - width) / 2), round((size[1] - height) / 2)
     return normalize(photo.crop((left, top, left + width, top + height)), how)

@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "intact.h"
 #include "tvmlcnn.h"
+
+int intact(void) { return 1; } /* a program is no file that was compiled */
 
 enum { MOST = 128, THREADS = 8 };
 

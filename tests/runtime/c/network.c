@@ -8,7 +8,10 @@
 #include <unistd.h>
 
 #include "cpu.h"
+#include "intact.h"
 #include "pool.h"
+
+int intact(void) { return 1; } /* a program is no file that was compiled */
 
 extern int (*__TVMBackendParallelLaunch)(Piece *, void *, int);
 extern void *(*__TVMBackendAllocWorkspace)(int, int, uint64_t, int, int);

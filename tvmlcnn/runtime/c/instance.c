@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "backend.h"
+#include "intact.h"
 
 struct tvmlcnn_instance {
     Backend *backend; /* NULL where opening it failed */
@@ -41,6 +42,9 @@ int tvmlcnn_open(const tvmlcnn_options *options, tvmlcnn_instance **result) {
     tvmlcnn_instance *instance = *result = calloc(1, sizeof(*instance));
     if (!instance) return TVMLCNN_NO_MEMORY;
     instance->process = getpid();
+    if (!intact())
+        return FAIL(instance->error, TVMLCNN_DAMAGED,
+                    "the file is damaged: it is not what was compiled; copy or compile it again");
     return backend_open(options ? options : &zeros, &instance->backend, instance->error);
 }
 

@@ -48,7 +48,8 @@ enum {
     TVMLCNN_UNSUPPORTED = 3, /* the processor or GPU lacks what the file needs */
     TVMLCNN_BUSY = 4,        /* another call of the instance runs */
     TVMLCNN_FORKED = 5,      /* the instance was opened by a parent process; open another */
-    TVMLCNN_FAILED = 6       /* a kernel or the GPU failed */
+    TVMLCNN_FAILED = 6,      /* a kernel or the GPU failed */
+    TVMLCNN_DAMAGED = 7      /* the file is not what was compiled, or a debugger has breakpoints in it */
 };
 
 typedef struct tvmlcnn_instance tvmlcnn_instance;
@@ -87,7 +88,8 @@ TVMLCNN_API size_t tvmlcnn_programs(void);
 TVMLCNN_API const tvmlcnn_tensor *tvmlcnn_inputs(size_t program, size_t *count);
 TVMLCNN_API const tvmlcnn_tensor *tvmlcnn_outputs(size_t program, size_t *count);
 
-/* Open an instance; NULL stands for options of zeros. Where it fails, the instance is good for
+/* Open an instance; NULL stands for options of zeros. The first one of a process reads all of the
+ * file's code and weights, to tell whether they are what was compiled. Where it fails, the instance is good for
  * nothing but tvmlcnn_error and tvmlcnn_close; without memory even for that it is NULL, which both
  * take. */
 TVMLCNN_API int tvmlcnn_open(const tvmlcnn_options *options, tvmlcnn_instance **instance);
