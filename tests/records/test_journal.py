@@ -49,6 +49,26 @@ def test_append_and_read(tmp_path: Path) -> None:
     assert len(path.read_bytes().splitlines()) == 3
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("1e999", "-1e999", "NaN", "Infinity", "1" * 400, "-" + "9" * 20, "1" * 5000),
+        *("[" * 100 + "]" * 100, "[" * 100_000 + "]" * 100_000, '{"a":' * 500 + "1" + "}" * 500),
+    ],
+    ids=lambda value: value[:8],
+)
+def test_numbers_without_end_are_set_aside(value: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(f'{{"a": 1}}\n{{"b": {value}}}\n{{"c": {{"d": [1, 2.5, "x", null]}}}}\n')
+    lines = journal.read(path)
+    assert [value for _, value in lines.objects] == [{"a": 1}, {"c": {"d": [1, 2.5, "x", None]}}]
+    (said,) = lines.broken
+    assert said.startswith(f"{path}:2: ")
+    assert len(said) < 200 + len(str(path))
+    journal.append(path, [{"e": 2}])
+    assert len(journal.read(path).objects) == 3
+
+
 def test_two_writers_do_not_mix(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     writers = [writer(path, name, 30, 20_000) for name in "abc"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import random
 from pathlib import Path
 
@@ -63,6 +64,34 @@ def test_a_changed_manifest_is_not_loaded(small_file: Path, tmp_path: Path) -> N
         read_manifest(path)
     with pytest.raises(tvmlcnn.UserError, match="manifest was changed"):
         tvmlcnn.load(path)
+
+
+def test_damaged_code_and_weights_are_not_run(small_file: Path, tmp_path: Path) -> None:
+    """Of code before anything of the file runs; of weights before the first kernel does."""
+    random_ = random.Random(2)
+    sections = read_elf(small_file).sections
+    for name, said in (
+        (".text", "its code was changed"),
+        (WEIGHTS_SECTION, "not what was compiled"),
+    ):
+        section = sections[name]
+        for _ in range(20):
+            bit = random_.randrange(section.offset * 8, (section.offset + section.size) * 8)
+            with pytest.raises(tvmlcnn.UserError, match=f"flipped.so.* is damaged: .*{said}"):
+                tvmlcnn.load(flipped(small_file, bit, tmp_path / "flipped.so"))
+
+
+def test_a_program_in_c_is_told_of_damage(small_file: Path, tmp_path: Path) -> None:
+    """The file itself tells it, of two signs too, which a sum would not."""
+    section = read_elf(small_file).sections[WEIGHTS_SECTION]
+    content = bytearray(small_file.read_bytes())
+    for at in (7, 7 + 8 * 1024):
+        content[section.offset + at] ^= 0x80
+    (tmp_path / "flipped.so").write_bytes(content)
+    for path, status in ((small_file, 0), (tmp_path / "flipped.so", 7)):
+        library, instance = ctypes.CDLL(str(path)), ctypes.c_void_p()
+        assert library.tvmlcnn_open(None, ctypes.byref(instance)) == status
+        library.tvmlcnn_close(instance)
 
 
 def test_every_mistake_in_headers_is_the_users(small_file: Path, tmp_path: Path) -> None:

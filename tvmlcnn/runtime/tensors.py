@@ -46,7 +46,7 @@ def _programs(library: Library) -> list[tuple[tuple[TensorSpec, ...], tuple[Tens
 def _tensors(function: Callable[..., int | None], program: int) -> tuple[TensorSpec, ...]:
     count = ctypes.c_size_t()
     address = function(program, count)
-    found = (Tensor * count.value).from_address(address) if count.value else ()
+    found = (Tensor * count.value).from_address(address) if address else ()
     return tuple(
         TensorSpec(each.name.decode(), tuple(each.shape[: each.rank]), each.dtype.decode())
         for each in found
