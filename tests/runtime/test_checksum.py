@@ -19,6 +19,7 @@ from tvmlcnn.runtime.manifest import MANIFEST_SECTION, WEIGHTS_SECTION
 def flipped(file: Path, bit: int, copy: Path) -> Path:
     content = bytearray(file.read_bytes())
     content[bit // 8] ^= 1 << bit % 8
+    copy.unlink(missing_ok=True)  # a library that is loaded may lie there
     copy.write_bytes(content)
     return copy
 

@@ -12,9 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 import tvmlcnn
-from tvmlcnn.records import Record, Store, Trial
-
-_KERNEL = ("dense 1x8x8x16 16x24 bias relu", "rpi4", "dense", 3)
+from tvmlcnn.records import Record, Store, Trial, versions
 
 
 def make_originals(folder: Path, model: Path | None) -> dict[str, Path]:
@@ -72,8 +70,9 @@ def _network() -> nn.Module:
 
 
 def _fill(store: Store) -> None:
+    kernel = ("dense 1x8x8x16 16x24 bias relu", "rpi4", "dense", versions()["dense"])
     for threads in (1, 2, 4):
-        key = (*_KERNEL, threads, {"rows": 4, "parts": [1, 2], "order": "nchw", "unroll": True})
+        key = (*kernel, threads, {"rows": 4, "parts": [1, 2], "order": "nchw", "unroll": True})
         store.add(
             Record(*key, 10.0 / threads, 15.0, "board", 64, "0.27", "0.1", "2026-01-01T00:00:00"),
             Trial(*key, 10.0, None, "", "board", "2026-01-01T00:00:00"),

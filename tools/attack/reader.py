@@ -12,7 +12,7 @@ import resource
 import sys
 import traceback
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -73,9 +73,11 @@ def _records(path: Path, original: Path) -> None:
     for found in library.records(target):
         json.dumps(found.record.to_json() | {"gain": found.record.gain}, allow_nan=False)
     Store(path).trials(target)
-    prune(Store(path), versions())
-    with TemporaryDirectory(dir=path.parent) as folder:
+    with TemporaryDirectory(dir=path.parent) as folder, suppress(UserError):
         merge(Store(Path(folder)), [path], versions())
+    prune(Store(path), versions())
+    if Store(path).records(target).broken or Store(path).trials(target).broken:
+        raise DifferentError("what is broken was not cleared out")
 
 
 def _array(path: Path, original: Path) -> None:

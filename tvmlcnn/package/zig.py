@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib.util
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ _FULL = {
     "FileTooBig": errno.EFBIG,
     "ReadOnlyFileSystem": errno.EROFS,
 }
+_LITTLE = 64 << 20
+"""Bytes: no file that zig writes is larger but those with the weights of large networks."""
 
 
 def run_zig(arguments: Sequence[str]) -> None:
@@ -54,7 +57,11 @@ def run_zig(arguments: Sequence[str]) -> None:
             check=False,
             restore_signals=False,  # a file that outgrows a limit is an error then, and no signal
         )
-    if done.returncode and (number := full(done.stderr)):
+        number = full(done.stderr) if done.returncode else None
+        if done.returncode < 0 and not number:  # what it has mapped has no room behind it
+            free = min(shutil.disk_usage(folder).free for folder in (nowhere, cache))
+            number = errno.ENOSPC if free < _LITTLE else None
+    if number:
         raise UserError(
             f"zig cannot write files in {tempfile.gettempdir()} or {cache}: "
             f"{os.strerror(number)}; make room there, or set TMPDIR or XDG_CACHE_HOME"

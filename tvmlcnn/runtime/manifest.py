@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,6 +22,8 @@ from .preprocessing import Preprocessing
 # file brings its runtime; 6: checksums of code and weights
 FORMAT = 6
 _MOST_FORMATS = 1 << 16
+# The compiler writes characters themselves; alone such a half cannot be printed.
+_HALF_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*\\u[dD][89a-fA-F]")
 MANIFEST_SECTION = ".tvmlcnn.manifest"
 RANDOM_WEIGHTS = "the weights are random, and what it computes means nothing"
 """What a user is told of a network of the zoo that was compiled without weights."""
@@ -189,6 +192,8 @@ def read_manifest(path: str | Path) -> tuple[ElfFile, Manifest]:
         raise UserError(f"{path} is a shared library, but not one that tvmlcnn compiled")
     text = elf.read(MANIFEST_SECTION)
     try:
+        if _HALF_CHARACTER.search(text):
+            raise ValueError("half a character")
         data = json.loads(text, parse_constant=_refuse)
         written = data["format"]
         if type(written) is not int or not 0 < written < _MOST_FORMATS:

@@ -55,6 +55,10 @@ def _text(value: Any) -> bool:
     return type(value) is str
 
 
+def _texts(value: Any) -> bool:
+    return type(value) is list and set(map(type, value)) <= {str}
+
+
 def _flag(value: Any) -> bool:
     return type(value) is bool
 
@@ -138,7 +142,7 @@ def _program(value: Any) -> bool:
 
 _SHAPES = _list(_shape, most=_MOST_TENSORS)
 _TENSORS = _list(_object(name=_text, shape=_shape, dtype=_dtype), most=_MOST_TENSORS)
-_CALLS = _list(_object(function=_text, rule=_text, layers=_list(_text), flops=_whole, bytes=_whole))
+_CALLS = _list(_object(function=_text, rule=_text, layers=_texts, flops=_whole, bytes=_whole))
 _THREE = _list(_number, 3, 3)
 _FORMS: dict[str, Form] = {
     "format": _positive,
@@ -149,9 +153,9 @@ _FORMS: dict[str, Form] = {
     "target": _object(
         name=_text,
         machine=_text,
-        features=_list(_text),
+        features=_texts,
         tvm=_target_of_tvm,
-        gpu_code=_list(_text),
+        gpu_code=_texts,
         gpu_compiler=_maybe(_text),
     ),
     "threads": _maybe(_positive),
@@ -159,8 +163,8 @@ _FORMS: dict[str, Form] = {
     "outputs": _TENSORS,
     "in_collection": _flag,
     "preprocessing": _maybe(_object(crop_ratio=_number, mean=_THREE, std=_THREE)),
-    "labels": _maybe(_list(_text)),
-    "assumed": _list(_text),
+    "labels": _maybe(_texts),
+    "assumed": _texts,
     "kernels": _table(_whole),
     "records": _object(tuned=_whole, default=_whole, of=_whole),
     "calls": _CALLS,

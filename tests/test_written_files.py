@@ -195,9 +195,9 @@ def test_no_folder_for_temporary_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kilobytes", [0, 1, 16, 64, 256])
+@pytest.mark.parametrize("kilobytes", [0, 4, 32])
 def test_compiling_under_a_limit_ends_in_a_line(kilobytes: int, net_file: str) -> None:
-    """Wherever it is reached: by Python, by LLVM in this process, by zig in its own."""
+    """Wherever it is reached: by Python, by LLVM, by zig."""
     done = subprocess.run(
         ["sh", "-c", f'ulimit -f {2 * kilobytes}; exec "$@"', "sh", sys.executable]
         + ["-m", "tvmlcnn", "compile", net_file, "--input-shape", "1x3x8x8", "-o", "a.so"],
