@@ -62,7 +62,7 @@ def check_writable(path: Path, *, stream: bool = False) -> None:
     if stream and is_stream(path):
         return
     target = _destination(path)
-    folder = target.parent
+    folder = target.parent if path.is_symlink() else path.parent
     if not folder.is_dir():
         problem = f"the folder {folder} does not exist; create it or choose another"
     elif target.is_dir():

@@ -156,10 +156,13 @@ def test_full_disk(room: int, tmp_path: Path) -> None:
     assert values(path) == [{"a": 1}, {"b": 2}]
 
 
-def test_no_space_left(tmp_path: Path) -> None:
-    (tmp_path / "full").symlink_to("/dev/full")
+def test_no_space_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    write = os.write
+    monkeypatch.setattr("os.write", lambda file, content: write(full, content))
     with pytest.raises(tvmlcnn.UserError, match=r"No space left on device; .* make room"):
-        journal.append(tmp_path / "full", [{"a": 1}])
+        journal.append(tmp_path / "a.jsonl", [{"a": 1}])
+    os.close(full)
 
 
 def test_nothing_is_lost_when_the_disk_fails_at_the_end(

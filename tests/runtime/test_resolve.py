@@ -13,6 +13,7 @@ import pytest
 from conftest import ROOT
 
 from tvmlcnn.package import c_library
+from tvmlcnn.package.checksums import write_checksums
 from tvmlcnn.package.link import link
 from tvmlcnn.package.runtime_object import TRIPLES
 from tvmlcnn.package.zig import run_zig
@@ -99,6 +100,7 @@ def test_a_whole_file_takes_all_from_bionic(small_file: Path, tmp_path: Path) ->
         content[section.offset + strings.index(f"\0{name}\0".encode()) + 1] = ord("X")
     renamed = tmp_path / "renamed.so"
     renamed.write_bytes(content)
+    write_checksums(renamed)
     jumps = "".join(f".globl X{name[1:]}\nX{name[1:]}: jmp {name}@PLT\n" for name in names)
     (tmp_path / "libc.s").write_text(jumps)
     call(["gcc", "-shared", tmp_path / "libc.s", "-o", tmp_path / "libc.so", "-pthread"])
