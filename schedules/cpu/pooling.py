@@ -16,6 +16,7 @@ from ..layer import Layer, Pool
 from ..rule import Definition, Plan, Rule
 from .accumulate import accumulate, unroll
 from .blocks import inline_epilogue, spread
+from .sums import is_level
 from .tiles import largest_divisor, power_of_two_divisor
 
 
@@ -77,10 +78,9 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     block, vectors, lanes = sch.split(channel, [None, several, wide])
     _, reduced = accumulate(sch, main, block, wide)
     inner = [(main, reduced)]
-    if whole:
-        # A step of a level adds what the level before it has summed up.
-        while parts := sch.get_producers(inner[0][0]):
-            inner.insert(0, (parts[0], accumulate(sch, parts[0], inner[0][1][0], wide)[1]))
+    # A step of a level adds what the level before it has summed up.
+    while parts := [part for part in sch.get_producers(inner[0][0]) if is_level(sch, part)]:
+        inner.insert(0, (parts[0], accumulate(sch, parts[0], inner[0][1][0], wide)[1]))
     if math.prod(int(sch.get(loop).extent) for loop in reduced) <= core.costs.unrolled_taps:
         unroll(sch, *reduced)
     unroll(sch, vectors)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 from tvm import te, tirx
 from tvm.ir import Expr
 
 from .extremes import largest_number
-from .levels import in_levels, within
+from .levels import in_levels, levels_of, within
 
 
 def max_pool(
@@ -112,9 +113,6 @@ def average_pool(
     te.Tensor
         Shape (N, *size, C).
     """
-    ry, rx = (
-        te.reduce_axis((0, taps), name) for taps, name in zip(window, ("ry", "rx"), strict=True)
-    )
     extents = [int(n) for n in data.shape[1:3]]
 
     def taps_inside(axis: int, o: tirx.Var, before: int, after: int) -> Expr:
@@ -123,7 +121,7 @@ def average_pool(
         end = start + window[axis]
         return tirx.min(end, extents[axis] + after) - tirx.max(start, -before)
 
-    def tap(n: tirx.Var, h: tirx.Var, w: tirx.Var, c: tirx.Var) -> Expr:
+    def tap(n: Expr, h: Expr, w: Expr, c: Expr, ry: Expr, rx: Expr) -> Expr:
         y, x = h * strides[0] + ry - padding[0], w * strides[1] + rx - padding[1]
         iy = _inside(y, extents[0], size[0], strides[0], window[0], padding[0])
         ix = _inside(x, extents[1], size[1], strides[1], window[1], padding[1])
@@ -133,11 +131,7 @@ def average_pool(
         here = tirx.all(iy == y, ix == x)
         return value * tirx.Cast(data.dtype, here)
 
-    total = te.compute(
-        (data.shape[0], *size, data.shape[3]),
-        lambda n, h, w, c: te.sum(tap(n, h, w, c), axis=[ry, rx]),
-        name="pool",
-    )
+    total = _sum_of_windows(data, size, window, tap)
     around = padding if count_include_pad else (0, 0, 0, 0)
 
     def mean(n: tirx.Var, h: tirx.Var, w: tirx.Var, c: tirx.Var) -> Expr:
@@ -145,6 +139,25 @@ def average_pool(
         return total[n, h, w, c] * (1.0 / tirx.Cast(data.dtype, count))
 
     return te.compute(total.shape, mean, name="mean")
+
+
+def _sum_of_windows(
+    data: te.Tensor, size: Sequence[int], window: Sequence[int], tap: Callable[..., Expr]
+) -> te.Tensor:
+    """Return the sum of the taps of each window, in levels where they are many."""
+    shape, taps = (data.shape[0], *size, data.shape[3]), math.prod(window)
+    if len(levels_of(taps)) > 1:
+        return in_levels(
+            "pool",
+            "pool",
+            te.sum,
+            lambda at, t, c: within(tap(*at, *c, t // window[1], t % window[1]), t, taps),
+            [int(n) for n in shape[:-1]],
+            taps,
+            [int(shape[-1])],
+        )
+    axes = [te.reduce_axis((0, n), name) for n, name in zip(window, ("ry", "rx"), strict=True)]
+    return te.compute(shape, lambda *at: te.sum(tap(*at, *axes), axis=axes), name="pool")
 
 
 def global_average(data: te.Tensor, keep: bool) -> te.Tensor:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tvm import te, tirx
 from tvm.ir import Expr
+
+from .levels import in_levels, within
 
 
 def softmax(data: te.Tensor, lanes: int, logarithm: bool) -> te.Tensor:
@@ -51,17 +53,15 @@ def softmax(data: te.Tensor, lanes: int, logarithm: bool) -> te.Tensor:
         lambda r, b, s: tirx.exp(value(r, b, s) - largest[r, 0]),
         name="power",
     )
-    b = te.reduce_axis((0, blocks), "b")
     zero = tirx.const(0, data.dtype)
 
-    def counted(r: Expr, b: Expr, s: Expr) -> Expr:
-        if size % lanes == 0:
-            return power[r, b, s]
-        return tirx.Select(start(b) + s >= b * lanes, power[r, b, s], zero)
+    def counted(r: Sequence[Expr], b: Expr, s: Sequence[Expr]) -> Expr:
+        value = power[(*r, b, *s)]
+        if size % lanes:
+            value = tirx.Select(start(b) + s[0] >= b * lanes, value, zero)
+        return within(value, b, blocks)
 
-    lane_sum = te.compute(
-        (rows, lanes), lambda r, s: te.sum(counted(r, b, s), axis=b), name="lane_sum"
-    )
+    lane_sum = in_levels("lane_sum", "lane_sum", te.sum, counted, [rows], blocks, [lanes])
     total = _of_lanes(lane_sum, operator.add, "total")
     if logarithm:
         shift = te.compute((rows,), lambda r: largest[r, 0] + tirx.log(total[r, 0]), name="shift")
@@ -96,8 +96,11 @@ def _of_columns(data: te.Tensor, logarithm: bool) -> te.Tensor:
     power = te.compute(
         data.shape, lambda r, k, i: tirx.exp(data(r, k, i) - largest[r, i]), name="power"
     )
-    k = te.reduce_axis((0, size), "k")
-    total = te.compute((rows, inner), lambda r, i: te.sum(power[r, k, i], axis=k), name="total")
+
+    def counted(r: Sequence[Expr], k: Expr, i: Sequence[Expr]) -> Expr:
+        return within(power[(*r, k, *i)], k, size)
+
+    total = in_levels("total", "total", te.sum, counted, [rows], size, [inner])
     if logarithm:
         shift = te.compute(
             (rows, inner), lambda r, i: largest[r, i] + tirx.log(total[r, i]), name="shift"
