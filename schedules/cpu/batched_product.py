@@ -19,6 +19,7 @@ from .accumulate import accumulate, unroll
 from .blocks import inline_epilogue, spread, vectorize
 from .dense_tiles import dense_tiles
 from .padding import without_borders
+from .sums import is_level
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,11 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
         sch.vectorize(lanes)
     loops, (k,) = accumulate(sch, main, far[-1], tile.lanes)
     unroll(sch, loops[-1])
+    levels = [(main, k)]
+    while parts := [part for part in sch.get_producers(levels[0][0]) if is_level(sch, part)]:
+        loops, (step,) = accumulate(sch, parts[0], levels[0][1], tile.lanes)
+        unroll(sch, loops[len(outer)])
+        levels.insert(0, (parts[0], step))
     if not layout.apart:
         matrix = outer[-1]
         sch.compute_at(pack, matrix)
@@ -98,7 +104,8 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
         sch.parallel(sch.fuse(*outer))
     if not layout.whole:
         without_borders(sch, block)
-    sch.decompose_reduction(main, k)
+    for part, step in levels:
+        sch.decompose_reduction(part, step)
     return sch
 
 

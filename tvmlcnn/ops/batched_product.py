@@ -8,6 +8,7 @@ import numpy as np
 from tvm import te, tirx
 from tvm.ir import Expr
 
+from .levels import in_levels, levels_of_products, within
 from .tile import Tile
 
 
@@ -38,16 +39,17 @@ def batched_product(left: te.Tensor, right: te.Tensor, tile: Tile) -> te.Tensor:
         return tirx.if_then_else(column < columns, value, tirx.const(0.0, right.dtype))
 
     packed = te.compute((*outer_right, blocks, depth, wide), pack, name="pack")
-    k = te.reduce_axis((0, depth), "k")
+    sizes = levels_of_products(depth)
 
-    def total(*place: tirx.Var) -> Expr:
-        *matrix, row, column = place
+    def term(lead: Sequence[Expr], k: Expr, last: Sequence[Expr]) -> Expr:
+        (*matrix, row), (column,) = lead, last
         row = row if computed == rows else tirx.min(row, rows - 1)
         factor = left(*_own(matrix, outer_left), row, k)
         other = packed(*_own(matrix, outer_right), column // wide, k, column % wide)
-        return te.sum(factor * other, axis=k)
+        return within(factor * other, k, depth, sizes)
 
-    product = te.compute((*outer, computed, blocks * wide), total, name="product")
+    lead = (*outer, computed)
+    product = in_levels("product", "product", te.sum, term, lead, depth, [blocks * wide], sizes)
     return te.compute((*outer, rows, columns), lambda *place: product(*place), name="store")
 
 

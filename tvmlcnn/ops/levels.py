@@ -15,6 +15,7 @@ from tvm.ir import Expr
 
 # Steps of a level: two and three levels of equal numbers stay below 1e-6 of their sum in float32.
 _LONGEST = 24
+_LONGEST_OF_PRODUCTS = 1024
 # Of the only level, which 7x7 pixels are to be: 8e-7.
 _LONGEST_ALONE = 49
 
@@ -38,9 +39,21 @@ def _levels(steps: int, count: int) -> tuple[int, ...]:
     return (size, *_levels(-(-steps // size), count - 1))
 
 
-def within(value: Expr, step: Expr, steps: int) -> Expr:
+def levels_of_products(steps: int) -> tuple[int, ...]:
+    """Return the levels of a sum of products, whose tiles stay in registers for the first one.
+
+    Writing a tile down costs as much as some tens of its steps.
+    """
+    if steps <= _LONGEST_OF_PRODUCTS:
+        return (steps,)
+    near = range(_LONGEST_OF_PRODUCTS // 2, _LONGEST_OF_PRODUCTS // 4, -1)
+    size = next((size for size in near if steps % size == 0), near[0])
+    return (size, *levels_of(-(-steps // size)))
+
+
+def within(value: Expr, step: Expr, steps: int, sizes: Sequence[int] | None = None) -> Expr:
     """Return a term of a sum of so many steps, which is nothing past the end of uneven levels."""
-    if math.prod(levels_of(steps)) == steps:
+    if math.prod(sizes or levels_of(steps)) == steps:
         return value
     return tirx.if_then_else(step < steps, value, tirx.const(0.0, value.ty.dtype))
 
@@ -53,6 +66,7 @@ def in_levels(
     outer: Sequence[int],
     steps: int,
     inner: Sequence[int],
+    sizes: Sequence[int] | None = None,
 ) -> te.Tensor:
     """Return a reduction over steps, of shape (outer, inner).
 
@@ -70,8 +84,10 @@ def in_levels(
     outer, inner : sequence of int
         Axes before and after that of the steps, at least one after it.
     steps : int
+    sizes : sequence of int, optional
+        Of the levels, by default those of `levels_of`.
     """
-    lead, sizes = len(outer), levels_of(steps)
+    lead, sizes = len(outer), sizes or levels_of(steps)
 
     def stage(level: int, before: te.Tensor | None) -> te.Tensor:
         size, final = sizes[level], level == len(sizes) - 1
