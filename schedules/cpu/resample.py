@@ -15,7 +15,7 @@ from ..definitions import definition_of
 from ..layer import Layer, Resample
 from ..rule import Plan, Rule
 from .blocks import inner_loops, spread
-from .sums import vector
+from .sums import is_level, vector
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,11 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     stages = [sch.get_sblock(f"resample_{number}") for number in range(count)]
     if any(layout.loops):
         for stage in stages:
-            _alone(sch, stage, core)
+            levels = [stage]
+            while parts := [part for part in sch.get_producers(levels[0]) if is_level(sch, part)]:
+                levels.insert(0, parts[0])
+            for level in levels:
+                _alone(sch, level, core)
         spread(sch, stages[-1], core)
         return sch
     output = stages[-1]

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from tvm import te, tirx
 from tvm.ir import Expr
 
+from .levels import in_levels, levels_of, within
+
 # Taps that are written out; more of them are a loop.
 WRITTEN_OUT = 32
 
@@ -38,7 +40,7 @@ def _along(
     outputs, taps = (int(n) for n in sources.shape)
     shape = [*data.shape[:axis], outputs, *data.shape[axis + 1 :]]
 
-    def read(place: Sequence[tirx.Var], tap: Expr | int) -> Expr:
+    def read(place: Sequence[Expr], tap: Expr | int) -> Expr:
         source = sources[place[axis], tap]
         if not isinstance(data.op, te.PlaceholderOp):
             # TVM is to know that what a stage reads of the one before it is no more than that.
@@ -47,6 +49,14 @@ def _along(
 
     if len(weights.shape) == 1:
         return te.compute(shape, lambda *place: read(place, 0), name=name)
+    inner = [int(n) for n in shape[axis + 1 :]]
+    if inner and len(levels_of(taps)) > 1:
+
+        def weighted(lead: Sequence[Expr], tap: Expr, rest: Sequence[Expr]) -> Expr:
+            return within(read([*lead, *rest], tap) * weights[lead[axis], tap], tap, taps)
+
+        outer = [int(n) for n in shape[: axis + 1]]
+        return in_levels(name, name, te.sum, weighted, outer, taps, inner)
     if taps > WRITTEN_OUT:
         tap = te.reduce_axis((0, taps), "tap")
         return te.compute(

@@ -56,7 +56,7 @@ def softmax(data: te.Tensor, lanes: int, logarithm: bool) -> te.Tensor:
     zero = tirx.const(0, data.dtype)
 
     def counted(r: Sequence[Expr], b: Expr, s: Sequence[Expr]) -> Expr:
-        value = power[(*r, b, *s)]
+        value = power(*r, b, *s)
         if size % lanes:
             value = tirx.Select(start(b) + s[0] >= b * lanes, value, zero)
         return within(value, b, blocks)
@@ -98,7 +98,7 @@ def _of_columns(data: te.Tensor, logarithm: bool) -> te.Tensor:
     )
 
     def counted(r: Sequence[Expr], k: Expr, i: Sequence[Expr]) -> Expr:
-        return within(power[(*r, k, *i)], k, size)
+        return within(power(*r, k, *i), k, size)
 
     total = in_levels("total", "total", te.sum, counted, [rows], size, [inner])
     if logarithm:
