@@ -15,12 +15,14 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import TracebackType
 from typing import Any
 
 import tvm
 from tvm.tirx import PrimFunc
 
 import tvmlcnn.exact_arithmetic  # noqa: F401  (kernels call what it tells TVM of)
+from tvmlcnn.files import scratch
 from tvmlcnn.package.link import link
 from tvmlcnn.runtime.machine import logical_cpus
 from tvmlcnn.targets import Device
@@ -39,8 +41,8 @@ class Builder:
 
     def __init__(self, device: Device) -> None:
         self._target = device.tvm
-        self._temporary = TemporaryDirectory(prefix="tvmlcnn-tune-")
-        self.folder = Path(self._temporary.name)
+        self._scratch = scratch("tvmlcnn-tune-")
+        self.folder = self._scratch.__enter__()
         self._count = 0
         self._workers = logical_cpus()
         self._pool: ProcessPoolExecutor | None = None
@@ -48,9 +50,14 @@ class Builder:
     def __enter__(self) -> Builder:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._end()
-        self._temporary.cleanup()
+        self._scratch.__exit__(kind, error, trace)
 
     def build(self, functions: Sequence[PrimFunc]) -> list[Path]:
         """Return libraries with functions called ``k0``, ``k1``, ..., dealt out in turns.
