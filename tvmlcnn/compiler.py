@@ -37,6 +37,7 @@ def compile(
     threads: int | None = None,
     records: str | Path | None = None,
     check: bool = True,
+    trust: bool = False,
     dump_ir: str | Path | None = None,
     progress: Callable[[str], None] = lambda phase: None,
 ) -> Report:
@@ -67,6 +68,9 @@ def compile(
     check : bool
         Compare the result with torch before the file is written, where the target's code can be
         run or emulated here.
+    trust : bool
+        Let code run that is in a ``.pt2`` file, as in pickled objects; by default a file that holds
+        what torch would run is refused.
     dump_ir : str or Path, optional
         Folder that gets the module after each phase.
     progress : callable
@@ -88,14 +92,16 @@ def compile(
     clock.start("load model")
     device = _with_threads(resolve(target), threads)
     gpu_compiler = cuda.find_compiler(device.gpu_code) if device.gpu_code else None
-    network = frontend.resolve(model, input_shape)
+    network = frontend.resolve(model, input_shape, trust)
     path = Path(output) if output is not None else Path(f"{network.name}-{device.name}.so")
     check_writable(path)
     notes = list(network.notes)
     if weights is not None:
-        notes += frontend.load_weights(network, weights)
+        with network.running():
+            notes += frontend.load_weights(network, weights)
     elif network.random_weights:
         notes.append(f"{network.name}: {RANDOM_WEIGHTS}; give weights")
+    notes += frontend.without_numbers(network.module)
     clock.start("run torch")
     here = device.machine == machine()  # an emulator takes seconds for each input
     each = [replace(network, variants=(variant,)) for variant in network.variants]

@@ -186,6 +186,12 @@ def test_images_and_arrays(cli: Cli, small_file: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "dtype.npy", np.zeros((1, 3, 32, 32)))
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object))
     np.savez(tmp_path / "several.npz", np.zeros(3))
+    cut = (tmp_path / "several.npz").read_bytes()[:-30]
+    (tmp_path / "cut.npz").write_bytes(cut)
+    with (tmp_path / "huge.npy").open("wb") as file:
+        facts = {"descr": "<f4", "fortran_order": False, "shape": (1 << 50,)}
+        np.lib.format.write_array_header_1_0(file, facts)
+    os.mkfifo(tmp_path / "pipe.npy")
     good = np.zeros((1, 3, 32, 32), np.float32)
     np.save(tmp_path / "good.npy", good)
     for arguments, words in (
@@ -196,6 +202,9 @@ def test_images_and_arrays(cli: Cli, small_file: Path, tmp_path: Path) -> None:
         (["--input", "objects.npy"], ["objects.npy is no .npy array"]),
         (["--input", "photo.jpg"], ["photo.jpg is no .npy array"]),
         (["--input", "several.npz"], ["several arrays"]),
+        (["--input", "cut.npz"], ["cut.npz is no .npy array"]),
+        (["--input", "huge.npy"], ["huge.npy is no .npy array"]),
+        (["--input", "pipe.npy"], ["no such file: pipe.npy"]),
         (["--input", "good.npy", "--input", "good.npy"], ["takes 1 inputs, 2 were given"]),
         (["--input", "good.npy", "-o", "no/such/y.npy"], ["folder no/such does not exist"]),
         (["--input", "good.npy", "-o", "y.txt"], ["y.txt"]),

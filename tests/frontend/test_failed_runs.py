@@ -61,6 +61,8 @@ SHAPE = "give another shape"
         (lambda net, x: importlib.import_module("no_such_module"), "ModuleNotFoundError: No mod"),
         (lambda net, x: net.head(x), "AttributeError: 'Apply' object has no attribute 'head'"),
         (lambda net, x: {"a": x}["b"], "KeyError: 'b'"),
+        (lambda net, x: [x][3], "IndexError: list index out of range"),
+        (lambda net, x: nn.ModuleList()[3](x), "IndexError: index 3 is out of range"),
         (raises(RuntimeError("load the weights first")), "RuntimeError: load the weights first"),
         (raises(OSError("shape.bin is missing")), "OSError: shape.bin is missing"),
         (raises(MemoryError()), "give a smaller shape"),
@@ -74,6 +76,21 @@ def test_what_to_mend(function: Callable[..., object], said: str) -> None:
     assert "\n" not in text
     assert "1x3x6x6" in text
     assert (SHAPE in text) == (said == SHAPE)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda net, x: nn.Conv2d(3, 1, 1)(x.half()),
+        lambda net, x: x[0, 0] @ x[0, 0].half(),
+        lambda net, x: nn.Linear(6, 1).bfloat16()(x),
+    ],
+)
+def test_half_precision_is_the_model_s(function: Callable[..., object]) -> None:
+    """Whatever its inputs are."""
+    with pytest.raises(UserError, match="the model computes in half precision") as raised:
+        reference(Apply(function), random_inputs([(1, 3, 6, 6)]))
+    assert raised.value.parameters == ()
 
 
 def test_where_it_was_raised() -> None:

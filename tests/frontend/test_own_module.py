@@ -167,3 +167,24 @@ def test_functions_that_ask_for_the_mode() -> None:
 
     inputs = random_inputs([SHAPE])
     assert (reference(resolve(Drops().train(), [SHAPE]).module, inputs)[0] == inputs[0]).all()
+
+
+def test_graphs_of_torch_fx_are_taken_out_of_training() -> None:
+    """Also inside other modules, and beside exported programs, which have no mode."""
+    traced = torch.fx.symbolic_trace(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).train())
+    inputs = random_inputs([SHAPE])
+    expected = copy.deepcopy(traced).eval()(torch.from_numpy(inputs[0])).detach().numpy()
+    program = torch.export.export(nn.Conv2d(4, 4, 1).eval(), (torch.rand(2, 4, 6, 6),)).module()
+    for net in (traced, nn.Sequential(traced, program)):
+        module = resolve(net, [SHAPE]).module
+        assert not any(layer.training for layer in module.modules() if layer is not program)
+        result = reference(module[0] if net is not traced else module, inputs)
+        assert abs(result[0] - expected).max() < 1e-6
+
+
+def test_an_eval_that_returns_nothing() -> None:
+    class Net(nn.Linear):
+        def eval(self) -> None:  # type: ignore[override]
+            super().eval()
+
+    assert not resolve(Net(4, 2), [(1, 4)]).module.training

@@ -106,7 +106,7 @@ def test_what_numpy_has_not() -> None:
 def test_kinds_of_input() -> None:
     """One where nothing is compared; a picture where weights mean something, and it is one."""
     network = resolve(nn.Conv2d(3, 2, 1), [(1, 3, 8, 8)])
-    every = ["random", "image", "uniform", "zeros", "large"]
+    every = ["random", "image", "uniform", "zeros", "constant", "large"]
     assert list(references(network, check=False, thorough=True, trained=True)) == ["random"]
     assert list(references(network, check=True, thorough=False, trained=True)) == every[:2]
     found = references(network, check=True, thorough=True, trained=True)
@@ -131,7 +131,7 @@ def test_inputs_that_torch_has_no_result_for(
 ) -> None:
     network = resolve(Apply(function), [(40,)])
     found = references(network, check=True, thorough=True, trained=False)
-    assert {"random", "uniform", "zeros", "large"} - set(found) == lost
+    assert {"random", "uniform", "zeros", "constant", "large"} - set(found) == lost
 
 
 def test_values_of_0_to_1_where_noise_has_no_result() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from tvmlcnn.errors import UserError
-from tvmlcnn.frontend import resolve
+from tvmlcnn.frontend import random_inputs, reference, resolve
 
 NET = "import torch\ndef net():\n    return torch.nn.Linear(4, {})\n"
 SHAPE = [(1, 4)]
@@ -159,3 +160,97 @@ def test_python_m_in_a_folder_of_such_names(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "parameters" in done.stdout
+
+
+EXITS = {
+    "at_import": "import os\nos._exit(0)\n",
+    "of_its_own": "class Stop(BaseException): pass\nraise Stop('enough')\n",
+    "in_forward": "class net(torch.nn.Module):\n    def forward(self, x): raise SystemExit\n",
+    "in_forward_by_os": "import os\nclass net(torch.nn.Module):\n"
+    "    def forward(self, x): os._exit(0)\n",
+    "in_eval": "import sys\nclass net(torch.nn.Module):\n    def eval(self): sys.exit(0)\n",
+    "in_a_property": "class net(torch.nn.Module):\n    @property\n    def labels(self): exit(0)\n",
+}
+
+
+@pytest.mark.parametrize("name", EXITS)
+def test_an_exit_is_an_error_wherever_it_is(name: str, tmp_path: Path) -> None:
+    """Else the command would end with 0, and without a file."""
+    write(tmp_path, **{name: "import torch\n" + EXITS[name]})
+
+    def run() -> None:
+        network = resolve(f"{tmp_path}/{name}.py:net", SHAPE)
+        with network.running():
+            reference(network.module, random_inputs(SHAPE))
+
+    with pytest.raises(UserError, match=r"SystemExit|Stop") as raised:
+        run()
+    assert "\n" not in str(raised.value)
+
+
+def test_an_exit_of_a_module_that_is_given() -> None:
+    class Ends(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            sys.exit("no GPU here")
+
+    network = resolve(Ends(), SHAPE)
+    said = r"the model \(test_user_code.py:\d+\) ends the program: SystemExit: no GPU here"
+    with pytest.raises(UserError, match=said), network.running():
+        reference(network.module, random_inputs(SHAPE))
+
+
+def test_processes_that_it_forks_end(tmp_path: Path) -> None:
+    text = "import os, torch\nchild = os.fork()\nif not child: os._exit(7)\n"
+    text += "assert os.waitpid(child, 0)[1] == 7 << 8\n" + NET.format(2)
+    write(tmp_path, net=text)
+    assert resolve(f"{tmp_path}/net.py:net", SHAPE).module.out_features == 2
+
+
+def test_the_working_folder_stays(tmp_path: Path) -> None:
+    """Else what we write by a relative name would be elsewhere."""
+    before = Path.cwd()
+    write(tmp_path, net="import os\nos.chdir('/')\n" + NET.format(2))
+    resolve(f"{tmp_path}/net.py:net", SHAPE)
+    assert Path.cwd() == before
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("labels = ['cat', '\\ud800']", r"label 1 of the model is no text: '\\ud800'"),
+        ("def eval(self): raise OSError('no disk')", r"made ready .*net.py:3\): OSError: no disk"),
+        ("labels = property(lambda self: 1 / 0)", "made ready for inference .*ZeroDivisionError"),
+    ],
+)
+def test_a_class_that_misbehaves(body: str, said: str, tmp_path: Path) -> None:
+    write(tmp_path, net=f"import torch\nclass net(torch.nn.Linear):\n    {body}\n"
+          "    def __init__(self): super().__init__(4, 2)\n")  # fmt: skip
+    with pytest.raises(UserError, match=said):
+        resolve(f"{tmp_path}/net.py:net", SHAPE)
+
+
+def test_what_it_leaves_in_the_process(tmp_path: Path) -> None:
+    """A thread that never ends, and what is printed at exit: the command ends, and prints JSON."""
+    text = "import atexit, threading, time, torch\n@atexit.register\ndef late(): print('bye')\n"
+    text += "threading.Thread(target=time.sleep, args=(600,)).start()\n"
+    write(tmp_path, net=text + NET.format(2))
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tvmlcnn",
+            "analyze",
+            "net.py:net",
+            "--input-shape",
+            "1x4",
+            "--json",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["model"] == "net"
+    assert "bye" in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from tvmlcnn.errors import UserError
-from tvmlcnn.frontend import Network, load_weights, resolve
+from tvmlcnn.frontend import Network, load_weights, resolve, without_numbers
 
 State = dict[str, torch.Tensor]
 
@@ -255,3 +256,63 @@ def test_no_state_dict(content: object, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "net.pth")
     with pytest.raises(UserError, match=r"holds no state dict; save model.state_dict\(\)"):
         load_weights(network(), tmp_path / "net.pth")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda weight: weight.to_sparse(),
+        lambda weight: torch.quantize_per_tensor(weight, 0.1, 0, torch.qint8),
+        lambda weight: weight.to("meta"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_tensors_that_have_no_values(
+    change: Callable[[torch.Tensor], torch.Tensor], state: State, tmp_path: Path
+) -> None:
+    state["0.weight"] = change(state["0.weight"])
+    torch.save(state, tmp_path / "net.pth")
+    with pytest.raises(UserError, match=r"net\.pth"):
+        load_weights(network(), tmp_path / "net.pth")
+
+
+def test_a_module_that_does_not_take_them(state: State, tmp_path: Path) -> None:
+    def refuse(*arguments: object) -> None:
+        raise RuntimeError("an older version's")
+
+    given = network()
+    given.module[0]._load_from_state_dict = refuse
+    torch.save(state, tmp_path / "net.pth")
+    with pytest.raises(UserError, match=r"does not take .*net\.pth: an older version's"):
+        load_weights(given, tmp_path / "net.pth")
+
+
+def test_a_file_that_unpacks_to_far_more(state: State, tmp_path: Path) -> None:
+    state["0.weight"] = torch.zeros(1 << 20)
+    torch.save(state, tmp_path / "net.pth")
+    with zipfile.ZipFile(tmp_path / "net.pth") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(tmp_path / "net.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    with pytest.raises(UserError, match=r"net\.pth unpacks to more than its own size"):
+        load_weights(network(), tmp_path / "net.pth")
+
+
+def test_one_dict_in_many_places(state: State, tmp_path: Path) -> None:
+    """Pickle has it once, and it is read once: else there would be a million."""
+    content: dict[str, object] = dict(state)
+    for _ in range(2):
+        content = {f"at_{i}": content for i in range(1000)}
+    torch.save(content, tmp_path / "net.pth")
+    assert_loaded(tmp_path / "net.pth", state, "weights: under 'at_0.at_0'")
+
+
+def test_what_is_no_number_is_told() -> None:
+    """Of weights, and of what normalization has counted."""
+    given = network().module
+    assert without_numbers(given) == []
+    given[1].running_var[2] = float("nan")
+    given[0].weight.data[0] = float("nan")
+    said = "what is no number (NaN) is in 0.weight, 1.running_var"
+    assert without_numbers(given) == [said]

@@ -16,7 +16,7 @@ from tvmlcnn.models import entries
 
 
 def export(
-    model: str | torch.nn.Module, input_shapes: Any = None
+    model: str | torch.nn.Module, input_shapes: Any = None, trust: bool = False
 ) -> tuple[Network, torch.export.ExportedProgram]:
     """Return the network that ``model`` stands for, and its exported program.
 
@@ -26,6 +26,8 @@ def export(
         What ``tvmlcnn.compile`` takes.
     input_shapes : optional
         As `tvmlcnn.compile` takes it, of which the smallest sizes are analysed.
+    trust : bool
+        As `tvmlcnn.compile` takes it.
 
     Raises
     ------
@@ -35,7 +37,7 @@ def export(
     # The zoo's weights need no memory where nothing is computed.
     zoo = isinstance(model, str) and model.partition("?")[0] in entries()
     with torch.device("meta") if zoo else nullcontext():
-        network = resolve(model, input_shapes)
+        network = resolve(model, input_shapes, trust)
     weight = next(network.module.parameters(), None)
     inputs = [
         torch.empty(

@@ -68,6 +68,7 @@ def analyze(
     model: str | torch.nn.Module,
     target: Device | None = None,
     input_shapes: Any = None,
+    trust: bool = False,
 ) -> Analysis:
     """Count what a network computes, moves and holds; it is exported, never run.
 
@@ -79,6 +80,8 @@ def analyze(
         Adds the roofline.
     input_shapes : optional
         By default what the zoo or the exported program says, else 1x3x224x224.
+    trust : bool
+        As `tvmlcnn.compile` takes it.
 
     Raises
     ------
@@ -86,7 +89,7 @@ def analyze(
         If there is no such model, it cannot be exported, or the target has no figures.
     """
     limits = None if target is None else limits_of(target)
-    network, program = export(model, input_shapes)
+    network, program = export(model, input_shapes, trust)
     graph = trace(program)
     moved = traffic(graph)
     under: Sequence[Bound | None] = [None] * len(moved)

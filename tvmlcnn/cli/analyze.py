@@ -12,6 +12,7 @@ from tvmlcnn.errors import UserError
 
 from .output import json_option, print_facts, print_json, print_table
 from .shapes import read_shapes, shapes_option
+from .trust import trust_option
 
 if TYPE_CHECKING:
     from tvmlcnn.analysis import Analysis, Row, Totals
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     help="A row a layer, or a row a type of operator. Default for one MODEL: type.",
 )
 @click.option("--plot", "picture", metavar="FILE", help="Draw one MODEL as .png or .svg.")
+@trust_option
 @json_option
 def command(
     models: tuple[str, ...],
@@ -34,6 +36,7 @@ def command(
     shapes: tuple[str, ...],
     by: str | None,
     picture: str | None,
+    trust: bool,
     as_json: bool,
 ) -> None:
     """Count what MODEL computes and moves; with several, compare them.
@@ -53,7 +56,7 @@ def command(
             f"the analyser needs {error.name}: pip install 'tvmlcnn[compile]'"
         ) from error
     input_shapes = read_shapes(shapes)
-    analyses = [analyze(model, device, input_shapes) for model in models]
+    analyses = [analyze(model, device, input_shapes, trust) for model in models]
     if path is not None:
         from tvmlcnn.analysis.layer_plot import write_plot
 

@@ -10,6 +10,7 @@ from .output import json_option, layers_text, print_facts, print_json, records_f
 from .progress import phases
 from .records import records_option
 from .shapes import read_shapes, shapes_option
+from .trust import trust_option
 
 _SHOWN_SECONDS = 0.05
 
@@ -23,6 +24,7 @@ _SHOWN_SECONDS = 0.05
 @click.option("--threads", type=int, help="Threads to compile for, and to use by default.")
 @records_option
 @click.option("--no-check", is_flag=True, help="Do not compare the result with torch.")
+@trust_option
 @click.option("--dump-ir", metavar="DIR", help="Write the module after each phase into DIR.")
 @json_option
 @click.option("-v", "--verbose", is_flag=True, help="List phases, and kernels on the default rule.")
@@ -35,6 +37,7 @@ def command(
     threads: int | None,
     folder: Path | None,
     no_check: bool,
+    trust: bool,
     dump_ir: str | None,
     as_json: bool,
     verbose: bool,
@@ -58,6 +61,7 @@ def command(
             threads=threads,
             records=folder,
             check=not no_check,
+            trust=trust,
             dump_ir=dump_ir,
             progress=progress,
         )

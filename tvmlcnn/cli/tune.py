@@ -13,6 +13,7 @@ from .output import json_option, print_json
 from .progress import phases
 from .records import records_option
 from .shapes import read_shapes, shapes_option
+from .trust import trust_option
 
 
 @click.command("tune")
@@ -44,6 +45,7 @@ from .shapes import read_shapes, shapes_option
 )
 @click.option("--threads", type=click.IntRange(min=1), help="Default: the board's cores.")
 @records_option
+@trust_option
 @board_options
 @parallel_option
 @json_option
@@ -58,6 +60,7 @@ def command(
     pattern: str,
     threads: int | None,
     folder: Path | None,
+    trust: bool,
     device: str | None,
     tracker: str | None,
     key: str | None,
@@ -84,6 +87,7 @@ def command(
                     models,
                     target,
                     input_shape=read_shapes(shapes),
+                    trust=trust,
                     goal=Goal(space, trials, minutes, early_stop, pattern),
                     threads=threads,
                     device=device,

@@ -5,7 +5,7 @@ from .relax_graph import Graph, import_graph
 from .source import Network, resolve
 from .torch_reference import Doubt, doubt, reference, references
 from .trial_inputs import random_inputs
-from .weights import load_weights
+from .weights import load_weights, without_numbers
 
 __all__ = [
     "Doubt",
@@ -19,4 +19,5 @@ __all__ = [
     "reference",
     "references",
     "resolve",
+    "without_numbers",
 ]

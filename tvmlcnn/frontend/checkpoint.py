@@ -81,6 +81,7 @@ class Reading:
                 for key in found
                 if state[key].shape != wanted[key].shape
             ],
+            "no plain tensors:": [key for key in found if not is_plain(state[key])],
             "of another type:": [
                 f"{key} is {_type(state[key])}, the model's is {_type(wanted[key])}"
                 for key in found
@@ -99,7 +100,7 @@ class Reading:
 def readings(content: object, wanted: Mapping[str, torch.Tensor]) -> list[Reading]:
     """Return all ways to read what a file holds; the plainest is the first."""
     found: list[Reading] = []
-    for place, state in _states(content, ()):
+    for place, state in _states(content, (), set()):
         for inside in _INSIDE:
             named = {_without(inside, key): value for key, value in state.items()}
             if inside and (len(named) < len(state) or named.keys() == state.keys()):
@@ -135,8 +136,19 @@ def is_counter(key: str) -> bool:
     return key.rpartition(".")[2] in ("num_batches_tracked", "n_averaged")
 
 
-def _states(content: object, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], State]]:
-    """Yield the dicts of tensors, with the keys that lead to each, the outermost first."""
+def is_plain(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor has a value at each place, in memory."""
+    return tensor.layout == torch.strided and not tensor.is_meta and not tensor.is_quantized
+
+
+def _states(
+    content: object, place: tuple[str, ...], seen: set[int]
+) -> Iterator[tuple[tuple[str, ...], State]]:
+    """Yield the dicts of tensors, with the keys that lead to each, the outermost first.
+
+    One that lies in many places, as pickle can have it, is read in the first.
+    """
+    seen.add(id(content))
     if not isinstance(content, Mapping) or not all(isinstance(key, str) for key in content):
         return
     tensors = {k: value for k, value in content.items() if isinstance(value, torch.Tensor)}
@@ -144,7 +156,8 @@ def _states(content: object, place: tuple[str, ...]) -> Iterator[tuple[tuple[str
         yield place, tensors
     if len(place) < _DEPTH:
         for key, value in content.items():
-            yield from _states(value, (*place, key))
+            if id(value) not in seen:
+                yield from _states(value, (*place, key), seen)
 
 
 def _prefixes(state: State, wanted: Mapping[str, torch.Tensor]) -> list[str]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +17,11 @@ from tvmlcnn.errors import UserError, first_line
 from tvmlcnn.input_form import DTYPES, InputForm, Shape
 
 from .own_module import narrow_types
+from .pt2 import MayRunError, checked_archive
 from .training_mode import traces_of_training
+
+# It logs, with a traceback, why it does not read a file, and raises an error that says nothing.
+_TALKATIVE = ("torch.export", "torch._export.serde.serialize")
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class Input:
 
 
 def load_exported(
-    path: Path, given: Sequence[InputForm] | None
+    path: Path, given: Sequence[InputForm] | None, trust: bool = False
 ) -> tuple[torch.nn.Module, tuple[Input, ...]]:
     """Return the module of a program that ``torch.export.save`` wrote, and its inputs.
 
@@ -46,22 +54,34 @@ def load_exported(
     path : Path
     given : sequence of InputForm, optional
         What the user said of the inputs.
+    trust : bool
+        Whether code that is in the file may run.
 
     Raises
     ------
     UserError
-        If there is no such file, it is no exported program, was exported in training mode or in
-        half precision, takes what is no tensor, or leaves a size open that the user did not say.
+        If there is no such file, it is no exported program, holds what may run, was exported in
+        training mode or in half precision, takes what is no tensor, or leaves a size open that the
+        user did not say.
     """
-    if not path.exists():
-        raise UserError(f"no such file: {path}")
+    if not path.is_file():
+        raise UserError(f"{path} is no file" if path.exists() else f"no such file: {path}")
+    logged: list[BaseException] = []
     try:
-        program = torch.export.load(path)
-        arguments, keywords = program.example_inputs or ((), {})
-        module = program.module()
-    except Exception as error:  # torch raises many types for a file that is no archive
+        with _heard(logged):
+            file = io.BytesIO(path.read_bytes()) if trust else checked_archive(path)
+            program = torch.export.load(file)
+            arguments, keywords = program.example_inputs or ((), {})
+            module = program.module()
+    except MayRunError as refused:
         raise UserError(
-            f"{path} is no program of torch.export.save: {first_line(error)}"
+            f"{path} {refused}; set trust where you know who made the file, and code in it may run",
+            parameters=("trust",),
+        ) from refused
+    except Exception as error:  # torch raises many types for a file that is no archive
+        cause = logged[0] if logged else error
+        raise UserError(
+            f"{path} is no program of torch.export.save: {first_line(cause)}"
         ) from error
     training = traces_of_training(program)
     if training:
@@ -87,6 +107,28 @@ def load_exported(
         Input(tuple(array.shape), str(array.dtype), name, array)
         for array, name in zip((t.detach().numpy() for t in tensors), names, strict=True)
     )
+
+
+@contextmanager
+def _heard(logged: list[BaseException]) -> Iterator[None]:
+    """Collect the exceptions that torch logs, and have it say nothing else."""
+    listener = logging.Handler(logging.WARNING)
+    listener.emit = lambda record: logged.extend(  # type: ignore[method-assign]
+        [record.exc_info[1]] if record.exc_info and record.exc_info[1] else []
+    )
+    loggers = [logging.getLogger(name) for name in _TALKATIVE]
+    former = [logger.propagate for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.addHandler(listener)
+            logger.propagate = False
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own deprecations
+            yield
+    finally:
+        for logger, before in zip(loggers, former, strict=True):
+            logger.removeHandler(listener)
+            logger.propagate = before
 
 
 def _check_sizes_are_known(path: Path, program: torch.export.ExportedProgram) -> None:

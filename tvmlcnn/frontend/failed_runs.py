@@ -22,6 +22,10 @@ _OF_SHAPES = re.compile(
     r"|padding|kernel|stride|unpack|too (small|large)|mat1|rank|assert",
     re.IGNORECASE,
 )
+# Of a list of the model's, and not of a tensor: those say their dimension.
+_OF_LISTS = re.compile(r"^(list )?index( -?\d+ is)? out of range$")
+# No input is of these types, so that a model that has them makes them by itself.
+_OF_HALF = re.compile(r"half|bfloat16|float16", re.IGNORECASE)
 _OF_TYPES = re.compile(r"scalar type|dtype|tensor type", re.IGNORECASE)
 _OF_NUMBER = re.compile(r"positional argument")
 
@@ -38,6 +42,11 @@ def run_refusal(error: Exception, shapes: Sequence[Shape]) -> UserError:
         return too_large(shapes)
     if isinstance(error, TypeError) and _OF_NUMBER.search(str(error)):
         mend = "give the shape of each input"
+    elif _OF_HALF.search(str(error)):
+        return UserError(
+            f"the model computes in half precision{place_of(error)}: {reason_of(error)}; have it "
+            "stay in float32"
+        )
     elif _is_of(error, _OF_TYPES):
         mend = "give its type too, as 1x16:int64"
     elif _is_of(error, _OF_SHAPES):
@@ -66,5 +75,7 @@ def _is_of(error: Exception, words: re.Pattern[str]) -> bool:
     # An assertion of the user's often says nothing.
     text = str(error) or ("assert" if isinstance(error, AssertionError) else "")
     if isinstance(error, _NEVER_OF_SHAPES) and not isinstance(error, IndexError):
+        return False
+    if isinstance(error, IndexError) and _OF_LISTS.search(text):
         return False
     return words.search(text) is not None

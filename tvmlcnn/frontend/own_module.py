@@ -64,8 +64,8 @@ def for_inference(module: torch.nn.Module) -> tuple[torch.nn.Module, tuple[str, 
             "TorchScript cannot be compiled: give the torch.nn.Module that it was made of, or what "
             "torch.export.save wrote of that"
         )
-    if isinstance(module, torch.fx.GraphModule):  # an exported program has mode and types fixed
-        return module, ()
+    if not _leave_training(module):
+        return module, ()  # an exported program has types and mode fixed
     tensors = [*module.parameters(), *module.buffers()]
     if any(tensor.device.type not in ("cpu", "meta") for tensor in tensors):
         module = module.cpu()
@@ -74,7 +74,21 @@ def for_inference(module: torch.nn.Module) -> tuple[torch.nn.Module, tuple[str, 
         if found := _types(tensors, others):
             module._apply(lambda t, of=others: t.float() if t.dtype in of else t)  # type: ignore[misc]
             notes.append(f"the weights are {' and '.join(found)}, and were {what} to float32")
-    return module.eval(), tuple(notes)
+    return module, tuple(notes)
+
+
+def _leave_training(module: torch.nn.Module) -> bool:
+    """Call ``eval()``, which a user's class may have; tell whether it has one.
+
+    Exported programs have none, and none of the parts around them can be called as a whole.
+    """
+    try:
+        module.eval()
+    except NotImplementedError:
+        for layer in module.children():
+            _leave_training(layer)
+        return not isinstance(module, torch.fx.GraphModule)
+    return True
 
 
 def narrow_types(tensors: Iterable[torch.Tensor]) -> list[str]:

@@ -111,13 +111,13 @@ def export_refusal(error: Exception) -> UserError:
     return UserError(f"torch.export cannot export the model{place_of(error)}: {reason}")
 
 
-def place_of(error: Exception) -> str:
+def place_of(error: BaseException) -> str:
     """Return, in brackets, file and line of the user's source that an error came from, if any."""
     of_user = [place for place in _frames(error) if not any(p in place[0] for p in _NOT_THE_USER_S)]
     return f" ({of_user[-1][0].rpartition('/')[2]}:{of_user[-1][1]})" if of_user else ""
 
 
-def _frames(error: Exception) -> list[tuple[str, str]]:
+def _frames(error: BaseException) -> list[tuple[str, str]]:
     """Return file and line of what torch quotes, and of what raised the error."""
     frames = [(m["file"], m["line"]) for m in _FRAME.finditer(str(error))]
     return frames + [(f.filename, str(f.lineno)) for f in traceback.extract_tb(error.__traceback__)]

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from tvmlcnn.errors import UserError, did_you_mean
+from tvmlcnn.errors import UserError, did_you_mean, first_line
 from tvmlcnn.files import refuse_special
 from tvmlcnn.input_form import InputForm, Shape, forms, variants
 from tvmlcnn.models import create, entries
@@ -20,7 +20,8 @@ from tvmlcnn.runtime.preprocessing import Preprocessing
 
 from .exported import Input, load_exported
 from .own_module import for_inference, own_module
-from .user_code import UserCode, stdout_to_stderr
+from .refusals import place_of
+from .user_code import UserCode, running_code
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Network:
     torchvision: str | None = None
     random_weights: bool = False
     notes: tuple[str, ...] = ()
-    running: Callable[[], AbstractContextManager[None]] = stdout_to_stderr
+    running: Callable[[], AbstractContextManager[None]] = running_code
 
     @property
     def inputs(self) -> tuple[Input, ...]:
@@ -79,7 +80,7 @@ class Network:
         return tuple(one.shape for one in self.inputs)
 
 
-def resolve(model: str | torch.nn.Module, input_shapes: Any = None) -> Network:
+def resolve(model: str | torch.nn.Module, input_shapes: Any = None, trust: bool = False) -> Network:
     """Return the network that ``model`` stands for.
 
     Parameters
@@ -92,6 +93,8 @@ def resolve(model: str | torch.nn.Module, input_shapes: Any = None) -> Network:
     input_shapes : optional
         Forms of the inputs, as `tvmlcnn.input_form.forms` takes them; by default the zoo's or the
         exported program's, else 1x3x224x224.
+    trust : bool
+        Whether code that is in a ``.pt2`` file may run.
 
     Raises
     ------
@@ -103,14 +106,16 @@ def resolve(model: str | torch.nn.Module, input_shapes: Any = None) -> Network:
     default = (Input((1, 3, 224, 224)),)
     if isinstance(model, torch.nn.Module):
         name = type(model).__name__
-        return _described(name, name, own_module(model), _variants(given, default))
+        with running_code():
+            module = own_module(model)
+        return _described(name, name, module, _variants(given, default))
     if not isinstance(model, str):
         raise UserError(
             f"a model is a torch.nn.Module, or a text that names one, no {type(model).__name__}"
         )
     if model.endswith(".pt2"):
         refuse_special(model)
-        module, inputs = load_exported(Path(model), given)
+        module, inputs = load_exported(Path(model), given, trust)
         return _described(Path(model).stem, model, module, _variants(given, inputs))
     if ":" in model:
         place, _, factory = model.rpartition(":")
@@ -158,22 +163,49 @@ def _described(
     source: str,
     module: torch.nn.Module,
     inputs: tuple[tuple[Input, ...], ...],
-    running: Callable[[], AbstractContextManager[None]] = stdout_to_stderr,
+    running: Callable[[], AbstractContextManager[None]] = running_code,
 ) -> Network:
     """Return the network of a module that is not the zoo's."""
-    preprocessing = getattr(module, "preprocessing", None)
-    labels = getattr(module, "labels", None)
-    module, notes = for_inference(module)
+    try:
+        with running():
+            preprocessing = getattr(module, "preprocessing", None)
+            labels = _texts(getattr(module, "labels", None))
+            module, notes = for_inference(module)
+    except UserError:
+        raise
+    except Exception as error:  # whatever the user's properties and methods raise
+        raise UserError(
+            f"{source} cannot be made ready for inference{place_of(error)}: {first_line(error)}"
+        ) from error
     return Network(
         name,
         source,
         module,
         inputs,
         preprocessing if isinstance(preprocessing, Preprocessing) else None,
-        [str(label) for label in labels] if isinstance(labels, (list, tuple)) else None,
+        labels,
         notes=notes,
         running=running,
     )
+
+
+def _texts(labels: object) -> list[str] | None:
+    """Return the labels that a module has; None where they are no list.
+
+    Raises
+    ------
+    UserError
+        If one cannot be written, as half of a pair of UTF-16 cannot.
+    """
+    if not isinstance(labels, (list, tuple)):
+        return None
+    texts = [str(label) for label in labels]
+    for number, text in enumerate(texts):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise UserError(f"label {number} of the model is no text: {text!a}") from error
+    return texts
 
 
 def _made(code: UserCode, factory: str, model: str) -> torch.nn.Module:

@@ -15,9 +15,11 @@ from tvmlcnn.runtime.preprocessing import Preprocessing, normalize
 from .exported import Input
 from .failed_runs import too_large
 
-KINDS = ("random", "uniform", "zeros", "large")
-"""What a network may be given: normalized values, pixels of 0 to 1, nothing, and values that reach
-where functions saturate."""
+KINDS = ("random", "uniform", "zeros", "constant", "large")
+"""What a network may be given: normalized values, pixels of 0 to 1, nothing, one value
+everywhere, and values that reach where functions saturate."""
+_CONSTANT = 0.7
+"""A number that float32 has to round."""
 ROUNDING = 3e-6
 """What rounding does in a network, relatively: sums of some thousand float32 products are off by
 so much."""
@@ -46,6 +48,8 @@ def _filled(generator: np.random.Generator, one: Input, kind: str) -> np.ndarray
     if kind == "zeros":
         return np.zeros(one.shape, one.dtype)
     if one.dtype in ("float32", "float64"):
+        if kind == "constant":
+            return np.full(one.shape, _CONSTANT, one.dtype)
         if kind == "uniform":
             return generator.random(one.shape, np.float32).astype(one.dtype)
         scale = np.float32(100 if kind == "large" else 1)

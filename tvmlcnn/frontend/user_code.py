@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import importlib
 import importlib.util
@@ -18,7 +17,10 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
-from tvmlcnn.errors import UserError, first_line
+from tvmlcnn.errors import UserError, first_line, reason_of
+
+from .containment import contained
+from .refusals import place_of
 
 _OURS = {"tvmlcnn", "torch", "tvm", "tvm_ffi", "numpy"}
 """Never taken from the user's folder, which may be a checkout of one of them."""
@@ -69,7 +71,7 @@ class UserCode:
         printed = io.StringIO()  # argparse prints several lines before it ends the program
         try:
             with (
-                self.running(),
+                self._running(),
                 redirect_stdout(printed),
                 redirect_stderr(printed),
                 warnings.catch_warnings(),
@@ -86,26 +88,37 @@ class UserCode:
                 f"{what} SystemExit{last}; keep what a script does, as argparse and sys.exit, "
                 "under if __name__ == '__main__'"
             ) from error
-        except Exception as error:  # whatever the user's code raises
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # whatever the user's code raises
             raise UserError(f"{what} {first_line(error)}") from error
         finally:
             sys.stderr.write(printed.getvalue())
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Let the code find its neighbours, see arguments of its own, and print to stderr."""
+        """Let the code find its neighbours, see arguments of its own, and print to stderr.
+
+        What it ends the program with is an error.
+        """
+        with self._running(), _ends_refused():
+            yield
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
         hidden = {name: sys.modules.pop(name) for name in self._clashing()}
-        argv, path = sys.argv, list(sys.path)
+        argv, path, folder = sys.argv, list(sys.path), Path.cwd()
         sys.modules.update(self._modules)
         sys.argv, sys.path[:] = [self.place], self._path
         sys.meta_path.insert(0, self._finder)
         try:
-            with stdout_to_stderr():
+            with contained():
                 yield
         finally:
             sys.meta_path.remove(self._finder)
             self._path = list(sys.path)
             sys.argv, sys.path[:] = argv, path
+            os.chdir(folder)  # what we write is named from here
             given = self._finder.given
             self._modules = {n: m for n, m in sys.modules.items() if n.partition(".")[0] in given}
             for name in self._modules:
@@ -174,23 +187,28 @@ class _Neighbours:
 
 
 @contextmanager
-def stdout_to_stderr() -> Iterator[None]:
-    """Have Python, and libraries below it, print to stderr: stdout is for our results."""
+def running_code() -> Iterator[None]:
+    """Let the code of a module that the caller has made print to stderr.
+
+    What it ends the program with is an error.
+    """
+    with contained(), _ends_refused():
+        yield
+
+
+@contextmanager
+def _ends_refused() -> Iterator[None]:
+    """Raise a UserError for what would end the program and is no Exception, as SystemExit."""
     try:
-        sys.stdout.flush()
-        saved = os.dup(1)
-    except (AttributeError, OSError, ValueError):  # there is none
-        saved = None
-    try:
-        if saved is not None:
-            os.dup2(2, 1)
-        with redirect_stdout(sys.stderr):
-            yield
-    finally:
-        if saved is not None:
-            ctypes.CDLL(None).fflush(None)  # what C has kept
-            os.dup2(saved, 1)
-            os.close(saved)
+        yield
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        said = "" if isinstance(error, SystemExit) and isinstance(error.code, int) else str(error)
+        raise UserError(
+            f"the model{place_of(error)} ends the program: {type(error).__name__}"
+            f"{': ' if said else ''}{said and reason_of(error)}; have it raise a RuntimeError"
+        ) from error
 
 
 def _may_be_user_s(name: str) -> bool:

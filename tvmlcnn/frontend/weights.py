@@ -15,8 +15,9 @@ import torch
 from tvmlcnn.errors import UserError, reason_of
 from tvmlcnn.files import refuse_special
 
-from .checkpoint import Reading, distinct, is_counter, readings, some
+from .checkpoint import Reading, distinct, is_counter, is_plain, readings, some
 from .source import Network
+from .unpacked import unpacks_to_more
 
 # Plain data that training programs keep beside the weights: options, and numpy's numbers, under
 # the names that numpy 2 and 1 pickle. Making one runs no code but its own class's.
@@ -56,13 +57,28 @@ def load_weights(network: Network, source: str | Path) -> list[str]:
     reading = _chosen(readings(content, wanted), wanted, source)
     values = {key: reading.state.get(key, wanted[key]) for key in wanted}
     # A counter of training may have any form; inference does not read it.
-    module.load_state_dict(
-        {key: wanted[key] if is_counter(key) else value for key, value in values.items()}
-    )
+    try:
+        module.load_state_dict(
+            {key: wanted[key] if is_counter(key) else value for key, value in values.items()}
+        )
+    except Exception as error:  # what the module's own hooks raise
+        raise UserError(f"the model does not take {source}: {_reason(error)}") from error
     said = [str(reading)] if str(reading) else []
     said += [f"leaving out {some(list(reading.left))}"] if reading.left else []
     said += _converted(values, wanted)
     return [f"weights: {'; '.join(said)}"] if said else []
+
+
+def without_numbers(module: torch.nn.Module) -> list[str]:
+    """Return a warning where weights, or what normalization has counted, are no numbers."""
+    held = [*module.named_parameters(), *module.named_buffers()]
+    lost = [
+        name
+        for name, tensor in held
+        if is_plain(tensor)
+        if (tensor.is_floating_point() or tensor.is_complex()) and tensor.isnan().any()
+    ]
+    return [f"what is no number (NaN) is in {some(lost)}"] if lost else []
 
 
 def _chosen(
@@ -124,6 +140,9 @@ def _read(path: Path) -> object:
     refuse_special(path)
     if not path.is_file():
         raise UserError(f"no such weights file: {path}")
+    with path.open("rb") as file:
+        if unpacks_to_more(file):
+            raise UserError(f"{path} unpacks to more than its own size; save model.state_dict()")
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file

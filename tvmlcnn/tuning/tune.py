@@ -25,6 +25,7 @@ def prepare(
     target: str | dict[str, Any] = "native",
     *,
     input_shape: Any = None,
+    trust: bool = False,
     goal: Goal | None = None,
     threads: int | None = None,
     device: str | None = None,
@@ -47,6 +48,8 @@ def prepare(
         As `tvmlcnn.compile` takes it; a CPU.
     input_shape : optional
         Of every model, as `tvmlcnn.compile` takes it; by default what each one says.
+    trust : bool
+        As `tvmlcnn.compile` takes it.
     goal : Goal, optional
     threads : int, optional
         That kernels are made for and measured with; by default all physical cores of the boards.
@@ -82,7 +85,7 @@ def prepare(
         networks = {}
         for model in dict.fromkeys(models):
             progress(f"load {model}")
-            network = frontend.resolve(model, input_shape)
+            network = frontend.resolve(model, input_shape, trust)
             # Two files may name their factories alike.
             name = model if network.name in networks else network.name
             with network.running():

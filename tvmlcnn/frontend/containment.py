@@ -1,0 +1,71 @@
+"""Keeping what code does to the process, beside its result, from us."""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import Any, NoReturn
+
+
+@contextmanager
+def contained() -> Iterator[None]:
+    """Have code print to stderr, also at exit, raise where it exits, and not keep us from exiting.
+
+    ``os._exit`` raises SystemExit, as ``sys.exit`` does, but in processes that the code forks.
+    Threads are daemons: Python would wait for others, maybe for ever.
+    """
+    leave, start, register, ours = os._exit, threading.Thread.start, atexit.register, os.getpid()
+
+    def exit_or_raise(status: int) -> NoReturn:
+        if os.getpid() == ours:
+            raise SystemExit(status)
+        leave(status)
+
+    def start_daemon(thread: threading.Thread) -> None:
+        if thread.ident is None:
+            thread.daemon = True
+        start(thread)
+
+    def register_quiet(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        register(_quietly, function, *arguments, **named)
+        return function
+
+    # The modules' own functions are all that any code finds, under whatever name it imports them.
+    os._exit, atexit.register = exit_or_raise, register_quiet  # type: ignore[assignment]
+    threading.Thread.start = start_daemon  # type: ignore[method-assign]
+    try:
+        with stdout_to_stderr():
+            yield
+    finally:
+        os._exit, atexit.register = leave, register
+        threading.Thread.start = start  # type: ignore[method-assign]
+
+
+def _quietly(function: Callable[..., Any], *arguments: Any, **named: Any) -> None:
+    with stdout_to_stderr():
+        function(*arguments, **named)
+
+
+@contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """Have Python, and libraries below it, print to stderr: stdout is for our results."""
+    try:
+        sys.stdout.flush()
+        saved = os.dup(1)
+    except (AttributeError, OSError, ValueError):  # there is none
+        saved = None
+    try:
+        if saved is not None:
+            os.dup2(2, 1)
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if saved is not None:
+            ctypes.CDLL(None).fflush(None)  # what C has kept
+            os.dup2(saved, 1)
+            os.close(saved)
