@@ -94,7 +94,7 @@ def test_what_torch_wrote(dynamic: bool, tmp_path: Path) -> None:
 def test_weights_as_torch_2_8_has_them(parts: Parts, tmp_path: Path) -> None:
     """In one file, pickled: tensors alone are taken."""
     state = io.BytesIO()
-    torch.save(Net().state_dict(), state)
+    torch.save(Net().state_dict(keep_vars=True), state)
     others = {name: part for name, part in parts.items() if not name.startswith("data/weights/")}
     given = written(tmp_path / "net.pt2", others | {"data/weights/model.pt": state.getvalue()})
     module = resolve(given, [SHAPE, (1,)]).module
@@ -113,7 +113,7 @@ class Runs:
 
 def pickled(mark: Path) -> bytes:
     content = io.BytesIO()
-    torch.save((Runs(mark),), content)
+    torch.save(((Runs(mark),), {"flip": torch.rand(1)}), content)
     return content.getvalue()
 
 

@@ -79,7 +79,7 @@ def load_exported(
             parameters=("trust",),
         ) from refused
     except Exception as error:  # torch raises many types for a file that is no archive
-        cause = logged[0] if logged else error
+        cause = logged[-1] if logged and isinstance(error, RuntimeError) else error
         raise UserError(
             f"{path} is no program of torch.export.save: {first_line(cause)}"
         ) from error
@@ -117,18 +117,16 @@ def _heard(logged: list[BaseException]) -> Iterator[None]:
         [record.exc_info[1]] if record.exc_info and record.exc_info[1] else []
     )
     loggers = [logging.getLogger(name) for name in _TALKATIVE]
-    former = [logger.propagate for logger in loggers]
+    former = [(logger.handlers, logger.propagate) for logger in loggers]
     try:
         for logger in loggers:
-            logger.addHandler(listener)
-            logger.propagate = False
+            logger.handlers, logger.propagate = [listener], False
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's own deprecations
             yield
     finally:
         for logger, before in zip(loggers, former, strict=True):
-            logger.removeHandler(listener)
-            logger.propagate = before
+            logger.handlers, logger.propagate = before
 
 
 def _check_sizes_are_known(path: Path, program: torch.export.ExportedProgram) -> None:
