@@ -61,6 +61,7 @@ SHAPE = "give another shape"
         (lambda net, x: importlib.import_module("no_such_module"), "ModuleNotFoundError: No mod"),
         (lambda net, x: net.head(x), "AttributeError: 'Apply' object has no attribute 'head'"),
         (lambda net, x: {"a": x}["b"], "KeyError: 'b'"),
+        (lambda net, x: x.sum().backward(), "RuntimeError: element 0 of tensors does not"),
         (lambda net, x: [x][3], "IndexError: list index out of range"),
         (lambda net, x: nn.ModuleList()[3](x), "IndexError: index 3 is out of range"),
         (raises(RuntimeError("load the weights first")), "RuntimeError: load the weights first"),

@@ -102,9 +102,28 @@ class Determinant(nn.Module):
         return torch.linalg.det(x)
 
 
+class Resizes(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.resize_(1)
+
+
+class Writes(nn.Linear):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.weight.data.mul_(0.5)
+        return super().forward(x)
+
+
+class Named(nn.Module):
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"\ud800": x + 1}
+
+
 @pytest.mark.parametrize(
     ("module", "message"),
     [
+        (Resizes(), "torch.export cannot export the model: "),
+        (Writes(6, 6), "the model: forward writes to a parameter or a constant; have it"),
+        (Named(), r"the name of an output is no text: '\\ud800'"),
         (
             Branches(),
             r"torch.export cannot export the model \(test_import.py:\d+\): its control flow",

@@ -103,6 +103,28 @@ def test_what_numpy_has_not() -> None:
         reference(Apply(lambda x: x.bfloat16()), random_inputs([(3,)]))
 
 
+@pytest.mark.parametrize(
+    ("function", "kind"),
+    [
+        (lambda x: x.to_sparse(), "sparse_coo"),
+        (lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.qint8), "quantized"),
+        (lambda x: torch.nested.nested_tensor([x, x]), "nested"),
+        (lambda x: x.to("meta"), "meta"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_tensors_of_other_kinds(function: Callable[[torch.Tensor], object], kind: str) -> None:
+    with pytest.raises(UserError, match=f"returns a tensor that is {kind}; return a dense one"):
+        reference(Apply(function), random_inputs([(3,)]))
+
+
+def test_a_branch_is_run() -> None:
+    """torch.cond goes by itself, though equals are sorted in their order."""
+    net = Apply(lambda x: torch.cond(x.sum() > 0, torch.neg, torch.abs, (x,)))
+    (result,) = reference(net, [np.ones(3, "f4")])
+    assert result.tolist() == [-1, -1, -1]
+
+
 def test_kinds_of_input() -> None:
     """One where nothing is compared; a picture where weights mean something, and it is one."""
     network = resolve(nn.Conv2d(3, 2, 1), [(1, 3, 8, 8)])

@@ -308,6 +308,13 @@ def test_one_dict_in_many_places(state: State, tmp_path: Path) -> None:
     assert_loaded(tmp_path / "net.pth", state, "weights: under 'at_0.at_0'")
 
 
+@pytest.mark.parametrize("layer", [nn.Conv2d(3, 4, 1, device="meta"), nn.LazyConv2d(4, 1)])
+@pytest.mark.filterwarnings("ignore")
+def test_a_module_without_values(layer: nn.Module) -> None:
+    with pytest.raises(UserError, match=r"no values in 0\.weight, 0\.bias: make the module on"):
+        without_numbers(resolve(nn.Sequential(layer)).module)
+
+
 def test_what_is_no_number_is_told() -> None:
     """Of weights, and of what normalization has counted."""
     given = network().module

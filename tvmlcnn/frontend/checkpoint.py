@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
+from torch.nn.parameter import is_lazy
 
 State = dict[str, torch.Tensor]
 
@@ -137,8 +138,10 @@ def is_counter(key: str) -> bool:
 
 
 def is_plain(tensor: torch.Tensor) -> bool:
-    """Tell whether a tensor has a value at each place, in memory."""
-    return tensor.layout == torch.strided and not tensor.is_meta and not tensor.is_quantized
+    """Tell whether a tensor has a number at each place, in memory."""
+    if is_lazy(tensor) or tensor.is_nested or tensor.is_quantized or tensor.is_meta:
+        return False
+    return tensor.layout == torch.strided
 
 
 def _states(

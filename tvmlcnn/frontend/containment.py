@@ -51,6 +51,19 @@ def _quietly(function: Callable[..., Any], *arguments: Any, **named: Any) -> Non
         function(*arguments, **named)
 
 
+class _Unclosed:
+    """A stream that stays open, whoever closes it: it is ours too."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 @contextmanager
 def stdout_to_stderr() -> Iterator[None]:
     """Have Python, and libraries below it, print to stderr: stdout is for our results."""
@@ -62,7 +75,7 @@ def stdout_to_stderr() -> Iterator[None]:
     try:
         if saved is not None:
             os.dup2(2, 1)
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(_Unclosed(sys.stderr)):  # type: ignore[type-var]
             yield
     finally:
         if saved is not None:

@@ -27,6 +27,7 @@ _OF_LISTS = re.compile(r"^(list )?index( -?\d+ is)? out of range$")
 # No input is of these types, so that a model that has them makes them by itself.
 _OF_HALF = re.compile(r"half|bfloat16|float16", re.IGNORECASE)
 _OF_TYPES = re.compile(r"scalar type|dtype|tensor type", re.IGNORECASE)
+_OF_GRADIENTS = re.compile(r"require(s|d)? grad|grad_fn|inference tensor", re.IGNORECASE)
 _OF_NUMBER = re.compile(r"positional argument")
 
 
@@ -75,6 +76,8 @@ def _is_of(error: Exception, words: re.Pattern[str]) -> bool:
     # An assertion of the user's often says nothing.
     text = str(error) or ("assert" if isinstance(error, AssertionError) else "")
     if isinstance(error, _NEVER_OF_SHAPES) and not isinstance(error, IndexError):
+        return False
+    if _OF_GRADIENTS.search(text):
         return False
     if isinstance(error, IndexError) and _OF_LISTS.search(text):
         return False

@@ -22,8 +22,11 @@ from .decompositions import decompositions, name_of
 from .known_sizes import known_sizes
 from .layer_naming import Layers
 from .outputs import own_output
-from .refusals import REFUSED, refusal
+from .refusals import REFUSED, export_refusal, refusal
 from .signature import Signature, ancestors, signature_of
+
+_MOVES = {"_to_copy.default", "clone.default", "cat.default"}
+"""Operators that convert or copy elements; views do neither."""
 
 
 def import_program(program: torch.export.ExportedProgram) -> tuple[tvm.IRModule, Signature]:
@@ -37,7 +40,10 @@ def import_program(program: torch.export.ExportedProgram) -> tuple[tvm.IRModule,
     UserError
         If there is no converter for an operator, or it refuses what it is given.
     """
-    program = program.run_decompositions(decompositions())
+    try:
+        program = program.run_decompositions(decompositions())
+    except Exception as error:  # torch raises many types here too
+        raise export_refusal(error) from error
     signature = signature_of(program)
     known = known_values(program.graph, signature.given)
     sizes = known_sizes(program.graph, known)
@@ -100,9 +106,13 @@ def _converted(emitter: Emitter, node: fx.Node, values: dict[fx.Node, Any]) -> A
             operator = name_of(cast(fx.Node, source).target)
             raise refusal(node, operator, "only its first result can be had")
         return result
-    if getattr(node.meta.get("val"), "dtype", None) == torch.bfloat16:
+    narrow = _narrow(node)
+    if narrow == torch.bfloat16:
         # TVM computes it as float32, without the rounding that torch does in between.
         raise refusal(node, operator, "bfloat16 is not rounded as torch does; stay in float32")
+    if narrow == torch.float16 and not _moves(node):
+        # TVM rounds each term of a sum, which torch keeps in float32.
+        raise refusal(node, operator, "float16 is not computed as torch does; stay in float32")
     converter = CONVERTERS.get(operator)
     if converter is None:
         reason = REFUSED.get(operator, "there is no kernel for this operator")
@@ -117,6 +127,22 @@ def _converted(emitter: Emitter, node: fx.Node, values: dict[fx.Node, Any]) -> A
         raise refusal(node, operator, reason_of(error)) from error
     _check(node, operator, result)
     return result
+
+
+def _narrow(node: fx.Node) -> torch.dtype | None:
+    """Return the type of half precision that a node computes in, if it does."""
+    made = node.meta.get("val")
+    values = made if isinstance(made, list | tuple) else [made]
+    found = [getattr(value, "dtype", None) for value in values]
+    return next((of for of in found if of in (torch.bfloat16, torch.float16)), None)
+
+
+def _moves(node: fx.Node) -> bool:
+    """Tell whether a node's elements are its first argument's, moved or converted."""
+    if name_of(node.target) in _MOVES or not isinstance(node.target, torch._ops.OpOverload):
+        return name_of(node.target) in _MOVES
+    of_first = node.target._schema.arguments[0].alias_info
+    return of_first is not None and not of_first.is_write
 
 
 def _plain(value: Any) -> Any:

@@ -18,6 +18,8 @@ class FirstOfEquals(TorchDispatchMode):
     a compiled model has them in their order. Scores that saturate are equal in their hundreds.
     """
 
+    supports_higher_order_operators = True
+
     def __torch_dispatch__(
         self,
         func: Any,

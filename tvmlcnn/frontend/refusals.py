@@ -106,6 +106,8 @@ def export_refusal(error: Exception) -> UserError:
     named = type(error).__name__
     if "data-dependent" in text or "DataDependent" in named or "Unbacked" in named:
         reason = "its control flow or a shape depends on the input's values"
+    if "found a fake tensor in the exported program constant" in text:
+        reason = "forward writes to a parameter or a constant; have it compute a new tensor"
     if any(_TORCHVISION_S_DETECTORS in file for file, _ in _frames(error)):
         reason += "; give a module of its backbone and head, as docs/detection.md does"
     return UserError(f"torch.export cannot export the model{place_of(error)}: {reason}")

@@ -84,7 +84,12 @@ def _name(path: tuple[Any, ...]) -> str:
         str(getattr(step, "key", getattr(step, "idx", getattr(step, "name", step))))
         for step in path
     ]
-    return ".".join(words)
+    name = ".".join(words)
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"the name of an output is no text: {name!a}") from error
+    return name
 
 
 def _numbered(outputs: list[tuple[str, fx.Node]]) -> list[tuple[str, fx.Node]]:

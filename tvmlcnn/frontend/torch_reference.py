@@ -16,6 +16,7 @@ from torch.utils import _pytree as pytree
 from tvmlcnn.errors import UserError
 
 from .arguments import placed_and_named
+from .checkpoint import is_plain
 from .failed_runs import run_refusal
 from .order_of_equals import FirstOfEquals
 from .source import Network
@@ -145,7 +146,8 @@ def doubt(network: Network, inputs: Sequence[np.ndarray], outputs: Outputs) -> D
     if not all(map(_are_same, again, outputs)):
         raise UserError(
             "torch computes something else each time, for the same input; the model is random, as "
-            "by functional.dropout without training=self.training, and cannot be compiled"
+            "by functional.dropout without training=self.training, or counts its calls, and cannot "
+            "be compiled"
         )
     moved = []
     start = time.process_time()
@@ -195,6 +197,10 @@ def _array(output: torch.Tensor) -> np.ndarray:
     """Return an output as an array that nothing else writes to."""
     if output.dtype == torch.bfloat16:
         raise UserError("the model returns bfloat16, which numpy has not; return it as .float()")
+    if not is_plain(output):
+        kind = "nested" if output.is_nested else str(output.layout).removeprefix("torch.")
+        kind = "quantized" if output.is_quantized else "meta" if output.is_meta else kind
+        raise UserError(f"the model returns a tensor that is {kind}; return a dense one of numbers")
     return output.detach().resolve_conj().resolve_neg().numpy().copy()
 
 

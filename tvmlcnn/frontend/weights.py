@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn.parameter import is_lazy
 
 from tvmlcnn.errors import UserError, reason_of
 from tvmlcnn.files import refuse_special
@@ -70,8 +71,20 @@ def load_weights(network: Network, source: str | Path) -> list[str]:
 
 
 def without_numbers(module: torch.nn.Module) -> list[str]:
-    """Return a warning where weights, or what normalization has counted, are no numbers."""
+    """Return a warning where weights, or what normalization has counted, are no numbers (NaN).
+
+    Raises
+    ------
+    UserError
+        If some have no values at all.
+    """
     held = [*module.named_parameters(), *module.named_buffers()]
+    empty = [name for name, tensor in held if is_lazy(tensor) or tensor.is_meta]
+    if empty:
+        raise UserError(
+            f"there are no values in {some(empty)}: make the module on the CPU, and call what is "
+            "lazy in it once"
+        )
     lost = [
         name
         for name, tensor in held

@@ -12,7 +12,7 @@ import numpy as np
 from tvm import relax
 
 from tvmlcnn.ops.grouped import alignment
-from tvmlcnn.targets import Core
+from tvmlcnn.targets import ELEMENT_TYPES, Core
 
 from . import operators
 from .concatenate import aligned
@@ -24,8 +24,13 @@ _FEWEST = 8  # channels that are worth a shorter vector
 
 
 def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
-    """Convolve wherever the channels are, of which the weights know."""
+    """Convolve wherever the channels are, of which the weights know.
+
+    Elements that no kernel of ours is for, as float64 and integers, stay channels-first.
+    """
     attrs, weight = call.attrs, value_of(call.args[1])
+    if str(call.ty.dtype) not in ELEMENT_TYPES:
+        return None
     if weight is None or attrs.data_layout != "NCHW" or attrs.kernel_layout != "OIHW":
         return None
     groups, reads = int(attrs.groups), np.arange(0)
