@@ -128,7 +128,7 @@ def test_a_branch_is_run() -> None:
 def test_kinds_of_input() -> None:
     """One where nothing is compared; a picture where weights mean something, and it is one."""
     network = resolve(nn.Conv2d(3, 2, 1), [(1, 3, 8, 8)])
-    every = ["random", "image", "uniform", "zeros", "constant", "large"]
+    every = ["random", "image", "uniform", "zeros", "large", "constant"]
     assert list(references(network, check=False, thorough=True, trained=True)) == ["random"]
     assert list(references(network, check=True, thorough=False, trained=True)) == every[:2]
     found = references(network, check=True, thorough=True, trained=True)

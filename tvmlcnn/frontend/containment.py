@@ -37,7 +37,7 @@ def contained() -> Iterator[None]:
 
     # The modules' own functions are all that any code finds, under whatever name it imports them.
     os._exit, atexit.register = exit_or_raise, register_quiet  # type: ignore[assignment]
-    threading.Thread.start = start_daemon  # type: ignore[method-assign]
+    threading.Thread.start = start_daemon  # type: ignore[method-assign, assignment]
     try:
         with stdout_to_stderr():
             yield
