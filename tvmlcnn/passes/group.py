@@ -18,12 +18,14 @@ from tvmlcnn.graph.kernel_calls import absorbed_in, is_kernel_call
 from tvmlcnn.graph.variables import bindings, layer_named, renamed, unique
 
 from .count_flops import flops_of
+from .unnested import unnested
 
 _MEMBERS = "tvmlcnn.members"
 
 
 def group(mod: tvm.IRModule) -> tvm.IRModule:
     """Group the calls that become one kernel, and note which layers are in each group."""
+    mod = unnested(mod)
     grouped = relax.transform.FuseOps()(mod)
     numbers = _Numbers(mod)
     main = mod["main"]
