@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from tvmlcnn.errors import UserError
 from tvmlcnn.frontend import Network, resolve
 from tvmlcnn.frontend.arguments import placed_and_named
 from tvmlcnn.frontend.failed_runs import run_refusal
@@ -51,6 +52,8 @@ def export(
         with network.running():
             given = placed_and_named(inputs, network.keywords)
             return network, exported_program(network.module, *given)
+    except UserError:
+        raise
     except Exception as error:  # whatever the user's code or torch raises
         if "data-dependent" in str(error):  # only exporting asks for what depends on values
             raise export_refusal(error) from error

@@ -45,17 +45,18 @@ class _Multiply(PyExprMutator):
 
     def visit_call_(self, call: relax.Call) -> relax.Expr:
         old, call = call, self.visit_expr_post_order(call)
-        if not is_call_of(call, "relax.divide") or any(old.same_as(stays) for stays in self.stay):
+        if not is_call_of(call, "relax.divide"):
             return call
         divisor = value_of(call.args[1])
         if divisor is None or not np.issubdtype(divisor.dtype, np.floating):
             return call
         with np.errstate(divide="ignore", over="ignore"):
             reciprocal = (1 / divisor.astype(np.float64)).astype(divisor.dtype)
-        # By zero, or by what has no normal reciprocal, the quotient is another than the product.
-        if not np.all(
-            np.isfinite(reciprocal) & (np.abs(reciprocal) >= np.finfo(divisor.dtype).tiny)
-        ):
+        # The quotient by zero is the product with infinity, and TVM may fail where it sees a zero.
+        # By what has no normal reciprocal it is another one.
+        normal = np.isfinite(reciprocal) & (np.abs(reciprocal) >= np.finfo(divisor.dtype).tiny)
+        stays = any(old.same_as(each) for each in self.stay)
+        if not np.all((normal & (not stays)) | (divisor == 0)):
             return call
         return relax.op.multiply(call.args[0], constant(reciprocal))
 
