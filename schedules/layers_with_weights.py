@@ -35,6 +35,9 @@ class Convolution:
     channels_first : bool
     prologue : tuple of str
         Operators, by their names in Relax, that are applied to the data first.
+    zero : int
+        Of data that are codes: the one that stands for zero, and lies around the maps. The sums
+        are of the codes less it.
     """
 
     element: ElementType
@@ -46,6 +49,7 @@ class Convolution:
     reads: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     channels_first: bool = False
     prologue: tuple[str, ...] = ()
+    zero: int = 0
 
     @property
     def is_depthwise(self) -> bool:
@@ -73,16 +77,28 @@ class Convolution:
         if self.prologue:
             names = (name.rpartition(".")[2] for name in self.prologue)
             parts += ["prologue", ",".join(names)]
+        if self.zero:
+            parts.append("shifted")
         return " ".join(parts)
 
 
 @dataclass(frozen=True, eq=False)
 class Product:
-    """A product of data, shape (..., K), with a constant matrix, shape (K, N)."""
+    """A product of data, shape (..., K), with a constant matrix, shape (K, N).
+
+    Attributes
+    ----------
+    element : ElementType
+    data : tuple of int
+    weight : numpy.ndarray
+    zero : int
+        Of data that are codes, as of a `Convolution`.
+    """
 
     element: ElementType
     data: Shape
     weight: np.ndarray
+    zero: int = 0
 
     @property
     def shape(self) -> Shape:

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
-from tvmlcnn.targets import ELEMENT_TYPES
+from tvmlcnn.targets import CODES, ELEMENT_TYPES
 
 from .rule import Plan, Rule
 
@@ -30,7 +30,7 @@ def from_text(text: str, rules: dict[str, Rule]) -> Plan:
     """Return the plan of a text; the rules, by name, know the type of its layout."""
     data = json.loads(text)
     layout = _read(rules[data["rule"]].layout, data["layout"])
-    return Plan(data["rule"], ELEMENT_TYPES[data["element"]], data["workload"], layout)
+    return Plan(data["rule"], (ELEMENT_TYPES | CODES)[data["element"]], data["workload"], layout)
 
 
 def _read(kind: Any, value: Any) -> Any:

@@ -15,16 +15,19 @@ from .arm import RPI2, RPI3, RPI4, RPI5
 from .core import Arithmetic, Core, MultiplyAdd
 from .costs import Costs
 from .device import Cpu, Device, Gpu
-from .element import ELEMENT_TYPES, FLOAT32, ElementType
+from .element import CODES, ELEMENT_TYPES, FLOAT32, INT8, UINT8, ElementType
 from .nvidia import CUDA, JETSON_ORIN_NANO
 from .tvm_target import from_tvm
 from .x86 import X86, native
 
 __all__ = [
     "ALIASES",
+    "CODES",
     "DEVICES",
     "ELEMENT_TYPES",
     "FLOAT32",
+    "INT8",
+    "UINT8",
     "Arithmetic",
     "Core",
     "Costs",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from .core import Arithmetic, MultiplyAdd
 from .costs import AVX2, Costs
 from .device import KIB, MIB, Cpu
-from .element import FLOAT32
+from .element import FLOAT32, INT8
 
 # No figure was measured on one of these cores: they are taken over from x86, one entry a core, so
 # that what is found for a core changes that core alone.
@@ -21,9 +21,19 @@ CORTEX_A72 = AVX2
 CORTEX_A76 = AVX2
 
 
-def _neon(multiply_adds: float, instruction: str = "fmla") -> tuple[Arithmetic, ...]:
+_WIDENING = MultiplyAdd("smlal", 4)
+_DOT_PRODUCT = MultiplyAdd("sdot", 4, 4)  # ARMv8.2-DotProd
+
+
+def _neon(
+    multiply_adds: float, instruction: str = "fmla", codes: MultiplyAdd = _WIDENING
+) -> tuple[Arithmetic, ...]:
     """Return the arithmetic of 128-bit vectors, with so many multiply-adds a cycle."""
-    return (Arithmetic(FLOAT32, MultiplyAdd(instruction, 4), multiply_adds, multiply_adds),)
+    rate = multiply_adds, multiply_adds
+    return (
+        Arithmetic(FLOAT32, MultiplyAdd(instruction, 4), *rate),
+        Arithmetic(INT8, codes, *rate),
+    )
 
 
 def _pi(
@@ -35,6 +45,7 @@ def _pi(
     costs: Costs,
     clock_ghz: float,
     bandwidth_gbs: float,
+    codes: MultiplyAdd = _WIDENING,
 ) -> Cpu:
     """Return a 64-bit Raspberry Pi, of four cores."""
     return Cpu(
@@ -50,7 +61,7 @@ def _pi(
         },
         machine="aarch64",
         cores=4,
-        arithmetic=_neon(multiply_adds),
+        arithmetic=_neon(multiply_adds, codes=codes),
         vector_registers=32,
         caches=caches,
         costs=costs,
@@ -106,6 +117,7 @@ RPI5 = _pi(
     "Raspberry Pi 5, four Cortex-A76 at 2.4 GHz",
     "cortex-a76",
     multiply_adds=2,
+    codes=_DOT_PRODUCT,
     caches=(64 * KIB, 512 * KIB, 2 * MIB),
     costs=CORTEX_A76,
     clock_ghz=2.4,

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from .core import Arithmetic, Core
 from .costs import Costs
-from .element import ElementType
+from .element import CODES, ElementType
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -54,6 +54,11 @@ class Device:
     def peak_gflops(self) -> float | None:
         """1e9 float32 operations a second of all cores, as data sheets say; None if not known."""
         raise NotImplementedError
+
+    @property
+    def codes(self) -> str | None:
+        """The type of codes that kernels of our own multiply, None where there are none."""
+        return None
 
     @property
     def least_gflops(self) -> float | None:
@@ -115,6 +120,12 @@ class Cpu(Device):
     def processor(self) -> str | None:
         """LLVM's name of the processor."""
         return self.tvm.get("mcpu")
+
+    @property
+    def codes(self) -> str | None:
+        """The type of codes that it multiplies, None where it has no arithmetic of one."""
+        names = (arithmetic.element.name for arithmetic in self.arithmetic)
+        return next((name for name in names if name in CODES), None)
 
     def core(self, element: ElementType) -> Core:
         """Return a core as it computes in an element type.

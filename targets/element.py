@@ -29,6 +29,11 @@ class ElementType:
 
 # The tolerance leaves a hundred times the rounding of a sum of some thousand products.
 FLOAT32 = ElementType("float32", 4, "float32", 1e-4)
+# Sums of integers are exact.
+UINT8 = ElementType("uint8", 1, "int32", 0.0)
+INT8 = ElementType("int8", 1, "int32", 0.0)
 
 ELEMENT_TYPES: dict[str, ElementType] = {element.name: element for element in (FLOAT32,)}
-"""By the name of the type."""
+"""Types of numbers, by name."""
+CODES: dict[str, ElementType] = {element.name: element for element in (UINT8, INT8)}
+"""Types of the codes of quantized numbers, by name."""

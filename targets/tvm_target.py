@@ -56,7 +56,8 @@ def _cpu(full: dict[str, Any]) -> Device:
     near = _nearest(full)
     if near is X86:
         features = tvm.get_global_func("target.llvm_get_cpu_features")(tvm.target.Target(full))
-        near = with_wide_vectors(near) if "avx512f" in features else near
+        if "avx512f" in features:
+            near = with_wide_vectors(near, "avx512vnni" in features)
     cpu = str(full.get("mcpu"))
     return replace(
         near,

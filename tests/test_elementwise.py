@@ -46,7 +46,7 @@ POINTWISE = [
 
 def test_the_table_has_each_operator_once() -> None:
     assert len(BY_RELAX) == sum(bool(operator.relax) for operator in OPERATORS)
-    assert {operator.aten for operator in OPERATORS} == set(BY_ATEN)
+    assert {operator.aten for operator in OPERATORS if operator.aten} == set(BY_ATEN)
     for name in BY_RELAX:
         assert name.startswith(("relax.", "tvmlcnn."))
 

@@ -79,7 +79,7 @@ def test_a_type_without_arithmetic(name: str) -> None:
 def test_the_type_decides_about_a_core(name: str) -> None:
     """Half as wide, twice as many to a vector and a line; caches stay as they are."""
     device = CPUS[name]
-    (single,) = device.arithmetic
+    single = device.arithmetic[0]
     float16 = ElementType("float16", 2, "float32", 1e-2)
     instruction = replace(single.multiply_add, lanes=2 * single.multiply_add.lanes)
     half = replace(single, element=float16, multiply_add=instruction)

@@ -79,9 +79,9 @@ class Elementwise:
     ----------
     relax : str
         Its name in Relax, without ``relax.``; with ``tvmlcnn.`` where Relax has none, and it is
-        registered by `tvmlcnn.graph.elementwise_operators`; empty where the import takes it apart.
+        registered by `tvmlcnn.graph`; empty where the import takes it apart.
     aten : str
-        Its name in ATen, without the underscore of the in-place form.
+        Its name in ATen, without the underscore of the in-place form; empty where it has none.
     te : callable, optional
         Takes an element of each tensor, constants as floats; returns an element of the result.
         With it the operator may move into a kernel's epilogue; without, TVM defines its kernel.
@@ -136,12 +136,14 @@ OPERATORS: tuple[Elementwise, ...] = (
     Elementwise("cos", "cos", _intrinsic("cos")),
     Elementwise("negative", "neg", lambda value: -value),
     Elementwise("power", "pow", _activation("power"), 2),
+    Elementwise("round", "round", _intrinsic("nearbyint")),
     Elementwise("rsqrt", "rsqrt", _rsqrt),
     Elementwise("sigmoid", "sigmoid", _activation("sigmoid")),
     Elementwise("sqrt", "sqrt", _intrinsic("sqrt")),
     Elementwise("square", "square", lambda value: value * value),
     Elementwise("tanh", "tanh", _intrinsic("tanh")),
     Elementwise("astype", "to", flops=0),
+    Elementwise("tvmlcnn.to_codes", ""),
     Elementwise("", "hardswish"),
     Elementwise("", "prelu", operands=2),
     Elementwise("", "fill"),
@@ -156,5 +158,7 @@ BY_RELAX: dict[str, Elementwise] = {
     if operator.relax
 }
 """By the whole name in Relax."""
-BY_ATEN: dict[str, Elementwise] = {operator.aten: operator for operator in OPERATORS}
+BY_ATEN: dict[str, Elementwise] = {
+    operator.aten: operator for operator in OPERATORS if operator.aten
+}
 """By the name in ATen."""

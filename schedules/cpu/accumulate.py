@@ -19,6 +19,7 @@ def accumulate(
     pieces: int = 0,
     taps: int = 0,
     channel_axes: int = 1,
+    products: bool = False,
 ) -> tuple[list[LoopRV], list[LoopRV]]:
     """Compute a sum at a loop, for a tile at a time, whose sums stay in registers.
 
@@ -46,6 +47,9 @@ def accumulate(
         How many loops of the reduction, the inner ones, go inside the pixels' loops.
     channel_axes : int
         Axes of the channels: groups and those of a group may be apart.
+    products : bool
+        Whether the innermost loop of the reduction is over what an instruction multiplies at a
+        time. It goes inside the lanes, neither is vectorized, and the loop is not returned.
 
     Returns
     -------
@@ -54,6 +58,7 @@ def accumulate(
     """
     sch.compute_at(block, at, preserve_unit_loops=True)
     spatial, reduced = inner_loops(sch, block)
+    several = [reduced.pop()] if products else []
     pixels, channels = spatial[:-channel_axes], spatial[-channel_axes:]
     channel = sch.fuse(*channels) if channel_axes > 1 else channels[0]
     if rows is not None:
@@ -68,9 +73,11 @@ def accumulate(
         *reduced[inside:],
         vectors,
         lane,
+        *several,
     )
     sch.unroll(vectors)
-    sch.vectorize(lane)
+    if not products:
+        sch.vectorize(lane)
     return pixels, reduced
 
 

@@ -10,7 +10,7 @@ from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
 from tvmlcnn import ops
-from tvmlcnn.targets import Core, Cpu
+from tvmlcnn.targets import CODES, Core, Cpu
 
 from ..decisions import Decisions
 from ..layer import Convolution, Layer, Product
@@ -19,6 +19,7 @@ from .accumulate import accumulate, unroll
 from .blocks import flatten_pixels, inline_epilogue, spread, vectorize, vectorize_copy
 from .dense_loops import Layout, loops
 from .dense_tiles import dense_tiles
+from .dot_products import tensorize
 from .padding import skip_padding, without_borders
 from .prefetch import prefetch_weights
 
@@ -38,15 +39,39 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
     # Where they are no vectors, columns of zeros fill them up.
     whole = channels % min(core.vectors()) == 0
     filled = channels if whole else -(-channels // core.lanes) * core.lanes
-    tile = decisions.choose("tile", dense_tiles(rows, depth, filled, core))
-    define = partial(ops.dense, shape=layer.shape, window=ops.Window(), tile=tile)
-    return Plan(
-        DENSE.name,
-        layer.element,
-        layer.workload,
-        Layout(tile, rows, channels, 0, (depth,), rows * depth, False, False),
-        definition=lambda: Definition(define, [ops.pack(layer.weight, tile)]),
+    products = _products(core, depth)
+    tile = decisions.choose("tile", dense_tiles(rows, depth // products, filled, core))
+
+    def definition() -> Definition:
+        define = partial(
+            ops.dense,
+            shape=layer.shape,
+            window=ops.Window(),
+            tile=tile,
+            products=products,
+            zero=layer.zero,
+        )
+        constants = [ops.pack(layer.weight, tile, products), *_excess(layer)]
+        return Definition(define, constants)
+
+    layout = Layout(
+        tile, rows, channels, 0, (depth // products,), rows * depth, False, False, products
     )
+    return Plan(DENSE.name, layer.element, layer.workload, layout, definition=definition)
+
+
+def _products(core: Core, inner: int) -> int:
+    """Return how many inner channels are multiplied at a time."""
+    products = core.arithmetic.multiply_add.products
+    return products if inner % products == 0 else 1
+
+
+def _excess(layer: Convolution | Product) -> list[np.ndarray]:
+    """Return what sums of codes have too much, by channel, where their zero is not 0."""
+    if not layer.zero:
+        return []
+    inner = tuple(range(layer.weight.ndim - 1))
+    return [layer.zero * layer.weight.astype(np.int32).sum(inner, dtype=np.int32)]
 
 
 def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan | None:
@@ -55,7 +80,8 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
     rows = math.prod(layer.shape[:-1])
     linear = kernel == [1, 1] and window == ops.Window()
     depth, width = weight.size // outer, layer.shape[2]
-    tiles = dense_tiles(rows, depth, outer, core, None if linear else width)
+    products = _products(core, min(inner, layer.data[1 if layer.channels_first else 3]))
+    tiles = dense_tiles(rows, depth // products, outer, core, None if linear else width)
     if not tiles:
         return None
     tile = decisions.choose("tile", tiles)
@@ -88,13 +114,25 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
             table=table,
             channels_first=layer.channels_first,
             prologue=ops.chain(layer.prologue) if layer.prologue else None,
+            products=products,
+            zero=layer.zero,
         )
-        packed = ops.pack(weight.reshape(*kernel, inner, outer), tile)
-        return Definition(define, [packed, *places])
+        packed = ops.pack(weight.reshape(*kernel, inner, outer), tile, products)
+        return Definition(define, [packed, *places, *_excess(layer)])
 
     # A table counts the zeros around the maps, which are there in a copy alone.
-    skippable = padded and not table
-    layout = Layout(tile, rows, outer, width, (*kernel, inner), read, skippable, panel)
+    skippable = padded and not table and layer.element.name not in CODES
+    layout = Layout(
+        tile,
+        rows,
+        outer,
+        width,
+        (*kernel, inner // products),
+        read,
+        skippable,
+        panel,
+        products,
+    )
     return Plan(DENSE.name, layer.element, layer.workload, layout, definition=definition)
 
 
@@ -128,8 +166,16 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     sch.reorder(*far, several)
     at = far[-1] if cut.deep else several
     pieces = len(layout.kernel) - 1 if cut.deep else 0
+    several_products = layout.products > 1
     (tiles, pixels), reduced = accumulate(
-        sch, main, at, tile.lanes, rows=tile.pixels, around=1, pieces=pieces
+        sch,
+        main,
+        at,
+        tile.lanes,
+        rows=tile.pixels,
+        around=1,
+        pieces=pieces,
+        products=several_products,
     )
     inner = reduced[pieces:]
     fetching = inner
@@ -150,7 +196,9 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
         sch.compute_at(panel, rows)
         vectorize(sch, panel, core)
     sch.parallel(rows if layout.panel else sch.fuse(*far))
-    sch.decompose_reduction(main, (reduced[:pieces] + inner)[0])
+    init = sch.decompose_reduction(main, (reduced[:pieces] + inner)[0])
+    if several_products:
+        tensorize(sch, main, init, tile.lanes, core)
     if cut.fetches:
         serves = tiles if cut.deep else several
         prefetch_weights(sch, main, serves, fetching, tile.channels * cut.chunk, core)

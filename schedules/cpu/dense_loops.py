@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from tvmlcnn.ops import Tile
-from tvmlcnn.targets import Core
+from tvmlcnn.targets import CODES, Core
 
 from ..decisions import Decisions
 from .dense_tiles import tiles_in_a_row
@@ -36,6 +36,8 @@ class Layout:
         Whether zeros are put around the maps whose taps may be left out.
     panel : bool
         Whether a prologue's results are kept for several blocks of channels.
+    products : int
+        Codes that an instruction multiplies at a time; the kernel's last extent is of such steps.
     """
 
     tile: Tile
@@ -46,6 +48,7 @@ class Layout:
     read: int
     skippable: bool
     panel: bool
+    products: int = 1
 
     @property
     def depth(self) -> int:
@@ -100,12 +103,14 @@ def loops(layout: Layout, core: Core, decisions: Decisions) -> Loops:
     in_map = _tiles_of_a_map_row(layout, core)
     near = in_map or _near(layout, core, decisions)
     rows_outside = layout.panel or decisions.choose("outer", ("rows", "channels")) == "rows"
-    large = core.bytes(depth * tile.channels) > core.second_cache // 2
+    size = core.bytes(depth * layout.products * tile.channels)
+    large = size > core.second_cache // 2
     deep = large if len(kernel) == 1 or in_map else decisions.choose("deep", (large, not large))
     inner = kernel[-1:] if deep else kernel
     # A single tile reads its weights as they come.
     few = near > 1 and near * tile.pixels <= core.costs.prefetch_pixels * core.lanes
-    fetches = not in_map and decisions.choose("prefetch", (few, not few))
+    codes = core.element.name in CODES
+    fetches = not in_map and not codes and decisions.choose("prefetch", (few, not few))
     most = core.costs.unrolled_steps
     if len(kernel) > 1:
         most = decisions.choose("unroll", [most, *(n for n in _UNROLLED if n != most)])
@@ -144,9 +149,14 @@ def _near(layout: Layout, core: Core, decisions: Decisions) -> int:
     count = -(-layout.rows // tile.pixels)
     blocks = 1 if layout.panel else -(-layout.channels // tile.channels)
     # What a tile reads and no other tile.
-    own = max(1, min(layout.depth, layout.read // (count * tile.pixels)))
+    own = max(1, min(layout.depth * layout.products, layout.read // (count * tile.pixels)))
     usual = tiles_in_a_row(count, blocks, core.bytes(own * tile.pixels), core)
-    return scaled(usual, count, decisions.choose("near", SCALES))
+    near = scaled(usual, count, decisions.choose("near", SCALES))
+    if layout.products > 1:
+        # TVM puts no instruction where a condition is: rows of tiles are of the same length.
+        divisors = [n for n in range(1, count + 1) if count % n == 0]
+        near = min(divisors, key=lambda n: max(n / near, near / n))
+    return near
 
 
 def _short(inner: tuple[int, ...], most: int) -> int:

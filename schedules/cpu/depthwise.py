@@ -58,6 +58,7 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
         window=layer.window,
         batch=layer.shape[0],
         first=(plane * layer.shape[0], channel),
+        zero=layer.zero,
     )
     weight = layer.weight[:, :, 0]
     if weight.shape[2] > channels:

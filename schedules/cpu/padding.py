@@ -6,7 +6,7 @@ import tvm
 from tvm.ir import Call, Expr
 from tvm.s_tir import SBlock, Schedule
 from tvm.s_tir.schedule import LoopRV
-from tvm.tirx import And, BufferStore, IfThenElse, PrimFunc, Stmt
+from tvm.tirx import And, BufferStore, Cast, IfThenElse, PrimFunc, Stmt, Sub
 from tvm.tirx.transform import ForceNarrowIndexToInt32
 
 
@@ -36,12 +36,13 @@ def skip_padding(function: PrimFunc, name: str) -> PrimFunc:
         sch.compute_inline(pad)
     padded = sch.get(block)
     update = padded.body
-    if not isinstance(update.value.b.a, Call):
+    factor, weight = update.value.b.a, update.value.b.b
+    found = _condition(factor)
+    if found is None:
         return sch.mod["main"]
-    inside, data, _ = update.value.b.a.args
-    body: Stmt = BufferStore(
-        update.buffer, update.value.a + data * update.value.b.b, update.indices
-    )
+    inside, data, _ = found.args
+    value = _replaced(factor, found, data)
+    body: Stmt = BufferStore(update.buffer, update.value.a + value * weight, update.indices)
     # Rows come first and so stay outermost: a row that is not there skips all its taps at once.
     for bound in reversed(_bounds(inside)):
         body = IfThenElse(bound, body, None)
@@ -51,6 +52,21 @@ def skip_padding(function: PrimFunc, name: str) -> PrimFunc:
     )  # fmt: skip
     sch.state.replace(sch.get_sref(block), skipping, {padded: skipping})
     return sch.mod["main"]
+
+
+def _condition(factor: Expr) -> Call | None:
+    """Return what chooses between data and padding in a factor: a number, or a code less zero."""
+    while isinstance(factor, Cast | Sub):
+        factor = factor.value if isinstance(factor, Cast) else factor.a
+    return factor if isinstance(factor, Call) else None
+
+
+def _replaced(factor: Expr, old: Expr, new: Expr) -> Expr:
+    if factor.same_as(old):
+        return new
+    if isinstance(factor, Cast):
+        return Cast(factor.ty.dtype, _replaced(factor.value, old, new))
+    return _replaced(factor.a, old, new) - factor.b
 
 
 def _bounds(inside: Expr) -> list[Expr]:

@@ -10,7 +10,7 @@ from tvm.s_tir.schedule import LoopRV, SBlockRV
 
 from tvmlcnn import ops
 from tvmlcnn.ops import Blocking, Tile
-from tvmlcnn.targets import Core, Cpu
+from tvmlcnn.targets import CODES, Core, Cpu
 
 from ..decisions import Decisions
 from ..layer import Convolution, Layer
@@ -24,6 +24,8 @@ from .winograd_blocking import winograd_choice
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     """Take 3x3 convolutions of whole channels-last maps with steps of one."""
     if not isinstance(layer, Convolution) or layer.groups > 1 or layer.channels_first:
+        return None
+    if layer.element.name in CODES:  # the transforms would need more bits
         return None
     weight, window = layer.weight, layer.window
     rows, columns, inner, outer = weight.shape

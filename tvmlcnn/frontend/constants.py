@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import fx
 
+from .aten import KEPT
 from .decompositions import name_of
 
 BY_SHAPE = frozenset(
@@ -54,6 +55,8 @@ def known_values(graph: fx.Graph, given: Mapping[fx.Node, Any]) -> dict[fx.Node,
             values[node] = empty
             continue
         if node.op != "call_function" or _RANDOM in getattr(node.target, "tags", ()):
+            continue
+        if name_of(node.target) in KEPT:
             continue
         arguments, keywords = node.args, node.kwargs
         if name_of(node.target) in BY_SHAPE:

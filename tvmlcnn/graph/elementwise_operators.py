@@ -21,8 +21,8 @@ def _type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
     return call.args[0].ty
 
 
-for _name in BY_RELAX:
-    if _name.startswith(OURS):
+for _name, _entry in BY_RELAX.items():
+    if _name.startswith(OURS) and _entry.te is not None:
         _ffi_api.RegisterOp(_name, f"Element-wise {_name.removeprefix(OURS)}.")
         register_op_attr(_name, "FInferType", _type)
         register_op_attr(_name, "FPurity", True)

@@ -18,9 +18,14 @@ from . import operators
 from .concatenate import aligned
 from .constants import constant, value_of
 from .permuted import NHWC, Permuted, compact
+from .quantized_operators import INTEGER_CONV2D
 from .rewriter import Rewriter
 
 _FEWEST = 8  # channels that are worth a shorter vector
+# Codes that the instructions of all processors multiply at a time.
+_DOT = 4
+# Multiplying twice the codes costs about what it does to copy them together.
+_MOST_UNUSED = 2
 
 
 def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
@@ -29,7 +34,8 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     Elements that no kernel of ours is for, as float64 and integers, stay channels-first.
     """
     attrs, weight = call.attrs, value_of(call.args[1])
-    if str(call.ty.dtype) not in ELEMENT_TYPES:
+    zero = int(attrs.zero) if call.op.name == INTEGER_CONV2D else None
+    if zero is None and str(call.ty.dtype) not in ELEMENT_TYPES:
         return None
     if weight is None or attrs.data_layout != "NCHW" or attrs.kernel_layout != "OIHW":
         return None
@@ -37,8 +43,9 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     batch, outer, height, width = (int(n) for n in call.ty.shape)
     data, core = rewriter.value(call.args[0]), rewriter.core(call)
     weight, places = weight.transpose(2, 3, 1, 0), None
-    # A network's few input channels are read where they are, without a transpose before.
-    channels_first = data.plain and groups * weight.shape[2] < core.lanes
+    # A network's few input channels are read where they are, without a transpose before; codes,
+    # of which an instruction multiplies several, are not.
+    channels_first = zero is None and data.plain and groups * weight.shape[2] < core.lanes
     if channels_first:
         weight, groups = _ungrouped(weight, groups), 1
     else:
@@ -47,7 +54,10 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     if height * width > 1 and height * width * unit % aligned(call):
         # So that it can be joined with others; maps of one pixel are not worth it.
         unit = aligned(call)
-    if groups == 1:
+    if groups == 1 and zero is not None:
+        data, weight, reads = _whole_pixels(rewriter, data, weight)
+        weight, places = _filled_up(weight, unit)
+    elif groups == 1:
         located = np.arange(weight.shape[2]) if channels_first else data.located()
         order = np.argsort(located)
         reads, weight = located[order], weight[:, :, order]
@@ -67,8 +77,29 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         groups,
         reads,
         channels_first,
+        zero or 0,
     )
     return Permuted(rewriter.builder.emit(result), NHWC, places)
+
+
+def _whole_pixels(
+    rewriter: Rewriter, data: Permuted, weight: np.ndarray
+) -> tuple[Permuted, np.ndarray, np.ndarray]:
+    """Return data, weights, and what they read, so that all channels of a pixel are multiplied.
+
+    Those that no weight is for get zeros: codes are multiplied several at a time, as they lie.
+    """
+    width, inner = data.shape[3], weight.shape[2]
+    scattered = data.planes * width > _MOST_UNUSED * inner or (data.planes > 1 and width % _DOT)
+    if data.repeats or scattered:
+        data = compact(rewriter.builder, data)
+    located = data.located()
+    if data.planes == 1:
+        data = rewriter.widened(data, _DOT)
+    total = data.planes * data.shape[3]
+    spread = np.zeros((*weight.shape[:2], total, weight.shape[3]), weight.dtype)
+    spread[:, :, located] = weight
+    return data, spread, np.arange(total if data.planes > 1 else 0)
 
 
 def _depthwise(
@@ -95,7 +126,10 @@ def _depthwise(
     spread = np.zeros((*weight.shape[:3], total), weight.dtype)
     spread[..., places] = weight
     shape = (planes * batch, height, width, total // planes)
-    result = operators.conv2d(data.expr, constant(spread), shape, call.attrs, total, reads)
+    zero = int(call.attrs.zero) if call.op.name == INTEGER_CONV2D else 0
+    result = operators.conv2d(
+        data.expr, constant(spread), shape, call.attrs, total, reads, zero=zero
+    )
     return Permuted(rewriter.builder.emit(result), NHWC, planes=planes).at(places)
 
 

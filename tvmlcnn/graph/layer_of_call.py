@@ -21,7 +21,7 @@ from tvmlcnn.schedules import (
     Rows,
     Softmax,
 )
-from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, ElementType
+from tvmlcnn.targets import CODES, ELEMENT_TYPES, FLOAT32, ElementType
 
 from .constants import value_of
 from .rows import options_of
@@ -40,9 +40,8 @@ def window_of(call: relax.Call) -> Window:
 
 def convolution(call: relax.Call) -> Convolution:
     """Return the layer of a call of ``tvmlcnn.conv2d``."""
-    attrs, weight, element = call.attrs, value_of(call.args[1]), element_of(call)
+    attrs, weight, element = call.attrs, value_of(call.args[1]), _multiplied(call)
     assert weight is not None, "only convolutions with constant weights become this operator"
-    assert element is not None
     return Convolution(
         element,
         _shape(call.args[0]),
@@ -53,7 +52,20 @@ def convolution(call: relax.Call) -> Convolution:
         np.array(_ints(attrs["reads"]), np.int64),
         bool(attrs["channels_first"]),
         tuple(str(name) for name in attrs["prologue"]),
+        int(attrs["zero"]),
     )
+
+
+def _multiplied(call: relax.Call) -> ElementType:
+    """Return the type of the data that a layer multiplies."""
+    return (ELEMENT_TYPES | CODES)[str(call.args[0].ty.dtype)]
+
+
+def integer_product(call: relax.Call) -> Product:
+    """Return the layer of a call of ``tvmlcnn.integer_matmul``."""
+    weight = value_of(call.args[1])
+    assert weight is not None, "only products with constant weights become this operator"
+    return Product(_multiplied(call), _shape(call.args[0]), weight, int(call.attrs["zero"]))
 
 
 def product(call: relax.Call) -> Product | BatchedProduct | None:

@@ -4,8 +4,9 @@
     A convolution of channels-last data with a constant HWIO weight. Its attributes are those of a
     convolution; ``reads``: which physical channels the input channels of the weight are, in
     planes one after the other (empty means the first ones of a single plane);
-    ``channels_first``: whether the data are NCHW after all; and ``prologue``: the steps that are
-    applied to the data first. The constants of the steps follow the weight.
+    ``channels_first``: whether the data are NCHW after all; ``prologue``: the steps that are
+    applied to the data first; and ``zero``: of codes, which are multiplied with integers and
+    summed in int32, the one that stands for zero. The constants of the steps follow the weight.
 ``tvmlcnn.join(first, second, ...)``
     Tensors one after the other along the outermost axis. They are given places in one buffer, so
     that it copies nothing; see `tvmlcnn.passes.place_joins`.
@@ -23,6 +24,8 @@ from tvm import relax
 from tvm.ir import Op, register_op_attr
 from tvm.ir.op import _ffi_api
 
+from tvmlcnn.targets import CODES
+
 CONV2D = "tvmlcnn.conv2d"
 JOIN = "tvmlcnn.join"
 COPY = "tvmlcnn.copy"
@@ -36,7 +39,9 @@ def register(name: str, summary: str, infer: Callable[..., relax.Type]) -> None:
 
 
 def _conv2d_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
-    return relax.TensorType([int(n) for n in call.attrs["shape"]], call.args[0].ty.dtype)
+    dtype = str(call.args[0].ty.dtype)
+    sums = CODES[dtype].accumulator if dtype in CODES else dtype
+    return relax.TensorType([int(n) for n in call.attrs["shape"]], sums)
 
 
 def _join_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
@@ -63,6 +68,7 @@ def conv2d(
     groups: int,
     reads: Iterable[int] = (),
     channels_first: bool = False,
+    zero: int = 0,
 ) -> relax.Call:
     """Return a call of ``tvmlcnn.conv2d``.
 
@@ -75,17 +81,19 @@ def conv2d(
     shape : sequence of int
         Of the result: (N, H', W', outer).
     convolution : tvm.ir.Attrs
-        Attributes of the ``relax.nn.conv2d`` that it stands for.
+        Attributes of the ``relax.nn.conv2d``, or ``tvmlcnn.integer_conv2d``, that it stands for.
     groups : int
     reads : iterable of int
     channels_first : bool
+    zero : int
+        Of data that are codes: the one that stands for zero.
     """
     attrs: dict[str, Any] = {
         name: [int(n) for n in getattr(convolution, name)]
         for name in ("strides", "padding", "dilation")
     }
     attrs |= {"shape": list(shape), "groups": groups, "reads": [int(n) for n in reads]}
-    attrs |= {"channels_first": channels_first, "prologue": []}
+    attrs |= {"channels_first": channels_first, "prologue": [], "zero": zero}
     return relax.Call(Op.get(CONV2D), [data, weight], tvm.ir.make_node("ir.DictAttrs", **attrs))
 
 

@@ -9,13 +9,13 @@ import numpy as np
 from tvm import te, tirx
 from tvm.ir import Expr
 
-from .convolution import Window
+from .convolution import Window, product
 from .formula import Formula
 from .prologue import prepared
 from .tile import Tile
 
 
-def pack(weight: np.ndarray, tile: Tile) -> np.ndarray:
+def pack(weight: np.ndarray, tile: Tile, products: int = 1) -> np.ndarray:
     """Pack weights in the order in which a kernel reads them.
 
     Parameters
@@ -23,18 +23,24 @@ def pack(weight: np.ndarray, tile: Tile) -> np.ndarray:
     weight : numpy.ndarray
         Shape (..., inner, outer): HWIO of a convolution, or a matrix.
     tile : Tile
+    products : int
+        Inner channels that an instruction multiplies at a time; a divisor of their number.
 
     Returns
     -------
     numpy.ndarray
-        Shape (blocks, ..., inner, channels of the tile); the last block is filled up with zeros.
+        Shape (blocks, ..., inner, channels of the tile); with several products (blocks, ...,
+        inner / products, channels of the tile, products). The last block is filled up with zeros.
     """
     *kernel, outer = weight.shape
     blocks = -(-outer // tile.channels)
     whole = np.zeros((*kernel, blocks * tile.channels), weight.dtype)
     whole[..., :outer] = weight
-    split = whole.reshape(*kernel, blocks, tile.channels)
-    return np.moveaxis(split, -2, 0)
+    if products == 1:
+        return np.moveaxis(whole.reshape(*kernel, blocks, tile.channels), -2, 0)
+    *taps, inner = kernel
+    split = whole.reshape(*taps, inner // products, products, blocks, tile.channels)
+    return np.moveaxis(np.moveaxis(split, -2, 0), -2, -1)
 
 
 def dense(
@@ -48,8 +54,13 @@ def dense(
     table: bool = False,
     channels_first: bool = False,
     prologue: Formula | None = None,
+    products: int = 1,
+    zero: int = 0,
 ) -> te.Tensor:
     """Return a convolution, or a product with a matrix, with weights from `pack`.
+
+    Of codes it is summed in int32; the sums of the weights, times the code that stands for zero,
+    are taken from the sums.
 
     The pixels of all maps are the rows of one matrix, cut into tiles without regard to where a
     row of a map ends: no width is odd.
@@ -64,8 +75,8 @@ def dense(
         K is the width of one.
     *more : te.Tensor
         With ``table`` where the channels that are read lie, int64 of shape (K,): how many
-        elements after the first channel of the same pixel; then the tensors that the prologue
-        takes.
+        elements after the first channel of the same pixel; with ``zero`` what is taken from the
+        sums of each channel, int32; then the tensors that the prologue takes.
     shape : sequence of int
         Of the result: (N, H', W', channels) or (..., channels).
     window : Window
@@ -78,10 +89,17 @@ def dense(
         Whether the data have the shape (N, C, H, W), as a network's few input channels do.
     prologue : Formula, optional
         See `tvmlcnn.ops.prologue`.
+    products : int
+        As `pack` was told.
+    zero : int
+        Of data that are codes: the one that stands for zero.
     """
     places, parameters = (more[0], more[1:]) if table else (None, more)
-    blocks, *kernel, wide = (int(n) for n in weight.shape)
-    *taps, rc = (te.reduce_axis((0, n), f"r{i}") for i, n in enumerate(kernel))
+    excess, parameters = (parameters[0], parameters[1:]) if zero else (None, parameters)
+    blocks, *kernel = (int(n) for n in weight.shape)
+    wide = kernel.pop(-2 if products > 1 else -1)
+    steps = [te.reduce_axis((0, n), f"r{i}") for i, n in enumerate(kernel)]
+    *taps, rc = steps if products == 1 else [*steps[:-2], steps[-2] * products + steps[-1]]
     reduced = [*taps, rc]
     plane = taps.pop() if planes > 1 else None
     *pixels, channels = shape
@@ -113,7 +131,7 @@ def dense(
         source = data
         if prologue is not None:
             source = te.compute(data.shape, ready, name="prologue")
-        padded = window.padded(source, channels_first)
+        padded = window.padded(source, channels_first, zero)
 
         def element(row: Expr, *inner: Expr) -> Expr:
             return read(padded, row, *inner)
@@ -127,11 +145,15 @@ def dense(
         def element(row: Expr, *inner: Expr) -> Expr:
             return read(data, row, *inner)
 
-    product = te.compute(
+    def weight_of(channel: Expr) -> Expr:
+        block, lane = channel // wide, channel % wide
+        if products == 1:
+            return weight(block, *steps, lane)
+        return weight(block, *steps[:-1], lane, steps[-1])
+
+    sums = te.compute(
         (computed, blocks * wide),
-        lambda m, c: te.sum(
-            element(m, *reduced) * weight(c // wide, *reduced, c % wide), axis=reduced
-        ),
+        lambda m, c: te.sum(product(element(m, *reduced), weight_of(c)), axis=steps),
         name="dense",
     )
 
@@ -139,7 +161,8 @@ def dense(
         row, *inner = place[:-1]
         for index, extent in zip(inner, pixels[1:], strict=True):
             row = row * extent + index
-        return product[row, place[-1]]
+        total = sums[row, place[-1]]
+        return total if excess is None else total - excess[place[-1]]
 
     return te.compute((*pixels, channels), stored, name="store")
 

@@ -23,6 +23,7 @@ from .fold_constants import fold_constants
 from .fold_zero_padding import fold_zero_padding
 from .fuse import fuse
 from .group import group
+from .integer_layers import integer_layers
 from .legalize import legalize
 from .lift_weights import lift_weights, weights_of, without_weights
 from .list_kernel_calls import list_kernel_calls
@@ -69,6 +70,7 @@ def phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
 def graph_phases(device: Device) -> list[Phase]:
     """Return the rewrites of the graph: what a light CNN computes."""
     return [
+        Phase("integer layers", integer_layers(device)),
         Phase("fold constants", fold_constants),
         *_PARTS_PHASES[device.family](device),
         Phase("fold batch norm", fold_batch_norm),

@@ -25,6 +25,7 @@ from tvmlcnn.graph import (
     normalization,
     pixel_moves,
     pixel_operators,
+    quantized_operators,
 )
 from tvmlcnn.graph.permuted import NHWC, Permuted, compact
 from tvmlcnn.graph.resample import RESAMPLE, resample_permuted
@@ -123,6 +124,7 @@ def _fields(rewriter: Rewriter, expr: relax.Expr) -> list[Permuted]:
 
 _REWRITES: dict[str, Rewrite] = {
     "relax.nn.conv2d": filled_convolution.conv2d,
+    quantized_operators.INTEGER_CONV2D: filled_convolution.conv2d,
     "relax.nn.max_pool2d": _pool(relax.op.nn.max_pool2d),
     "relax.nn.avg_pool2d": _pool(relax.op.nn.avg_pool2d),
     "relax.nn.adaptive_avg_pool2d": _adaptive_pool,

@@ -15,6 +15,7 @@ import tvm
 from tvm import relax
 
 from tvmlcnn.elementwise import BY_RELAX
+from tvmlcnn.graph.quantized_operators import INTEGER_CONV2D, INTEGER_MATMUL
 from tvmlcnn.graph.resample import RESAMPLE
 
 _ATTRIBUTE = "tvmlcnn.flops"
@@ -58,13 +59,13 @@ def _flops(expr: relax.Expr) -> int:
     out = expr.ty.fields[0] if isinstance(expr.ty, relax.TupleType) else expr.ty
     if name in _MOVES or not isinstance(out, relax.TensorType):
         return 0
-    if name.startswith("relax.nn.conv"):
+    if name.startswith("relax.nn.conv") or name == INTEGER_CONV2D:
         weight = _shape(expr.args[1].ty)
         # The weights of one output are those of a filter, of a transposed one those of an input.
         channels = weight[str(attrs.kernel_layout).index("I" if "transpose" in name else "O")]
         pixels = _shape(expr.args[0].ty) if "transpose" in name else _shape(out)
         return 2 * math.prod(pixels) * math.prod(weight) // channels
-    if name == "relax.matmul":
+    if name in ("relax.matmul", INTEGER_MATMUL):
         return 2 * math.prod(_shape(out)) * _shape(expr.args[0].ty)[-1]
     if name == RESAMPLE:
         # Weights of a single element are those of outputs that are one input each.

@@ -8,7 +8,14 @@ import tvm
 from tvm import relax
 
 from tvmlcnn.elementwise import BY_RELAX
-from tvmlcnn.graph import elementwise_operators, exact_operators, extremes, layer_of_call, operators
+from tvmlcnn.graph import (
+    elementwise_operators,
+    exact_operators,
+    extremes,
+    layer_of_call,
+    operators,
+    quantized_operators,
+)
 from tvmlcnn.graph.kernel_calls import call_of
 from tvmlcnn.graph.permuted import copied
 from tvmlcnn.graph.resample import RESAMPLE
@@ -20,6 +27,7 @@ from tvmlcnn.targets import Device
 _LAYERS: dict[str, Callable[[relax.Call], Layer | None]] = {
     operators.CONV2D: layer_of_call.convolution,
     "relax.matmul": layer_of_call.product,
+    quantized_operators.INTEGER_MATMUL: layer_of_call.integer_product,
     "relax.nn.max_pool2d": layer_of_call.pool,
     "relax.nn.avg_pool2d": layer_of_call.pool,
     "relax.nn.adaptive_avg_pool2d": layer_of_call.global_average,
@@ -76,6 +84,7 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
     definitions = dict.fromkeys(_ELEMENTWISE, elementwise) | dict.fromkeys(_LAYERS, kernel)
     definitions = extremes.DEFINED | definitions
     definitions |= dict.fromkeys(exact_operators.EXACT, exact)
+    definitions[quantized_operators.TO_CODES] = quantized_operators.codes_defined
     definitions[operators.COPY] = lambda builder, call: copied(builder, call.args[0])
     definitions |= dict.fromkeys(("relax.nn.softmax", "relax.nn.log_softmax"), softmax)
     return relax.transform.LegalizeOps(definitions)

@@ -15,6 +15,7 @@ from . import (
     ordering,
     pooling,
     products,
+    quantization,
     reductions,
     resizing,
     sampling,
@@ -23,7 +24,7 @@ from . import (
 )
 from .emitter import Call, Converter, Emitter, dtype_named
 
-__all__ = ["CONVERTERS", "Call", "Converter", "Emitter", "dtype_named"]
+__all__ = ["CONVERTERS", "KEPT", "Call", "Converter", "Emitter", "dtype_named"]
 
 CONVERTERS: dict[str, Converter] = {
     **arithmetic.TABLE,
@@ -43,5 +44,9 @@ CONVERTERS: dict[str, Converter] = {
     **sampling.TABLE,
     **distances.TABLE,
     **detection.TABLE,
+    **quantization.TABLE,
 }
 """By the name of the operator and its overload, without ``aten.``."""
+
+KEPT = quantization.WEIGHTS
+"""Operators that are imported although they depend on constants alone."""

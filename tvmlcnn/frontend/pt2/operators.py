@@ -7,7 +7,7 @@ import re
 import torch
 
 _OPERATOR = re.compile(
-    r"torch\.ops\.(?P<namespace>aten|prims|torchvision)\.(?P<name>\w+)\.(?P<of>\w+)"
+    r"torch\.ops\.(?P<namespace>aten|prims|torchvision|quantized_decomposed)\.(?P<name>\w+)\.(?P<of>\w+)"
 )
 """An operator of a library that computes; others, as torchvision's ``image``, read files."""
 _NOT_COMPUTING = {"from_file"}

@@ -1,0 +1,234 @@
+"""Computing with codes: the integers are exact, and codes are off by a step at most, and seldom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from codes import HERE, convolution, module, result_of, sums
+from executed import assembly_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tvm import relax
+
+from tvmlcnn import pipeline
+from tvmlcnn.graph import quantized_operators as quantized
+from tvmlcnn.graph.constants import constant
+from tvmlcnn.graph.quantized_operators import Code
+from tvmlcnn.passes.integer_layers import integer_layers
+from tvmlcnn.targets import DEVICES, Cpu
+
+few = settings(max_examples=12, deadline=None, derandomize=True)
+Emit = Callable[[relax.Expr], relax.Var]
+devices = pytest.mark.parametrize("device", HERE, ids=lambda device: device.name)
+
+
+def random(generator: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    low, high = quantized.CODES[dtype]
+    return generator.integers(low, high + 1, shape, dtype=dtype)
+
+
+@devices
+@few
+@given(
+    inner=st.integers(1, 40),
+    outer=st.integers(1, 40),
+    size=st.tuples(st.integers(3, 14), st.integers(3, 14)),
+    kernel=st.sampled_from([1, 1, 3]),
+    strides=st.integers(1, 2),
+    dtype=st.sampled_from(["uint8", "int8"]),
+    zero=st.sampled_from([0.0, 0.4, 1.0]),
+    seed=st.integers(0, 9),
+)
+def test_sums_are_exact(
+    device: Cpu, inner: int, outer: int, size: tuple[int, int], kernel: int, strides: int,
+    dtype: str, zero: float, seed: int,
+) -> None:  # fmt: skip
+    generator = np.random.default_rng(seed)
+    low, high = quantized.CODES[dtype]
+    code = Code(1.0, low + int(zero * (high - low)), dtype)
+    codes = random(generator, (1, inner, *size), dtype)
+    weight = random(generator, (outer, inner, kernel, kernel), "int8")
+    options = {"strides": strides, "padding": kernel // 2}
+    found = result_of(convolution(weight, code, **options), codes, device)
+    np.testing.assert_array_equal(found, sums(codes, weight, code.zero, **options))
+
+
+@devices
+@few
+@given(
+    channels=st.integers(1, 40),
+    size=st.tuples(st.integers(5, 14), st.integers(5, 14)),
+    kernel=st.sampled_from([3, 5]),
+    strides=st.integers(1, 2),
+    dilation=st.integers(1, 2),
+    zero=st.sampled_from([0, 97, 255]),
+)
+def test_depthwise_sums_are_exact(
+    device: Cpu, channels: int, size: tuple[int, int], kernel: int, strides: int, dilation: int,
+    zero: int,
+) -> None:  # fmt: skip
+    generator = np.random.default_rng(channels)
+    codes = random(generator, (1, channels, *size), "uint8")
+    weight = random(generator, (channels, 1, kernel, kernel), "int8")
+    options = {
+        "strides": strides, "padding": kernel // 2 * dilation, "dilation": dilation,
+        "groups": channels,
+    }  # fmt: skip
+    found = result_of(convolution(weight, Code(1.0, zero, "uint8"), **options), codes, device)
+    np.testing.assert_array_equal(found, sums(codes, weight, zero, **options))
+
+
+@devices
+def test_the_greatest_sums_are_exact(device: Cpu) -> None:
+    """Products of four codes that pass 16 bits together, which some instructions saturate."""
+    codes = np.full((1, 64, 4, 4), 255, np.uint8)
+    weight = np.full((16, 64, 1, 1), 127, np.int8)
+    weight[8:] = -128
+    found = result_of(convolution(weight, Code(1.0, 0, "uint8")), codes, device)
+    np.testing.assert_array_equal(found, sums(codes, weight, 0))
+
+
+@devices
+@pytest.mark.parametrize("rows", [1, 7])
+def test_products_with_a_matrix_are_exact(device: Cpu, rows: int) -> None:
+    generator = np.random.default_rng(rows)
+    codes, weight = random(generator, (rows, 50), "uint8"), random(generator, (50, 21), "int8")
+
+    def graph(emit: Emit, given: relax.Var) -> relax.Expr:
+        numbers = emit(quantized.dequantize(given, Code(1.0, 33, "uint8")))
+        scales = np.ones((1, 21), np.float32)
+        return relax.op.matmul(
+            numbers, emit(quantized.dequantize_channels(constant(weight), scales))
+        )
+
+    wanted = (codes.astype(np.int64) - 33) @ weight.astype(np.int64)
+    np.testing.assert_array_equal(result_of(graph, codes, device), wanted)
+
+
+@devices
+@pytest.mark.parametrize("activation", ["none", "relu", "relu6", "hardswish"])
+def test_codes_are_those_of_torch(device: Cpu, activation: str) -> None:
+    """A step at most, in less than one of a thousand, as rounding decides in float32."""
+    generator = np.random.default_rng(3)
+    code, after = Code(0.021, 100, "uint8"), Code(0.047, 17, "uint8")
+    codes = random(generator, (1, 32, 30, 30), "uint8")
+    weight = random(generator, (48, 32, 3, 3), "int8")
+    scales = generator.uniform(1e-4, 9e-4, 48).astype(np.float32)
+    bias = generator.normal(size=(1, 48, 1, 1)).astype(np.float32)
+
+    def graph(emit: Emit, given: relax.Var) -> relax.Expr:
+        result = emit(convolution(weight, code, scales, padding=1)(emit, given))
+        result = emit(relax.op.add(result, constant(bias)))
+        if activation == "relu":
+            result = emit(relax.op.nn.relu(result))
+        elif activation == "relu6":
+            result = emit(relax.op.clip(result, 0.0, 6.0))
+        elif activation == "hardswish":
+            gate = emit(relax.op.clip(emit(relax.op.add(result, relax.const(3.0))), 0.0, 6.0))
+            gate = emit(relax.op.multiply(gate, relax.const(1 / 6, "float32")))
+            result = emit(relax.op.multiply(result, gate))
+        return quantized.quantize(result, after)
+
+    numbers = torch.from_numpy((codes.astype(np.float64) - code.zero) * code.scale)
+    kernel = torch.from_numpy(weight * scales.reshape(-1, 1, 1, 1).astype(np.float64))
+    result = torch.conv2d(numbers, kernel, torch.from_numpy(bias.reshape(-1)).double(), padding=1)
+    functions = {"none": lambda x: x, "relu": torch.relu, "relu6": torch.nn.functional.relu6}
+    result = functions.get(activation, torch.nn.functional.hardswish)(result)
+    wanted = torch.clamp(torch.round(result / after.scale) + after.zero, 0, 255).numpy()
+    found = result_of(graph, codes, device)
+    assert found.dtype == np.uint8
+    off = np.abs(found.astype(int) - wanted)
+    assert off.max() <= 1
+    assert (off > 0).mean() < 1e-3
+    assert len(np.unique(found)) > 20
+
+
+@devices
+def test_numbers_beyond_the_codes_are_the_last_ones(device: Cpu) -> None:
+    codes = np.array([[[[0]], [[255]]]], np.uint8).repeat(8, 1)
+    weight = np.eye(16, dtype=np.int8)[:, :, None, None] * 127
+
+    def graph(emit: Emit, given: relax.Var) -> relax.Expr:
+        result = emit(convolution(weight, Code(1e4, 128, "uint8"))(emit, given))
+        return quantized.quantize(result, Code(1e-3, 0, "int8"), (-127, 127))
+
+    assert set(result_of(graph, codes, device).reshape(-1)) == {-127, 127}
+
+
+def operators(mod: object) -> list[str]:
+    names: list[str] = []
+
+    def note(expr: relax.Expr) -> None:
+        if isinstance(expr, relax.Call):
+            names.append(expr.op.name)
+
+    relax.analysis.post_order_visit(mod["main"].body, note)  # type: ignore[index]
+    return names
+
+
+def test_what_moves_numbers_moves_codes() -> None:
+    code = Code(0.5, 3, "uint8")
+
+    def graph(emit: Emit, given: relax.Var) -> relax.Expr:
+        numbers = emit(quantized.dequantize(given, code))
+        pooled = emit(relax.op.nn.max_pool2d(numbers, (2, 2), (2, 2)))
+        turned = emit(relax.op.permute_dims(pooled, [0, 1, 3, 2]))
+        part = emit(relax.op.strided_slice(turned, [1], [0], [4]))
+        whole = emit(relax.op.concat([part, part], 1))
+        return quantized.quantize(emit(relax.op.reshape(whole, (1, 8, 16))), code)
+
+    mod = integer_layers(DEVICES["x86"])(module((1, 8, 8, 8), "uint8", graph))
+    moves = ["nn.max_pool2d", "permute_dims", "strided_slice", "concat", "reshape"]
+    assert operators(mod) == [f"relax.{name}" for name in moves]
+
+
+def test_other_codes_are_computed_by_way_of_numbers() -> None:
+    def graph(emit: Emit, given: relax.Var) -> relax.Expr:
+        numbers = emit(quantized.dequantize(given, Code(0.5, 3, "uint8")))
+        return quantized.quantize(numbers, Code(0.25, 10, "uint8"))
+
+    codes = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
+    found = result_of(graph, codes, HERE[0])
+    wanted = np.clip((codes.astype(int) - 3) * 2 + 10, 0, 255)
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_codes_that_are_the_same_are_not_computed() -> None:
+    code = Code(0.5, 3, "uint8")
+
+    def graph(emit: Emit, given: relax.Var) -> relax.Expr:
+        return quantized.quantize(emit(quantized.dequantize(given, code)), code)
+
+    assert operators(integer_layers(DEVICES["x86"])(module((1, 8), "uint8", graph))) == []
+
+
+def test_groups_are_convolved_as_numbers() -> None:
+    generator = np.random.default_rng(0)
+    codes = random(generator, (1, 16, 6, 6), "uint8")
+    weight = random(generator, (16, 4, 3, 3), "int8")
+    graph = convolution(weight, Code(1.0, 9, "uint8"), padding=1, groups=4)
+    assert "tvmlcnn.integer_conv2d" not in operators(
+        integer_layers(DEVICES["x86"])(module(codes.shape, "uint8", graph))
+    )
+    found = result_of(graph, codes, HERE[0])
+    np.testing.assert_allclose(found, sums(codes, weight, 9, padding=1, groups=4), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("target", "instruction"), [("rpi5", "sdot"), ("rpi4", "smlal")])
+def test_arm_multiplies_bytes(target: str, instruction: str) -> None:
+    weight = np.ones((16, 16, 1, 1), np.int8)
+    graph = convolution(weight, Code(1.0, 0, "int8"))
+    device = DEVICES[target]
+    mod = pipeline.run(module((1, 16, 8, 8), "int8", graph), device)
+    assert instruction in assembly_of(mod, device)
+
+
+def test_a_gpu_computes_with_numbers() -> None:
+    weight = np.ones((16, 16, 1, 1), np.int8)
+    graph = convolution(weight, Code(1.0, 0, "uint8"))
+    names = operators(integer_layers(DEVICES["cuda"])(module((1, 16, 8, 8), "uint8", graph)))
+    assert "relax.nn.conv2d" in names
+    assert not [name for name in names if name.startswith("tvmlcnn.")]

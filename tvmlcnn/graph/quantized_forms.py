@@ -1,0 +1,119 @@
+"""Forms that quantized numbers are held in while a graph is built anew.
+
+See `tvmlcnn.passes.integer_layers`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from tvm import relax
+
+from . import quantized_operators as quantized
+from .constants import constant
+from .quantized_operators import Code
+from .rebuilding import Rebuilding
+
+
+@dataclass(frozen=True)
+class Codes:
+    """A variable of the old function, as its codes.
+
+    Attributes
+    ----------
+    expr : relax.Expr
+        The codes, in the new function.
+    code : Code
+        How they stand for numbers.
+    dtype : str
+        What the variable itself holds: ``"float32"``, numbers, or a type of codes.
+    """
+
+    expr: relax.Expr
+    code: Code
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A variable of the old function that holds constant weights: integers times scales.
+
+    Attributes
+    ----------
+    integers, scales : numpy.ndarray
+        Of the same rank.
+    """
+
+    integers: np.ndarray
+    scales: np.ndarray
+
+
+@dataclass(frozen=True)
+class Sums:
+    """A variable of the old function as sums of products of integers.
+
+    It holds ``clip(sums * scales + bias, low, high)``.
+
+    Attributes
+    ----------
+    expr : relax.Expr
+        The sums, int32, in the new function.
+    scales, bias : numpy.ndarray
+        Of float64, and of a shape that the sums' is broadcast with.
+    low, high : float
+    """
+
+    expr: relax.Expr
+    scales: np.ndarray
+    bias: np.ndarray
+    low: float = -math.inf
+    high: float = math.inf
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it is clipped."""
+        return not (math.isinf(self.low) and math.isinf(self.high))
+
+
+Form = Codes | Weights | Sums
+Graph = Rebuilding[Form]
+
+
+def scaled(
+    graph: Graph, var: relax.Var, form: Sums, factor: float = 1.0, zero: int = 0
+) -> relax.Expr:
+    """Emit what sums stand for, without its bounds, times a factor, plus a zero point."""
+    wide = graph.emit(relax.op.astype(form.expr, "float32"), var)
+    scales, bias = form.scales * factor, form.bias * factor + zero
+    result = graph.emit(relax.op.multiply(wide, constant(scales.astype(np.float32))), var)
+    if bias.any():
+        result = graph.emit(relax.op.add(result, constant(bias.astype(np.float32))), var)
+    return result
+
+
+def lowered(graph: Graph, var: relax.Var, form: Form) -> relax.Expr:
+    """Emit what a variable of the old function holds."""
+    if isinstance(form, Weights):
+        return constant((form.integers * form.scales).astype(np.float32))
+    if isinstance(form, Sums):
+        result = scaled(graph, var, form)
+        if form.bounded:
+            result = graph.emit(relax.op.clip(result, form.low, form.high), var)
+        return result
+    if form.dtype == "float32":
+        new = quantized.numbers(lambda expr: graph.emit(expr, var), form.expr, form.code)
+        return graph.emit(new, var)
+    return of_type(graph, var, form, form.dtype).expr
+
+
+def of_type(graph: Graph, var: relax.Var, form: Codes, dtype: str) -> Codes:
+    """Emit codes of another type, which stand for the same numbers."""
+    if form.code.dtype == dtype:
+        return form
+    code = form.code.of_type(dtype)
+    wide = graph.emit(relax.op.astype(form.expr, "int32"), var)
+    shift = relax.const(code.zero - form.code.zero, "int32")
+    moved = graph.emit(relax.op.add(wide, shift), var)
+    return replace(form, expr=graph.emit(relax.op.astype(moved, dtype), var), code=code)

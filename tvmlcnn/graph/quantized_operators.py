@@ -1,0 +1,196 @@
+"""Operators of our own for numbers that are held as small integers: their codes.
+
+A code ``q`` stands for the number ``(q - zero) * scale``.
+
+``tvmlcnn.quantize(data)``
+    The codes of numbers: ``clip(round(data / scale) + zero, low, high)``, halves rounded to even.
+``tvmlcnn.dequantize(codes)``
+    The numbers that codes stand for.
+``tvmlcnn.dequantize_channels(codes, scales)``
+    The same of constant weights, with scales by channel of the weights' rank, and no zero point.
+``tvmlcnn.to_codes(data)``
+    The integers next to numbers that lie between the bounds of a type of codes.
+``tvmlcnn.integer_conv2d(codes, weight)``
+    The convolution of codes less their zero point with integers, NCHW and OIHW, summed in int32.
+    Its attributes are those of a ``relax.nn.conv2d``, and ``zero``, which lies around the maps.
+``tvmlcnn.integer_matmul(codes, weight)``
+    The product with a constant matrix alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import tvm
+from tvm import relax, te, tirx
+from tvm.ir import Expr, Op
+
+from .constants import constant
+from .operators import register
+
+Emit = Callable[[relax.Expr], relax.Var]
+"""Emits an expression, and returns the variable that it is bound to."""
+CODES: dict[str, tuple[int, int]] = {"uint8": (0, 255), "int8": (-128, 127)}
+"""The element types of codes, with the least and the greatest."""
+QUANTIZE = "tvmlcnn.quantize"
+DEQUANTIZE = "tvmlcnn.dequantize"
+DEQUANTIZE_CHANNELS = "tvmlcnn.dequantize_channels"
+TO_CODES = "tvmlcnn.to_codes"
+INTEGER_CONV2D = "tvmlcnn.integer_conv2d"
+INTEGER_MATMUL = "tvmlcnn.integer_matmul"
+
+
+@dataclass(frozen=True)
+class Code:
+    """How numbers are held as small integers.
+
+    Attributes
+    ----------
+    scale : float
+        Of one step.
+    zero : int
+        The code of zero.
+    dtype : str
+        ``"uint8"`` or ``"int8"``.
+    """
+
+    scale: float
+    zero: int
+    dtype: str
+
+    def of_type(self, dtype: str) -> Code:
+        """Return the same with codes of another type, as much greater or less as its range is."""
+        shift = CODES[dtype][0] - CODES[self.dtype][0]
+        return Code(self.scale, self.zero + shift, dtype)
+
+
+def _codes_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
+    return relax.TensorType(call.args[0].ty.shape, str(call.attrs["dtype"]))
+
+
+def _numbers_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
+    return relax.TensorType(call.args[0].ty.shape, "float32")
+
+
+def _conv2d_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
+    data, weight = ([int(n) for n in arg.ty.shape] for arg in call.args)
+    attrs = call.attrs
+    padding = [int(n) for n in attrs["padding"]]
+    size = [
+        (data[2 + i] + padding[i] + padding[2 + i] - int(spread) * (weight[2 + i] - 1) - 1)
+        // int(step)
+        + 1
+        for i, (step, spread) in enumerate(zip(attrs["strides"], attrs["dilation"], strict=True))
+    ]
+    return relax.TensorType([data[0], weight[0], *size], "int32")
+
+
+def _matmul_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
+    data, weight = ([int(n) for n in arg.ty.shape] for arg in call.args)
+    return relax.TensorType([*data[:-1], weight[1]], "int32")
+
+
+register(TO_CODES, "Integers next to numbers.", _codes_type)
+register(QUANTIZE, "Codes of numbers.", _codes_type)
+register(DEQUANTIZE, "Numbers of codes.", _numbers_type)
+register(DEQUANTIZE_CHANNELS, "Numbers of codes with scales by channel.", _numbers_type)
+register(INTEGER_CONV2D, "Convolution of codes.", _conv2d_type)
+register(INTEGER_MATMUL, "Product of codes with a matrix.", _matmul_type)
+
+
+def quantize(data: relax.Expr, code: Code, bounds: tuple[int, int] | None = None) -> relax.Call:
+    """Return a call of ``tvmlcnn.quantize``; by default the bounds are those of the type."""
+    low, high = bounds or CODES[code.dtype]
+    attrs = {**_attributes(code), "low": low, "high": high}
+    return relax.Call(Op.get(QUANTIZE), [data], tvm.ir.make_node("ir.DictAttrs", **attrs))
+
+
+def dequantize(codes: relax.Expr, code: Code) -> relax.Call:
+    """Return a call of ``tvmlcnn.dequantize``."""
+    attrs = tvm.ir.make_node("ir.DictAttrs", **_attributes(code))
+    return relax.Call(Op.get(DEQUANTIZE), [codes], attrs)
+
+
+def dequantize_channels(codes: relax.Expr, scales: np.ndarray) -> relax.Call:
+    """Return a call of ``tvmlcnn.dequantize_channels``."""
+    return relax.Call(Op.get(DEQUANTIZE_CHANNELS), [codes, constant(scales)])
+
+
+def integer_conv2d(
+    codes: relax.Expr, weight: relax.Expr, zero: int, convolution: tvm.ir.Attrs
+) -> relax.Call:
+    """Return a call of ``tvmlcnn.integer_conv2d``.
+
+    Parameters
+    ----------
+    codes, weight : relax.Expr
+    zero : int
+        The code of zero.
+    convolution : tvm.ir.Attrs
+        Attributes of the ``relax.nn.conv2d`` that it stands for.
+    """
+    attrs = {
+        name: [int(n) for n in getattr(convolution, name)]
+        for name in ("strides", "padding", "dilation")
+    }
+    layouts = {name: str(getattr(convolution, name)) for name in ("data_layout", "kernel_layout")}
+    numbers = {"groups": int(convolution.groups), "zero": zero}
+    made = tvm.ir.make_node("ir.DictAttrs", **attrs, **layouts, **numbers)
+    return relax.Call(Op.get(INTEGER_CONV2D), [codes, weight], made)
+
+
+def integer_matmul(codes: relax.Expr, weight: relax.Expr, zero: int) -> relax.Call:
+    """Return a call of ``tvmlcnn.integer_matmul``."""
+    attrs = tvm.ir.make_node("ir.DictAttrs", zero=zero)
+    return relax.Call(Op.get(INTEGER_MATMUL), [codes, weight], attrs)
+
+
+def code_of(call: relax.Call) -> Code:
+    """Return how the codes of a call of quantize or dequantize stand for numbers."""
+    attrs = call.attrs
+    return Code(float(attrs["scale"]), int(attrs["zero"]), str(attrs["dtype"]))
+
+
+def bounds_of(call: relax.Call) -> tuple[int, int]:
+    """Return the least and the greatest code of a call of quantize."""
+    return int(call.attrs["low"]), int(call.attrs["high"])
+
+
+def numbers(emit: Emit, codes: relax.Expr, code: Code) -> relax.Call:
+    """Return what codes stand for, in element-wise operators of Relax."""
+    wide = emit(relax.op.astype(codes, "float32"))
+    if code.zero:
+        wide = emit(relax.op.subtract(wide, relax.const(float(code.zero), "float32")))
+    return relax.op.multiply(wide, relax.const(code.scale, "float32"))
+
+
+def to_codes(data: relax.Expr, dtype: str) -> relax.Call:
+    """Return a call of ``tvmlcnn.to_codes``."""
+    attrs = tvm.ir.make_node("ir.DictAttrs", dtype=dtype)
+    return relax.Call(Op.get(TO_CODES), [data], attrs)
+
+
+def rounded(value: Expr, dtype: str) -> Expr:
+    """Return the integer next to a number between the bounds of a type of codes.
+
+    Added to 1.5 * 2**23, numbers have steps of one, and the integer in their lowest bits: a
+    conversion that rounds is an instruction on few processors, and LLVM emits two.
+    """
+    bits = tirx.reinterpret("int32", value + tirx.const(1.5 * 2**23, "float32"))
+    return bits.astype(dtype)
+
+
+def codes_defined(builder: relax.BlockBuilder, call: relax.Call) -> relax.Call:
+    """Return the call of a function that computes ``tvmlcnn.to_codes``."""
+    dtype = str(call.attrs["dtype"])
+
+    def function(data: te.Tensor) -> te.Tensor:
+        return te.compute(data.shape, lambda *place: rounded(data(*place), dtype), name="codes")
+
+    return builder.call_te(function, call.args[0], primfunc_name_hint="codes")
+
+
+def _attributes(code: Code) -> dict[str, object]:
+    return {"scale": code.scale, "zero": code.zero, "dtype": code.dtype}

@@ -1,0 +1,203 @@
+"""Compute with the codes of quantized numbers, not with the numbers.
+
+torch's quantized programs say where numbers are rounded to codes, and compute with what the codes
+stand for. A convolution of such numbers with quantized weights is the same convolution of the
+integers, exactly, times the scales; what only moves numbers, or takes the greatest, moves codes;
+and codes that are dequantized and quantized alike are the same codes. All else computes with
+numbers: what element-wise operators make of a sum, up to the next codes, becomes a part of the
+kernel that sums.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import tvm
+from tvm import relax
+
+from tvmlcnn.graph import quantized_operators as quantized
+from tvmlcnn.graph.constants import constant, is_call_of, value_of
+from tvmlcnn.graph.quantized_forms import (
+    Codes,
+    Form,
+    Graph,
+    Sums,
+    Weights,
+    lowered,
+    of_type,
+    scaled,
+)
+from tvmlcnn.graph.variables import bindings
+from tvmlcnn.targets import Device
+
+
+def integer_layers(device: Device) -> Callable[[tvm.IRModule], tvm.IRModule]:
+    """Return the pass that computes with codes of the type that a device multiplies best.
+
+    Afterwards no operator quantizes or dequantizes: what is left of them are element-wise ones.
+    """
+    return partial(_integer_layers, dtype=device.codes)
+
+
+def _integer_layers(mod: tvm.IRModule, dtype: str | None) -> tvm.IRModule:
+    if not any(is_call_of(b.value, quantized.DEQUANTIZE) for b in bindings(mod["main"])):
+        return mod
+    rewrites: dict[str, Callable[..., Form | relax.Expr | None]] = {
+        quantized.QUANTIZE: partial(_quantize, dtype=dtype),
+        quantized.DEQUANTIZE: _dequantize,
+        quantized.DEQUANTIZE_CHANNELS: _dequantize_channels,
+        "relax.permute_dims": _permute_dims,
+        "relax.concat": _concat,
+        "relax.add": _add,
+        "relax.nn.relu": partial(_clip, low=0.0, high=math.inf),
+        "relax.nn.relu6": partial(_clip, low=0.0, high=6.0),
+        "relax.clip": _clip,
+        **dict.fromkeys(_MOVES, _move),
+    }
+    if dtype is not None:
+        rewrites["relax.nn.conv2d"] = partial(_conv2d, dtype=dtype)
+        rewrites["relax.matmul"] = partial(_matmul, dtype=dtype)
+    return Graph(rewrites, lowered).run(mod)
+
+
+_MOVES = ("relax.reshape", "relax.strided_slice", "relax.take", "relax.nn.max_pool2d")
+"""Operators that take the numbers of one tensor as they are."""
+
+
+def _quantize(graph: Graph, var: relax.Var, call: relax.Call, dtype: str | None) -> Form:
+    code, bounds = quantized.code_of(call), quantized.bounds_of(call)
+    form = graph.form(call.args[0])
+    wanted = code.of_type(dtype or code.dtype)
+    if isinstance(form, Codes) and form.code == wanted and bounds == quantized.CODES[code.dtype]:
+        return replace(form, dtype=code.dtype)
+    shift = wanted.zero - code.zero
+    least, greatest = (float(bound + shift) for bound in bounds)
+    if isinstance(form, Sums):
+        # What the sums stand for is counted in steps of the codes at once.
+        steps = scaled(graph, var, form, 1 / code.scale, wanted.zero)
+        least = max(least, form.low / code.scale + wanted.zero)
+        greatest = min(greatest, form.high / code.scale + wanted.zero)
+    else:
+        # torch multiplies by the reciprocal, which it takes in double precision.
+        factor = relax.const(1 / code.scale, "float32")
+        steps = graph.emit(relax.op.multiply(graph.plain(call.args[0]), factor), var)
+        if wanted.zero:
+            steps = graph.emit(relax.op.add(steps, relax.const(float(wanted.zero), "float32")), var)
+    within = graph.emit(relax.op.clip(steps, least, greatest), var)
+    return Codes(graph.emit(quantized.to_codes(within, wanted.dtype), var), wanted, code.dtype)
+
+
+def _dequantize(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
+    code, integers = quantized.code_of(call), value_of(call.args[0])
+    if integers is not None:
+        scales = np.full([1] * integers.ndim, code.scale, np.float32)
+        return Weights(integers.astype(np.int32) - code.zero, scales)
+    form = graph.form(call.args[0])
+    if not isinstance(form, Codes):
+        return Codes(graph.plain(call.args[0]), code, "float32")
+    # The same codes may stand for other numbers.
+    return Codes(form.expr, code.of_type(form.code.dtype), "float32")
+
+
+def _dequantize_channels(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
+    integers, scales = map(value_of, call.args)
+    assert integers is not None, "the import takes constants alone"
+    assert scales is not None
+    return Weights(integers.astype(np.int32), scales)
+
+
+def _conv2d(graph: Graph, var: relax.Var, call: relax.Call, dtype: str) -> Form | None:
+    data, weights = map(graph.form, call.args)
+    if not (isinstance(data, Codes) and isinstance(weights, Weights)) or not _fit(weights, 0):
+        return None
+    groups, (outer, inner) = int(call.attrs.groups), weights.integers.shape[:2]
+    if groups > 1 and (inner > 1 or outer != groups):
+        return None  # no kernel multiplies codes of several groups
+    data = of_type(graph, var, data, dtype)
+    made = quantized.integer_conv2d(
+        data.expr, constant(weights.integers.astype(np.int8)), data.code.zero, call.attrs
+    )
+    return _sums(graph, var, made, data, weights.scales.reshape(1, -1, 1, 1))
+
+
+def _matmul(graph: Graph, var: relax.Var, call: relax.Call, dtype: str) -> Form | None:
+    data, weights = map(graph.form, call.args)
+    if not (isinstance(data, Codes) and isinstance(weights, Weights)) or not _fit(weights, 1):
+        return None
+    if weights.integers.ndim != 2 or len(call.args[0].ty.shape) < 2:
+        return None
+    data = of_type(graph, var, data, dtype)
+    made = quantized.integer_matmul(
+        data.expr, constant(weights.integers.astype(np.int8)), data.code.zero
+    )
+    return _sums(graph, var, made, data, weights.scales.reshape(-1))
+
+
+def _sums(graph: Graph, var: relax.Var, call: relax.Call, data: Codes, scales: np.ndarray) -> Sums:
+    scales = scales.astype(np.float64) * data.code.scale
+    return Sums(graph.emit(call, var), scales, np.zeros_like(scales))
+
+
+def _add(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
+    form, added = graph.form(call.args[0]), value_of(call.args[1])
+    if not isinstance(form, Sums) or added is None or form.bounded:
+        return None
+    fits = added.ndim <= form.bias.ndim and added.size in (1, form.bias.size)
+    if not fits or np.broadcast_shapes(added.shape, form.bias.shape) != form.bias.shape:
+        return None
+    return replace(form, bias=form.bias + added.astype(np.float64))
+
+
+def _clip(
+    graph: Graph,
+    var: relax.Var,
+    call: relax.Call,
+    low: float | None = None,
+    high: float | None = None,
+) -> Form | None:
+    form = graph.form(call.args[0])
+    if not isinstance(form, Sums):
+        return None
+    if low is None or high is None:
+        low, high = (float(bound.value) for bound in call.args[1:])
+    least, greatest = min(max(form.low, low), high), min(max(form.high, low), high)
+    return replace(form, low=least, high=greatest)
+
+
+def _fit(weights: Weights, axis: int) -> bool:
+    """Tell whether weights are bytes whose scales are by channel of the output."""
+    low, high = quantized.CODES["int8"]
+    others = [size for i, size in enumerate(weights.scales.shape) if i != axis]
+    within = weights.integers.size and low <= weights.integers.min() <= weights.integers.max()
+    return bool(within) and weights.integers.max() <= high and all(size == 1 for size in others)
+
+
+def _permute_dims(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
+    form = graph.form(call.args[0])
+    if not isinstance(form, Weights):
+        return _move(graph, var, call)
+    axes = None if call.attrs.axes is None else [int(axis) for axis in call.attrs.axes]
+    return Weights(form.integers.transpose(axes), form.scales.transpose(axes))
+
+
+def _move(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
+    form = graph.form(call.args[0])
+    if not isinstance(form, Codes):
+        return None
+    others = [graph.plain(arg) for arg in call.args[1:]]
+    new = relax.Call(call.op, [form.expr, *others], call.attrs, call.ty_args)
+    return replace(form, expr=graph.emit(new, var))
+
+
+def _concat(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
+    fields: Sequence[relax.Expr] = getattr(call.args[0], "fields", ())
+    forms = [graph.form(field) for field in fields]
+    found = [form for form in forms if isinstance(form, Codes)]
+    if len(found) < len(forms) or len({(form.code, form.dtype) for form in found}) != 1:
+        return None
+    new = relax.op.concat([form.expr for form in found], int(call.attrs.axis))
+    return replace(found[0], expr=graph.emit(new, var))
