@@ -1,0 +1,115 @@
+"""The quantizer that says what our integer kernels take, for torchao's PT2E.
+
+Activations are unsigned bytes with one scale and zero point a tensor, weights signed bytes with a
+scale for each output channel and no zero point, biases float32; all are static.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from torch import fx
+from torchao.quantization.pt2e.quantizer import (
+    QuantizationAnnotation,
+    QuantizationSpec,
+    Quantizer,
+    SharedQuantizationSpec,
+)
+from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
+
+from .operators import is_float
+from .units import Unit, Units, until_stable
+
+
+class KernelQuantizer(Quantizer):
+    """Annotates the units of a graph.
+
+    A convolution or product takes and gives bytes, whatever surrounds it. Everything else does
+    where it stands between such ones: what would only turn floats into bytes and back, as an
+    average whose result the network returns, stays float32.
+
+    Parameters
+    ----------
+    activation, weight : QuantizationSpec
+    kept : collection of str
+        Names of nodes whose units stay float32.
+    """
+
+    def __init__(
+        self,
+        activation: QuantizationSpec,
+        weight: QuantizationSpec,
+        kept: Collection[str] = (),
+    ) -> None:
+        super().__init__()
+        self.activation = activation
+        self.weight = weight
+        self.kept = frozenset(kept)
+
+    def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
+        """Note on each node of a unit what of it is quantized."""
+        units = Units(model.graph)
+        quantized = quantized_units(units, self.kept)
+        for unit in units.all:
+            if unit in quantized:
+                self._annotate(units, unit, is_wanted(units, unit, quantized))
+        return model
+
+    def validate(self, model: fx.GraphModule) -> None:
+        """Do nothing: what is annotated is what kernels take."""
+
+    def _annotate(self, units: Units, unit: Unit, wanted: bool) -> None:
+        inner = set(unit.nodes)
+        for node in unit.nodes:
+            node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(_annotated=True)
+        if unit.is_move:
+            self._annotate_move(units, unit.root)
+            return
+        for node in unit.nodes:
+            taken = node.meta[Q_ANNOTATION_KEY].input_qspec_map
+            for source in node.all_input_nodes:
+                if source not in inner and not units.is_constant(source):
+                    taken[source] = self.activation
+        if unit.is_weighted:
+            weight = unit.root.args[1]
+            unit.root.meta[Q_ANNOTATION_KEY].input_qspec_map[weight] = self.weight
+        if wanted:
+            unit.end.meta[Q_ANNOTATION_KEY].output_qspec = self.activation
+
+    def _annotate_move(self, units: Units, node: fx.Node) -> None:
+        """Have what a node moves, and what it gives, share one scale."""
+        annotation = node.meta[Q_ANNOTATION_KEY]
+        given = [one for one in node.all_input_nodes if is_float(one)]
+        # What varies goes before constants, which are observed alike.
+        given.sort(key=units.is_constant)
+        for source in given:
+            first = SharedQuantizationSpec((given[0], node))
+            annotation.input_qspec_map[source] = self.activation if source is given[0] else first
+        if is_float(node):
+            annotation.output_qspec = SharedQuantizationSpec(_moved(node))
+
+
+def quantized_units(units: Units, kept: Collection[str] = ()) -> set[Unit]:
+    """Return the units that take bytes."""
+    candidates = [unit for unit in units.all if not any(node.name in kept for node in unit.nodes)]
+
+    def stays(unit: Unit, among: set[Unit]) -> bool:
+        if unit.is_weighted:
+            return True
+        supplied = any(units.of.get(source) in among for source in units.inputs(unit))
+        return supplied and is_wanted(units, unit, among)
+
+    return until_stable(candidates, stays)
+
+
+def is_wanted(units: Units, unit: Unit, quantized: Collection[Unit]) -> bool:
+    """Tell whether something takes what a unit ends with as bytes."""
+    return any(units.of.get(user) in quantized for user in unit.end.users)
+
+
+def _moved(node: fx.Node) -> tuple[fx.Node, fx.Node]:
+    """Return the edge that has the scale of what a node gives."""
+    mover = node
+    while not any(is_float(one) for one in mover.all_input_nodes):
+        (mover,) = mover.all_input_nodes
+    return next(iter(mover.meta[Q_ANNOTATION_KEY].input_qspec_map)), mover
