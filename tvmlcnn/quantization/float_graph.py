@@ -1,8 +1,8 @@
 """The graph of a network in float32, so that torchao's foldings compute what it does.
 
 torchao folds each batch norm into the convolution before it, whether or not something else reads
-that or another call has the same weights. Here calls get weights of their own, and what must not
-be folded is kept apart by an ``alias``, which is taken away afterwards.
+that or another call has the same weights. Here calls get weights of their own, and a batch norm
+that must not be folded becomes a `lone_batch_norm`, which torchao does not know.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from torch import fx
 
 from tvmlcnn.frontend.torch_export import exported_program
 
+from .operators import lone_batch_norm
+
 _ATEN = torch.ops.aten
-_ALIAS = _ATEN.alias.default
 _DROPOUTS = {_ATEN.dropout.default, _ATEN.dropout_.default, _ATEN.feature_dropout.default}
 _TRANSPOSED = {
     _ATEN.conv_transpose1d.default,
@@ -61,22 +62,24 @@ def float_graph(
 
 def own_weights(model: fx.GraphModule) -> None:
     """Give each convolution and product weights that nothing else reads."""
-    readers: dict[str, int] = {}
-    for node in model.graph.nodes:
+    held = dict(model.named_parameters(remove_duplicate=False)) | dict(
+        model.named_buffers(remove_duplicate=False)
+    )
+    seen: set[int] = set()
+    for node in list(model.graph.nodes):
         if node.target not in _FOLDED_INTO:
             continue
         for place, source in enumerate(node.args[1:3], 1):
-            if not isinstance(source, fx.Node) or source.op != "get_attr":
+            if not isinstance(source, fx.Node) or str(source.target) not in held:
                 continue
-            name = str(source.target)
-            readers[name] = readers.get(name, 0) + 1
-            if readers[name] == 1 and len(source.users) == 1:
+            value = held[str(source.target)]
+            if len(source.users) == 1 and id(value) not in seen:
+                seen.add(id(value))
                 continue
-            held = _attribute(model, name).detach().clone()
-            fresh = f"{name.replace('.', '_')}_{readers[name]}_of_{node.name}"
-            model.register_parameter(fresh, torch.nn.Parameter(held, requires_grad=False))
+            name = f"{str(source.target).replace('.', '_')}_of_{node.name}"
+            model.register_parameter(name, torch.nn.Parameter(value.detach().clone(), False))
             with model.graph.inserting_before(node):
-                own = model.graph.get_attr(fresh)
+                own = model.graph.get_attr(name)
             own.meta = dict(source.meta)
             node.update_arg(place, own)
     model.graph.eliminate_dead_code()
@@ -84,44 +87,19 @@ def own_weights(model: fx.GraphModule) -> None:
 
 
 def guard_batch_norms(model: fx.GraphModule) -> None:
-    """Put an ``alias`` between a batch norm and what torchao must not fold it into."""
-    for node in list(model.graph.nodes):
-        if node.target is not _ATEN.batch_norm.default:
-            continue
-        source, _, _, mean, _, training = node.args[:6]
-        if source.target not in _FOLDED_INTO:
-            continue
-        weights = [one for one in source.args[1:3] if isinstance(one, fx.Node)]
-        grouped = source.target in _TRANSPOSED and [*source.args, 1][_GROUPS:][:1] != [1]
-        if (
-            len(source.users) > 1
-            or mean is None
-            or training
-            or any(one.op != "get_attr" for one in [*weights, *_statistics(node)])
-            or (grouped and len(source.args) > _GROUPS)
-        ):
-            with model.graph.inserting_after(source):
-                alias = model.graph.call_function(_ALIAS, (source,))
-            alias.meta = dict(source.meta)
-            node.update_arg(0, alias)
+    """Keep batch norms from torchao that it must not, or cannot, fold into what is before them."""
+    for node in model.graph.nodes:
+        if node.target is _ATEN.batch_norm.default and not _can_be_folded(node):
+            node.target = lone_batch_norm
     model.recompile()
 
 
-def without_aliases(model: fx.GraphModule) -> None:
-    """Take away what `guard_batch_norms` put in."""
-    for node in list(model.graph.nodes):
-        if node.target is _ALIAS:
-            node.replace_all_uses_with(node.args[0])
-            model.graph.erase_node(node)
-    model.recompile()
-
-
-def _statistics(node: fx.Node) -> list[fx.Node]:
-    return [one for one in node.args[1:5] if isinstance(one, fx.Node)]
-
-
-def _attribute(model: fx.GraphModule, name: str) -> torch.Tensor:
-    path, _, last = name.rpartition(".")
-    value = getattr(model.get_submodule(path), last)
-    assert isinstance(value, torch.Tensor)
-    return value
+def _can_be_folded(norm: fx.Node) -> bool:
+    before, mean, training = norm.args[0], norm.args[3], norm.args[5]
+    assert isinstance(before, fx.Node)
+    if before.target not in _FOLDED_INTO or len(before.users) > 1 or mean is None or training:
+        return False
+    read = [one for one in [*before.args[1:3], *norm.args[1:5]] if isinstance(one, fx.Node)]
+    # torchao scales the wrong axis of grouped weights that are transposed.
+    grouped = before.target in _TRANSPOSED and before.args[_GROUPS:][:1] not in ((), (1,))
+    return not grouped and all(one.op == "get_attr" for one in read)

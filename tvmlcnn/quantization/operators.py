@@ -21,8 +21,16 @@ WEIGHTED = {
 }
 """Products with constant weights, whose axis 0 is that of the output channels."""
 
+
+def lone_batch_norm(*arguments: Any) -> torch.Tensor:
+    """Return what ``aten.batch_norm`` does, under a name that torchao does not fold."""
+    return _ATEN.batch_norm.default(*arguments)
+
+
+_BATCH_NORMS = (_ATEN.batch_norm.default, lone_batch_norm)
+
 ELEMENTWISE = {
-    _ATEN.batch_norm.default,
+    *_BATCH_NORMS,
     *(_ATEN.relu.default, _ATEN.relu_.default, _ATEN.relu6.default, _ATEN.relu6_.default),
     *(_ATEN.hardtanh.default, _ATEN.hardtanh_.default, _ATEN.clamp.default, _ATEN.clamp_.default),
     *(_ATEN.clamp_min.default, _ATEN.clamp_max.default),
@@ -37,7 +45,7 @@ ELEMENTWISE = {
     *(_ATEN.add.Tensor, _ATEN.add_.Tensor, _ATEN.sub.Tensor, _ATEN.sub_.Tensor),
     *(_ATEN.mul.Tensor, _ATEN.mul_.Tensor, _ATEN.div.Tensor, _ATEN.div_.Tensor),
     *(_ATEN.add.Scalar, _ATEN.sub.Scalar, _ATEN.mul.Scalar, _ATEN.div.Scalar),
-    *(_ATEN.alias.default, _ATEN.minimum.default, _ATEN.maximum.default),
+    *(_ATEN.minimum.default, _ATEN.maximum.default),
 }
 """Functions of one value, and constants, that a kernel applies to what it has computed. Batch norm
 is one with the statistics of training."""
@@ -98,7 +106,7 @@ def is_move(node: fx.Node) -> bool:
 
 def is_elementwise(node: fx.Node) -> bool:
     """Tell whether a node is of `ELEMENTWISE`, as it computes in inference."""
-    if node.target is _ATEN.batch_norm.default:
+    if node.target in _BATCH_NORMS:
         return node.args[3] is not None  # else the statistics are of what it is given
     return node.target in ELEMENTWISE
 

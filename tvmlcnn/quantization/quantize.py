@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from tvmlcnn.frontend.arguments import placed_and_named
 from tvmlcnn.frontend.torch_export import exported_program
 
 from .calibration import Calibration, Example
-from .float_graph import float_graph, without_aliases
+from .float_graph import float_graph
 from .quantizer import KernelQuantizer
 from .specs import ACTIVATION, WEIGHT
 
@@ -48,7 +47,6 @@ def quantized(
         for example in calibration.observed:
             _run(prepared, example, keywords)
         converted = convert_pt2e(prepared)
-        without_aliases(converted)
         program = exported_program(converted, *first)
     _name_after_layers(program.graph)
     return Quantized(program)

@@ -18,7 +18,7 @@ from torchao.quantization.pt2e.quantizer import (
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 from .operators import is_float
-from .units import Unit, Units, until_stable
+from .units import Unit, Units
 
 
 class KernelQuantizer(Quantizer):
@@ -49,16 +49,16 @@ class KernelQuantizer(Quantizer):
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
         """Note on each node of a unit what of it is quantized."""
         units = Units(model.graph)
-        quantized = quantized_units(units, self.kept)
+        taking, giving = quantized_units(units, self.kept)
         for unit in units.all:
-            if unit in quantized:
-                self._annotate(units, unit, is_wanted(units, unit, quantized))
+            if unit in taking:
+                self._annotate(units, unit, unit in giving)
         return model
 
     def validate(self, model: fx.GraphModule) -> None:
         """Do nothing: what is annotated is what kernels take."""
 
-    def _annotate(self, units: Units, unit: Unit, wanted: bool) -> None:
+    def _annotate(self, units: Units, unit: Unit, gives: bool) -> None:
         inner = set(unit.nodes)
         for node in unit.nodes:
             node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(_annotated=True)
@@ -68,12 +68,14 @@ class KernelQuantizer(Quantizer):
         for node in unit.nodes:
             taken = node.meta[Q_ANNOTATION_KEY].input_qspec_map
             for source in node.all_input_nodes:
-                if source not in inner and not units.is_constant(source):
-                    taken[source] = self.activation
+                is_shortcut = unit.is_weighted and node is not unit.root
+                if source in inner or units.is_constant(source) or (is_shortcut and not gives):
+                    continue
+                taken[source] = self.activation
         if unit.is_weighted:
             weight = unit.root.args[1]
             unit.root.meta[Q_ANNOTATION_KEY].input_qspec_map[weight] = self.weight
-        if wanted:
+        if gives:
             unit.end.meta[Q_ANNOTATION_KEY].output_qspec = self.activation
 
     def _annotate_move(self, units: Units, node: fx.Node) -> None:
@@ -89,22 +91,40 @@ class KernelQuantizer(Quantizer):
             annotation.output_qspec = SharedQuantizationSpec(_moved(node))
 
 
-def quantized_units(units: Units, kept: Collection[str] = ()) -> set[Unit]:
-    """Return the units that take bytes."""
-    candidates = [unit for unit in units.all if not any(node.name in kept for node in unit.nodes)]
+def quantized_units(units: Units, kept: Collection[str] = ()) -> tuple[set[Unit], set[Unit]]:
+    """Return the units that take bytes, and those of them that give bytes."""
+    taking = {unit for unit in units.all if not any(node.name in kept for node in unit.nodes)}
+    while True:
+        giving = _giving(units, taking)
+        gone = {unit for unit in taking if not unit.is_weighted and unit not in giving}
+        supplied = taking - gone
+        for unit in units.all:
+            if unit in supplied and not unit.is_weighted:
+                sources = {units.of.get(source) for source in units.inputs(unit)}
+                if not sources & supplied:
+                    supplied.discard(unit)
+        if supplied == taking:
+            return taking, giving
+        taking = supplied
 
-    def stays(unit: Unit, among: set[Unit]) -> bool:
-        if unit.is_weighted:
-            return True
-        supplied = any(units.of.get(source) in among for source in units.inputs(unit))
-        return supplied and is_wanted(units, unit, among)
 
-    return until_stable(candidates, stays)
+def _giving(units: Units, taking: Collection[Unit]) -> set[Unit]:
+    """Return the units whose result something takes as bytes.
 
-
-def is_wanted(units: Units, unit: Unit, quantized: Collection[Unit]) -> bool:
-    """Tell whether something takes what a unit ends with as bytes."""
-    return any(units.of.get(user) in quantized for user in unit.end.users)
+    The shortcut that a convolution adds is taken as bytes only where it gives bytes: else it may
+    be as exact as what it is added to.
+    """
+    giving: set[Unit] = set()
+    for unit in reversed(units.all):
+        for user in unit.end.users:
+            other = units.of.get(user)
+            if (
+                other is not None
+                and other in taking
+                and (not other.is_weighted or user is other.root or other in giving)
+            ):
+                giving.add(unit)
+    return giving
 
 
 def _moved(node: fx.Node) -> tuple[fx.Node, fx.Node]:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import torch
 from torchao.quantization.pt2e import (
-    FakeQuantize,
-    HistogramObserver,
     MinMaxObserver,
-    MovingAverageMinMaxObserver,
-    MovingAveragePerChannelMinMaxObserver,
     PerChannelMinMaxObserver,
 )
 from torchao.quantization.pt2e.quantizer import QuantizationSpec

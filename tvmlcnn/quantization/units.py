@@ -6,7 +6,6 @@ Within a unit nothing is quantized: its inputs are, and what it ends with.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from torch import fx
@@ -68,16 +67,11 @@ class Units:
         self._place = {node: number for number, node in enumerate(graph.nodes)}
         self._constants = constants_of(graph)
         self.of: dict[fx.Node, Unit] = {}
-        for starts, grows in (
-            (self._is_weighted, True),
-            (self._is_apart, False),
-            (self._is_activation, True),
-        ):
+        for starts in (self._is_weighted, self._stands_alone):
             for node in graph.nodes:
                 if node.op == "call_function" and node not in self.of and starts(node):
-                    self._take(Unit(node), grows)
-            if starts == self._is_weighted:
-                self._take_shortcuts()
+                    self._take(Unit(node))
+            self._take_shortcuts()
         self.all = sorted(set(self.of.values()), key=lambda unit: self._place[unit.end])
 
     def inputs(self, unit: Unit) -> list[fx.Node]:
@@ -101,24 +95,19 @@ class Units:
         source, *weights = (one for one in node.args[:3] if isinstance(one, fx.Node))
         return source not in self._constants and all(one in self._constants for one in weights)
 
-    def _is_apart(self, node: fx.Node) -> bool:
-        """Tell whether a node is a kernel of its own, or a move."""
+    def _stands_alone(self, node: fx.Node) -> bool:
+        """Tell whether a node that no convolution took in can be a kernel, or a move."""
         if node in self._constants or not is_held(node):
             return False
         if is_move(node):
             return all(map(is_held, self._given(node)))
-        if is_average(node):
-            return True
+        return is_average(node) or self._is_activation(node) or self._is_binary(node)
+
+    def _is_binary(self, node: fx.Node) -> bool:
         return node.target in BINARY and len(self._given(node)) > 1 and self._takes_floats(node)
 
     def _is_activation(self, node: fx.Node) -> bool:
-        """Tell whether a node is a function of a value that no kernel could take in."""
-        return (
-            node not in self._constants
-            and is_elementwise(node)
-            and is_held(node)
-            and self._takes_floats(node)
-        )
+        return is_elementwise(node) and len(self._given(node)) == 1 and self._takes_floats(node)
 
     def _takes_floats(self, node: fx.Node) -> bool:
         return all(map(is_float, self._given(node)))
@@ -126,23 +115,26 @@ class Units:
     def _given(self, node: fx.Node) -> list[fx.Node]:
         return [one for one in node.all_input_nodes if one not in self._constants]
 
-    def _take(self, unit: Unit, grows: bool) -> None:
-        if grows or unit.root.target in BINARY:
-            unit.nodes += self._chain(unit.end)
+    def _take(self, unit: Unit) -> None:
+        if unit.is_weighted or is_elementwise(unit.root):
+            unit.nodes += self._chain(unit)
         for node in unit.nodes:
             self.of[node] = unit
 
-    def _chain(self, start: fx.Node) -> list[fx.Node]:
+    def _chain(self, unit: Unit) -> list[fx.Node]:
         """Return the nodes that follow as a function of one value alone, which nothing else reads.
 
         So a hard swish that is written out, which reads the value twice, is taken whole.
         """
+        start = unit.end
+        # What an activation that stands alone begins with may be read by others as well.
+        outside = set(self.inputs(unit)) if self._is_activation(unit.root) else set()
         inside, found, length = {start}, [start], 0
         left = [(self._place[user], user) for user in start.users]
         heapq.heapify(left)
         while left and len(found) <= _LONGEST:
             _, node = heapq.heappop(left)
-            if node in inside or not self._is_of(node, inside):
+            if node in inside or not self._is_of(node, inside | outside, start):
                 continue
             inside.add(node)
             found.append(node)
@@ -152,12 +144,11 @@ class Units:
                 length = len(found)
         return found[1:length]
 
-    def _is_of(self, node: fx.Node, inside: set[fx.Node]) -> bool:
+    def _is_of(self, node: fx.Node, values: set[fx.Node], start: fx.Node) -> bool:
         if node.op != "call_function" or node in self.of or not is_elementwise(node):
             return False
-        shape = next(iter(inside)).meta["val"].shape
-        given = self._given(node)
-        return all(one in inside for one in given) and node.meta["val"].shape == shape
+        same = node.meta["val"].shape == start.meta["val"].shape
+        return same and all(one in values for one in self._given(node))
 
     def _take_shortcuts(self) -> None:
         """Have each convolution add the shortcut that its result goes to, and what follows.
@@ -181,7 +172,7 @@ class Units:
                 unit = max(ending, key=lambda one: self._place[one.end])
                 unit.nodes += [node]
                 unit.sums += 1
-                self._take(unit, True)
+                self._take(unit)
 
 
 def constants_of(graph: fx.Graph) -> set[fx.Node]:
@@ -194,11 +185,3 @@ def constants_of(graph: fx.Graph) -> set[fx.Node]:
         ):
             found.add(node)
     return found
-
-
-def until_stable(units: Iterable[Unit], stays: Callable[[Unit, set[Unit]], bool]) -> set[Unit]:
-    """Return the units that remain when those are taken away, over and over, that do not stay."""
-    left = set(units)
-    while gone := {unit for unit in left if not stays(unit, left)}:
-        left -= gone
-    return left
