@@ -1,14 +1,36 @@
-"""Inputs to calibrate with."""
+"""Inputs to calibrate with: photos, arrays, or noise."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import os
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from tvmlcnn.errors import UserError, first_line
+from tvmlcnn.frontend.exported import Input
+from tvmlcnn.frontend.trial_inputs import random_inputs
+from tvmlcnn.input_form import size_of
+from tvmlcnn.runtime.preprocessing import Preprocessing, read_image
+
 Example = tuple[np.ndarray, ...]
 """Arrays for the inputs of a network, in order."""
+
+RANDOM = "random"
+MOST = 256
+"""Examples that are used at most: ranges hardly move after a hundred photos, and a network of
+60 ms takes half a minute for so many, here and once more where they are compared."""
+_HELD_OUT = 4
+"""One of so many is not observed, but shows what was lost. So a quarter, which is a share that
+evaluations are often made of."""
+_RANDOM_EXAMPLES = 32
+_NOT_AN_IMAGE = {".txt", ".json", ".md", ".csv", ".xml", ".yaml", ".yml"}
+"""What lies beside photos in data sets, and is passed over; anything else has to be readable."""
 
 
 @dataclass(frozen=True)
@@ -18,11 +40,182 @@ class Calibration:
     Attributes
     ----------
     observed, held_out : sequence of tuple of numpy.ndarray
-        An array for each input of the network, of its shape.
+        An array for each input of the network, of its shape. Where there is only one example it
+        is both.
     source : str
         Where they come from, in words.
+    is_random : bool
+        Whether they are noise, which says little of the ranges that real inputs lead to.
     """
 
     observed: Sequence[Example]
     held_out: Sequence[Example]
     source: str
+    is_random: bool = False
+
+
+def calibration(
+    given: Any, inputs: Sequence[Input], preprocessing: Preprocessing | None = None
+) -> Calibration:
+    """Return what a user gives to calibrate with, as a network takes it.
+
+    Parameters
+    ----------
+    given : str, Path, numpy.ndarray, mapping or iterable
+        A folder of photos, which are preprocessed as `tvmlcnn run --image` does; a ``.npy`` file of
+        shape (N, ...), or a ``.npz`` with such an array for each input, by their names or in their
+        order; such arrays; an iterable of single inputs, or of tuples of them; or ``"random"``.
+        Of more than `MOST` examples an even choice is taken.
+    inputs : sequence of Input
+        Of the network.
+    preprocessing : Preprocessing, optional
+        Of photos; by default ImageNet's.
+
+    Raises
+    ------
+    UserError
+        If it is none of these, there is no example, or one has another shape, is constant, or has
+        elements that are no finite numbers.
+    """
+    source, examples = _examples(given, list(inputs), preprocessing or Preprocessing())
+    for number, example in enumerate(examples):
+        _check(example, inputs, f"{source}: example {number}")
+    held = examples[_HELD_OUT - 1 :: _HELD_OUT] or examples[-1:]
+    observed = [one for place, one in enumerate(examples) if place % _HELD_OUT != _HELD_OUT - 1]
+    return Calibration(observed, held, source, given is RANDOM or given == RANDOM)
+
+
+def _examples(given: Any, inputs: Sequence[Input], how: Preprocessing) -> tuple[str, list[Example]]:
+    if isinstance(given, str) and given == RANDOM:
+        seeds = range(_RANDOM_EXAMPLES)
+        return "random numbers", [tuple(random_inputs(inputs, seed)) for seed in seeds]
+    if isinstance(given, str | os.PathLike):
+        return str(given), _of_path(Path(given), inputs, how)
+    if isinstance(given, Mapping):
+        return "calibration", _of_named(given, inputs, "calibration")
+    if hasattr(given, "__array__"):
+        return "calibration", _of_batch([np.asarray(given)], inputs, "calibration")
+    if not isinstance(given, Iterable):
+        raise _refused(f"calibration data is no {type(given).__name__}")
+    # Of what has no end only as much is read as is used.
+    found = [_of_item(item, inputs) for item in itertools.islice(_silently(given), MOST)]
+    if not found:
+        raise _refused("the calibration data is empty")
+    return "calibration", found
+
+
+def _of_path(path: Path, inputs: Sequence[Input], how: Preprocessing) -> list[Example]:
+    if path.is_dir():
+        return _of_photos(path, inputs, how)
+    if not path.exists():
+        raise _refused(f"no such folder or file of calibration data: {path}")
+    if path.suffix not in (".npy", ".npz"):
+        raise _refused(f"{path} is no folder of photos, .npy or .npz")
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        arrays = dict(loaded) if isinstance(loaded, Mapping) else loaded
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise _refused(f"{path} cannot be read: {first_line(error)}") from error
+    if isinstance(arrays, dict):
+        return _of_named(arrays, inputs, str(path))
+    return _of_batch([arrays], inputs, str(path))
+
+
+def _of_photos(folder: Path, inputs: Sequence[Input], how: Preprocessing) -> list[Example]:
+    if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[1] != 3:
+        shapes = ", ".join(size_of(one.shape) for one in inputs)
+        raise _refused(f"photos are for one input of RGB; the inputs are {shapes}: give a .npz")
+    paths = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not path.name.startswith(".")
+        and path.suffix.lower() not in _NOT_AN_IMAGE
+    )
+    batch, *place = inputs[0].shape
+    if not paths:
+        raise _refused(f"there are no photos in {folder}")
+    chosen = _evenly(paths, MOST * batch)
+    photos = [read_image(path, (1, *place), how) for path in chosen]
+    return _of_batch([np.concatenate(photos)], inputs, str(folder))
+
+
+def _of_named(arrays: Mapping[str, Any], inputs: Sequence[Input], source: str) -> list[Example]:
+    """Return examples of arrays by name; names that are not the inputs' say their order."""
+    names = [one.keyword for one in inputs]
+    if len(arrays) != len(inputs):
+        raise _refused(f"{source} has {len(arrays)} arrays, the model {len(inputs)} inputs")
+    order = names if all(name in arrays for name in names) else list(arrays)
+    return _of_batch([np.asarray(arrays[str(name)]) for name in order], inputs, source)
+
+
+def _of_batch(arrays: Sequence[np.ndarray], inputs: Sequence[Input], source: str) -> list[Example]:
+    """Return the examples that lie one after the other in arrays, one for each input."""
+    if len(arrays) != len(inputs):
+        raise _refused(f"{source} has {len(arrays)} arrays, the model {len(inputs)} inputs")
+    each = [_parts(array, one.shape, source) for array, one in zip(arrays, inputs, strict=True)]
+    counts = {len(parts) for parts in each}
+    if len(counts) > 1:
+        raise _refused(f"{source}: the inputs have different numbers of examples")
+    return _evenly(list(zip(*each, strict=True)), MOST)
+
+
+def _parts(array: np.ndarray, shape: tuple[int, ...], source: str) -> list[np.ndarray]:
+    """Return the inputs of a shape that an array holds along its first axis."""
+    if not array.size:
+        raise _refused(f"{source} is empty")
+    if array.shape[1:] == shape:
+        return list(array)
+    batch = shape[0] if shape else 1
+    if array.ndim == len(shape) and array.shape[1:] == shape[1:] and len(array) >= batch:
+        return [array[start : start + batch] for start in range(0, len(array) - batch + 1, batch)]
+    wanted = "x".join(["N", *map(str, shape[1:])])
+    raise _refused(f"{source} is of shape {size_of(array.shape)}; the model takes {wanted}")
+
+
+def _of_item(item: Any, inputs: Sequence[Input]) -> Example:
+    """Return the example that an iterable of a user's gives."""
+    if isinstance(item, Mapping):
+        item = list(item.values())
+    each = item if isinstance(item, tuple | list) else [item]
+    if len(each) < len(inputs):
+        raise _refused(f"an example has {len(each)} arrays, the model {len(inputs)} inputs")
+    arrays = []
+    for value, one in zip(each, inputs, strict=False):  # what follows may be labels
+        array = np.asarray(value)
+        arrays.append(array[None] if array.shape == one.shape[1:] else array)
+    return tuple(arrays)
+
+
+def _silently(given: Iterable[Any]) -> Iterator[Any]:
+    try:
+        yield from given
+    except UserError:
+        raise
+    except Exception as error:  # whatever the user's iterable raises
+        raise _refused(f"reading the calibration data raised {first_line(error)}") from error
+
+
+def _check(example: Example, inputs: Sequence[Input], where: str) -> None:
+    for array, one in zip(example, inputs, strict=True):
+        if array.shape != one.shape:
+            raise _refused(
+                f"{where} is of shape {size_of(array.shape)}, the input of {size_of(one.shape)}"
+            )
+        if array.dtype != one.dtype:
+            raise _refused(f"{where} is {array.dtype}, the input {one.dtype}")
+        if one.dtype.startswith("float") and not np.isfinite(array).all():
+            raise _refused(f"{where} has elements that are infinite or no numbers")
+        if array.size > 1 and (array == array.flat[0]).all():
+            raise _refused(f"{where} has the same value everywhere, which says nothing of ranges")
+
+
+def _evenly(items: Sequence[Any], most: int) -> list[Any]:
+    """Return at most so many items, from all parts of what may be sorted by classes."""
+    if len(items) <= most:
+        return list(items)
+    return [items[place * len(items) // most] for place in range(most)]
+
+
+def _refused(message: str) -> UserError:
+    return UserError(message, parameters=("calibration",))

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import fx
+from torch.utils import _pytree as pytree
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
 from tvmlcnn.frontend.arguments import placed_and_named
 from tvmlcnn.frontend.torch_export import exported_program
 
+from .bias_correction import channel_means, correct_biases
 from .calibration import Calibration, Example
+from .fidelity import Fidelity, fidelity
 from .float_graph import float_graph
+from .layers import Layer, matching, named
+from .lockstep import Exact
 from .quantizer import KernelQuantizer
+from .sensitivity import kept_by_error, ratios
 from .specs import ACTIVATION, WEIGHT
+from .units import Units
+
+_COMPARED = 8
+"""Inputs for which layers are compared one by one; errors of layers differ by more than by them."""
+_CORRECTED = 16
+"""Inputs for which the means of channels are: all their values are in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -29,38 +44,113 @@ class Quantized:
         Its integers are between ``quantized_decomposed.quantize_per_tensor``,
         ``dequantize_per_tensor`` and, for weights, ``dequantize_per_channel``; what computes on
         them are float32 operators, which torch can run: the reference for integer kernels.
+    fidelity : Fidelity
+        On the inputs that were held out.
+    kept : tuple of str
+        Names of the layers that stay float32.
+    notes : tuple of str
+        What a user should know.
     """
 
     program: torch.export.ExportedProgram
+    fidelity: Fidelity
+    kept: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def quantized(
     module: torch.nn.Module,
     calibration: Calibration,
     keywords: Sequence[str] = (),
+    keep_float: Sequence[str] = (),
 ) -> Quantized:
-    """Quantize a network by what it computes for inputs that are like those it will be given."""
+    """Quantize a network by what it computes for inputs that are like those it will be given.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        In evaluation mode; it is left as it is.
+    calibration : Calibration
+    keywords : sequence of str
+        The names of the last inputs, where ``forward`` takes them by name.
+    keep_float : sequence of str
+        Glob patterns of names of layers that stay float32, as ``"classifier.*"``.
+
+    Raises
+    ------
+    UserError
+        If a pattern fits no layer.
+    """
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # torchao's own deprecations
         first = _placed(calibration.observed[0], keywords)
-        prepared = prepare_pt2e(float_graph(module, *first), KernelQuantizer(ACTIVATION, WEIGHT))
-        for example in calibration.observed:
-            _run(prepared, example, keywords)
-        converted = convert_pt2e(prepared)
+        graph = float_graph(module, *first)
+        units = Units(graph.graph)
+        by_name = matching(named(graph.graph, units.all), keep_float)
+        observed = [_tensors(one) for one in calibration.observed]
+        prepared, converted, found = _converted(graph, observed, by_name)
+        exact = Exact(prepared, [layer.unit.end.name for layer in found])
+        own = ratios(exact, converted, found, observed[:_COMPARED])
+        by_error = kept_by_error(exact, converted, found, own, observed[:_COMPARED])
+        if by_error:
+            prepared, converted, found = _converted(graph, observed, [*by_name, *by_error])
+            exact = Exact(prepared, [])
         program = exported_program(converted, *first)
+        held_out = [_tensors(one) for one in calibration.held_out]
+        measured = fidelity(
+            [_arrays(exact.run(*one)) for one in held_out],
+            [_arrays(fx.Interpreter(converted).run(*one)) for one in held_out],
+            [(layer.name, own[layer.unit.end.name]) for layer in found],
+        )
     _name_after_layers(program.graph)
-    return Quantized(program)
+    kept = tuple(dict.fromkeys(layer.name for layer in [*by_name, *by_error]))
+    notes = [f"{layer.name} stays float32: its error is too large in int8" for layer in by_error]
+    if calibration.is_random:
+        notes.append("calibrated with random numbers, which are not what the network will be given")
+    return Quantized(program, measured, kept, tuple(notes))
+
+
+def _converted(
+    graph: fx.GraphModule, observed: Sequence[Sequence[torch.Tensor]], kept: Sequence[Layer]
+) -> tuple[fx.GraphModule, fx.GraphModule, list[Layer]]:
+    """Return a network with observers, and in integers, and its layers that are quantized."""
+    names = {node.name for layer in kept for node in layer.unit.nodes}
+    quantizer = KernelQuantizer(ACTIVATION, WEIGHT, names)
+    prepared = prepare_pt2e(copy.deepcopy(graph), quantizer)
+    for each in observed:
+        fx.Interpreter(prepared).run(*each)
+    converted = convert_pt2e(copy.deepcopy(prepared))
+    means = _means(prepared, quantizer.layers, observed[:_CORRECTED])
+    correct_biases(converted, means, observed[:_CORRECTED])
+    return prepared, converted, quantizer.layers
+
+
+def _means(
+    prepared: fx.GraphModule, found: Sequence[Layer], inputs: Sequence[Sequence[torch.Tensor]]
+) -> dict[str, torch.Tensor]:
+    roots = {layer.unit.root.name: layer.unit.root for layer in found if layer.unit.is_weighted}
+    exact = Exact(prepared, roots)
+    sums: dict[str, torch.Tensor] = {}
+    for each in inputs:
+        exact.run(*each)
+        for name, value in exact.values.items():
+            sums[name] = sums.get(name, 0) + channel_means(roots[name], value) / len(inputs)
+    return sums
+
+
+def _tensors(example: Example) -> list[torch.Tensor]:
+    return [torch.from_numpy(np.array(array)) for array in example]
 
 
 def _placed(
     example: Example, keywords: Sequence[str]
 ) -> tuple[tuple[torch.Tensor, ...], dict[str, torch.Tensor]]:
-    return placed_and_named([torch.from_numpy(array.copy()) for array in example], keywords)
+    return placed_and_named(_tensors(example), keywords)
 
 
-def _run(model: torch.nn.Module, example: Example, keywords: Sequence[str]) -> object:
-    placed, named = _placed(example, keywords)
-    return model(*placed, **named)
+def _arrays(result: Any) -> list[np.ndarray]:
+    leaves: Iterable[Any] = pytree.tree_leaves(result)
+    return [leaf.numpy() for leaf in leaves if isinstance(leaf, torch.Tensor)]
 
 
 def _name_after_layers(graph: fx.Graph) -> None:

@@ -17,6 +17,7 @@ from torchao.quantization.pt2e.quantizer import (
 )
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
+from .layers import Layer, named
 from .operators import is_float
 from .units import Unit, Units
 
@@ -33,6 +34,11 @@ class KernelQuantizer(Quantizer):
     activation, weight : QuantizationSpec
     kept : collection of str
         Names of nodes whose units stay float32.
+
+    Attributes
+    ----------
+    layers : list of Layer
+        What was annotated.
     """
 
     def __init__(
@@ -45,11 +51,13 @@ class KernelQuantizer(Quantizer):
         self.activation = activation
         self.weight = weight
         self.kept = frozenset(kept)
+        self.layers: list[Layer] = []
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
         """Note on each node of a unit what of it is quantized."""
         units = Units(model.graph)
         taking, giving = quantized_units(units, self.kept)
+        self.layers = named(model.graph, [unit for unit in units.all if unit in taking])
         for unit in units.all:
             if unit in taking:
                 self._annotate(units, unit, unit in giving)

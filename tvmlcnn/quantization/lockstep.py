@@ -1,0 +1,107 @@
+"""Running a network in float32 and in integers, to compare what they compute on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import fx
+
+from .units import Unit
+
+Inputs = Sequence[Any]
+_Q = torch.ops.quantized_decomposed
+QUANTIZE = _Q.quantize_per_tensor.default
+DEQUANTIZE = _Q.dequantize_per_tensor.default
+DEQUANTIZE_WEIGHT = _Q.dequantize_per_channel.default
+
+
+class Exact(fx.Interpreter):
+    """Runs a network that was prepared, and observes nothing.
+
+    Parameters
+    ----------
+    prepared : torch.fx.GraphModule
+    wanted : collection of str
+        Names of nodes.
+
+    Attributes
+    ----------
+    values : dict of str to torch.Tensor
+        What these nodes gave in the last run.
+    """
+
+    def __init__(self, prepared: fx.GraphModule, wanted: Collection[str]) -> None:
+        super().__init__(prepared)
+        self._wanted = set(wanted)
+        self.values: dict[str, torch.Tensor] = {}
+
+    def run_node(self, n: fx.Node) -> Any:
+        """Return what a node gives; an observer gives what it is given."""
+        if n.op == "call_module":
+            return self.env[n.args[0]]  # type: ignore[index]
+        result = super().run_node(n)
+        if n.name in self._wanted:
+            self.values[n.name] = result
+        return result
+
+
+class Local(fx.Interpreter):
+    """Runs each unit of a converted network on what float32 gives it.
+
+    Attributes
+    ----------
+    errors : dict of str to list of float
+        By the name of the node that a unit ends with: the energy of the exact result, and of the
+        difference.
+    """
+
+    def __init__(self, converted: fx.GraphModule, exact: Exact) -> None:
+        super().__init__(converted)
+        self._exact = exact
+        self.errors: dict[str, list[float]] = {}
+
+    def run_node(self, n: fx.Node) -> Any:
+        """Return float32's result of a unit, and note how far that of integers is from it."""
+        result = super().run_node(n)
+        exact = self._exact.values.get(n.name)
+        if exact is None:
+            return result
+        sums = self.errors.setdefault(n.name, [0.0, 0.0])
+        sums[0] += float(exact.double().square().sum())
+        sums[1] += float((exact - result).double().square().sum())
+        return exact
+
+
+class Partial(fx.Interpreter):
+    """Runs a converted network as if some of its units had stayed float32.
+
+    Parameters
+    ----------
+    converted : torch.fx.GraphModule
+    weights : mapping of str to torch.Tensor
+        In float32, by the names of the nodes that take them.
+    """
+
+    def __init__(self, converted: fx.GraphModule, weights: Mapping[str, torch.Tensor]) -> None:
+        super().__init__(converted)
+        self._weights = weights
+        self._kept: set[str] = set()
+        self._given: dict[fx.Node, torch.Tensor] = {}
+
+    def keep(self, units: Collection[Unit]) -> None:
+        """Say which units are to be computed in float32."""
+        self._kept = {node.name for unit in units for node in unit.nodes}
+
+    def run_node(self, n: fx.Node) -> Any:
+        """Return what a node gives; to units in float32, what was not quantized."""
+        if n.target is QUANTIZE:
+            self._given[n] = self.env[n.args[0]]  # type: ignore[index]
+        taker = next(iter(n.users), None)
+        if taker is not None and taker.name in self._kept:
+            if n.target is DEQUANTIZE and n.args[0] in self._given:
+                return self._given[n.args[0]]  # type: ignore[index]
+            if n.target is DEQUANTIZE_WEIGHT and taker.name in self._weights:
+                return self._weights[taker.name]
+        return super().run_node(n)

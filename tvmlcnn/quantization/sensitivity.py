@@ -1,0 +1,95 @@
+"""Which layers stay float32, since integers lose too much in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import fx
+from torch.utils import _pytree as pytree
+
+from .fidelity import decibels
+from .layers import Layer
+from .lockstep import DEQUANTIZE_WEIGHT, Exact, Local, Partial
+
+ENOUGH = 10.0
+"""dB of the outputs' signal-to-noise ratio from which on no layer is doubted."""
+_GAIN = 1.0
+"""dB that a layer must bring to be kept in float32, which takes it three times as long."""
+_CANDIDATES = 8
+"""Layers that are tried, the worst by themselves."""
+
+
+def ratios(
+    exact: Exact, converted: fx.GraphModule, found: Sequence[Layer], inputs: Sequence[Sequence[Any]]
+) -> dict[str, float]:
+    """Return each layer's own signal-to-noise ratio in dB, by the name of the node it ends with."""
+    local = Local(converted, exact)
+    for each in inputs:
+        exact.run(*each)
+        local.run(*each)
+    return {
+        layer.unit.end.name: decibels(*local.errors[layer.unit.end.name])
+        for layer in found
+        if layer.unit.end.name in local.errors
+    }
+
+
+def kept_by_error(
+    exact: Exact,
+    converted: fx.GraphModule,
+    found: Sequence[Layer],
+    own: Mapping[str, float],
+    inputs: Sequence[Sequence[Any]],
+) -> list[Layer]:
+    """Return the layers that a network needs in float32 to give enough of what it did.
+
+    Those that are worst by themselves are tried one after the other, and one stays that makes the
+    outputs better by `_GAIN`, until these are good `ENOUGH`.
+    """
+    weights = {
+        node.name: _float_weight(exact.module, node.name)
+        for node in converted.graph.nodes
+        if len(node.args) > 1
+        and isinstance(node.args[1], fx.Node)
+        and node.args[1].target is DEQUANTIZE_WEIGHT
+    }
+    partial = Partial(converted, weights)
+    expected = [_outputs(exact.run(*each)) for each in inputs]
+
+    def quality(kept: Sequence[Layer]) -> float:
+        partial.keep([layer.unit for layer in kept])
+        signal = noise = 0.0
+        for each, wanted in zip(inputs, expected, strict=True):
+            for ours, theirs in zip(_outputs(partial.run(*each)), wanted, strict=True):
+                signal += float(theirs.double().square().sum())
+                noise += float((theirs - ours).double().square().sum())
+        return decibels(signal, noise)
+
+    kept: list[Layer] = []
+    best = quality(kept)
+    worst = [layer for layer in found if layer.unit.end.name in own]
+    for layer in sorted(worst, key=lambda one: own[one.unit.end.name])[:_CANDIDATES]:
+        if best >= ENOUGH:
+            break
+        with_it = quality([*kept, layer])
+        if with_it >= best + _GAIN:
+            kept, best = [*kept, layer], with_it
+    return kept
+
+
+def _float_weight(prepared: Any, name: str) -> torch.Tensor:
+    """Return the weight that a node of a prepared network takes, before it is observed."""
+    node = next(node for node in prepared.graph.nodes if node.name == name).args[1]
+    while node.op == "call_module":
+        node = node.args[0]
+    value = prepared
+    for part in str(node.target).split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _outputs(result: Any) -> list[torch.Tensor]:
+    leaves = pytree.tree_leaves(result)
+    return [one for one in leaves if isinstance(one, torch.Tensor) and one.is_floating_point()]
