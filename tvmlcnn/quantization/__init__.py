@@ -1,7 +1,17 @@
 """Eight bits: from a module in float32 to a program of integers, by torchao's PT2E."""
 
 from . import torchao_silently  # noqa: F401  # before what imports torchao
-from .calibration import Calibration
+from .calibration import Calibration, calibration
+from .fidelity import Fidelity
 from .quantize import Quantized, quantized
+from .training import after_training, prepared_for_training
 
-__all__ = ["Calibration", "Quantized", "quantized"]
+__all__ = [
+    "Calibration",
+    "Fidelity",
+    "Quantized",
+    "after_training",
+    "calibration",
+    "prepared_for_training",
+    "quantized",
+]

@@ -23,6 +23,7 @@ from .fidelity import Fidelity, fidelity
 from .float_graph import float_graph
 from .layers import Layer, matching, named
 from .lockstep import Exact
+from .names import name_after_layers
 from .quantizer import KernelQuantizer
 from .sensitivity import kept_by_error, ratios
 from .specs import ACTIVATION, WEIGHT
@@ -102,7 +103,7 @@ def quantized(
             [_arrays(fx.Interpreter(converted).run(*one)) for one in held_out],
             [(layer.name, own[layer.unit.end.name]) for layer in found],
         )
-    _name_after_layers(program.graph)
+    name_after_layers(program.graph)
     kept = tuple(dict.fromkeys(layer.name for layer in [*by_name, *by_error]))
     notes = [f"{layer.name} stays float32: its error is too large in int8" for layer in by_error]
     if calibration.is_random:
@@ -151,16 +152,3 @@ def _placed(
 def _arrays(result: Any) -> list[np.ndarray]:
     leaves: Iterable[Any] = pytree.tree_leaves(result)
     return [leaf.numpy() for leaf in leaves if isinstance(leaf, torch.Tensor)]
-
-
-def _name_after_layers(graph: fx.Graph) -> None:
-    """Have what quantizes and dequantizes a value be of the layer that makes or takes it."""
-    for node in graph.nodes:
-        if "dequantize" in str(node.target):
-            layer = next(iter(node.users), None)
-        elif "quantize" in str(node.target):
-            layer = node.args[0]
-        else:
-            continue
-        if layer is not None and "nn_module_stack" in layer.meta:
-            node.meta["nn_module_stack"] = layer.meta["nn_module_stack"]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torchao.quantization.pt2e import (
+    FusedMovingAvgObsFakeQuantize,
     MinMaxObserver,
+    MovingAverageMinMaxObserver,
+    MovingAveragePerChannelMinMaxObserver,
     PerChannelMinMaxObserver,
 )
 from torchao.quantization.pt2e.quantizer import QuantizationSpec
@@ -21,8 +26,22 @@ ACTIVATION = QuantizationSpec(
 WEIGHT = QuantizationSpec(
     torch.int8,
     PerChannelMinMaxObserver.with_args(),
-    quant_min=-127,  # -128 has no opposite: 127 a side lets a sign be moved, and sums be bounded
+    quant_min=-127,  # without -128, of which no byte is the opposite
     quant_max=127,
     qscheme=torch.per_channel_symmetric,
     ch_axis=0,
 )
+
+TRAINED_ACTIVATION = replace(
+    ACTIVATION,
+    observer_or_fake_quant_ctr=FusedMovingAvgObsFakeQuantize.with_args(
+        observer=MovingAverageMinMaxObserver
+    ),
+)
+TRAINED_WEIGHT = replace(
+    WEIGHT,
+    observer_or_fake_quant_ctr=FusedMovingAvgObsFakeQuantize.with_args(
+        observer=MovingAveragePerChannelMinMaxObserver
+    ),
+)
+"""While the network is trained they round, and follow the weights as these move."""
