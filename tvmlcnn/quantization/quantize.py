@@ -116,7 +116,7 @@ def _converted(
 ) -> tuple[fx.GraphModule, fx.GraphModule, list[Layer]]:
     """Return a network with observers, and in integers, and its layers that are quantized."""
     names = {node.name for layer in kept for node in layer.unit.nodes}
-    quantizer = KernelQuantizer(ACTIVATION, WEIGHT, names)
+    quantizer = KernelQuantizer(ACTIVATION, WEIGHT, names, observed[:_CORRECTED])
     prepared = prepare_pt2e(copy.deepcopy(graph), quantizer)
     for each in observed:
         fx.Interpreter(prepared).run(*each)

@@ -6,7 +6,8 @@ scale for each output channel and no zero point, biases float32; all are static.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from torch import fx
 from torchao.quantization.pt2e.quantizer import (
@@ -17,6 +18,7 @@ from torchao.quantization.pt2e.quantizer import (
 )
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
+from .equalization import equalize
 from .layers import Layer, named
 from .operators import is_float
 from .units import Unit, Units
@@ -34,6 +36,8 @@ class KernelQuantizer(Quantizer):
     activation, weight : QuantizationSpec
     kept : collection of str
         Names of nodes whose units stay float32.
+    observed : sequence of sequence of torch.Tensor
+        Inputs that the channels of maps are equalized for; without any they are not.
 
     Attributes
     ----------
@@ -46,12 +50,20 @@ class KernelQuantizer(Quantizer):
         activation: QuantizationSpec,
         weight: QuantizationSpec,
         kept: Collection[str] = (),
+        observed: Sequence[Sequence[Any]] = (),
     ) -> None:
         super().__init__()
+        self._observed = observed
         self.activation = activation
         self.weight = weight
         self.kept = frozenset(kept)
         self.layers: list[Layer] = []
+
+    def transform_for_annotation(self, model: fx.GraphModule) -> fx.GraphModule:
+        """Equalize the graph, whose batch norms were folded by now."""
+        if self._observed:
+            equalize(model, self._observed)
+        return model
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
         """Note on each node of a unit what of it is quantized."""
