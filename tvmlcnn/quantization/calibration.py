@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,7 +56,10 @@ class Calibration:
 
 
 def calibration(
-    given: Any, inputs: Sequence[Input], preprocessing: Preprocessing | None = None
+    given: Any,
+    inputs: Sequence[Input],
+    preprocessing: Preprocessing | None = None,
+    names: Sequence[str] = (),
 ) -> Calibration:
     """Return what a user gives to calibrate with, as a network takes it.
 
@@ -63,13 +67,15 @@ def calibration(
     ----------
     given : str, Path, numpy.ndarray, mapping or iterable
         A folder of photos, which are preprocessed as `tvmlcnn run --image` does; a ``.npy`` file of
-        shape (N, ...), or a ``.npz`` with such an array for each input, by their names or in their
-        order; such arrays; an iterable of single inputs, or of tuples of them; or ``"random"``.
-        Of more than `MOST` examples an even choice is taken.
+        shape (N, ...), or a ``.npz`` with such an array for each input, by their names, or in their
+        order where it gives none; such arrays; an iterable of single inputs, or of tuples of them;
+        or ``"random"``. Of more than `MOST` examples an even choice is taken.
     inputs : sequence of Input
         Of the network.
     preprocessing : Preprocessing, optional
         Of photos; by default ImageNet's.
+    names : sequence of str
+        Of the inputs, as ``forward`` calls them.
 
     Raises
     ------
@@ -77,22 +83,25 @@ def calibration(
         If it is none of these, there is no example, or one has another shape, is constant, or has
         elements that are no finite numbers.
     """
-    source, examples = _examples(given, list(inputs), preprocessing or Preprocessing())
+    how = preprocessing or Preprocessing()
+    source, examples = _examples(given, list(inputs), how, names)
     for number, example in enumerate(examples):
         _check(example, inputs, f"{source}: example {number}")
     held = examples[_HELD_OUT - 1 :: _HELD_OUT] or examples[-1:]
     observed = [one for place, one in enumerate(examples) if place % _HELD_OUT != _HELD_OUT - 1]
-    return Calibration(observed, held, source, given is RANDOM or given == RANDOM)
+    return Calibration(observed, held, source, isinstance(given, str) and given == RANDOM)
 
 
-def _examples(given: Any, inputs: Sequence[Input], how: Preprocessing) -> tuple[str, list[Example]]:
+def _examples(
+    given: Any, inputs: Sequence[Input], how: Preprocessing, names: Sequence[str]
+) -> tuple[str, list[Example]]:
     if isinstance(given, str) and given == RANDOM:
         seeds = range(_RANDOM_EXAMPLES)
         return "random numbers", [tuple(random_inputs(inputs, seed)) for seed in seeds]
     if isinstance(given, str | os.PathLike):
-        return str(given), _of_path(Path(given), inputs, how)
+        return str(given), _of_path(Path(given), inputs, how, names)
     if isinstance(given, Mapping):
-        return "calibration", _of_named(given, inputs, "calibration")
+        return "calibration", _of_named(given, inputs, "calibration", names)
     if hasattr(given, "__array__"):
         return "calibration", _of_batch([np.asarray(given)], inputs, "calibration")
     if not isinstance(given, Iterable):
@@ -104,7 +113,9 @@ def _examples(given: Any, inputs: Sequence[Input], how: Preprocessing) -> tuple[
     return "calibration", found
 
 
-def _of_path(path: Path, inputs: Sequence[Input], how: Preprocessing) -> list[Example]:
+def _of_path(
+    path: Path, inputs: Sequence[Input], how: Preprocessing, names: Sequence[str]
+) -> list[Example]:
     if path.is_dir():
         return _of_photos(path, inputs, how)
     if not path.exists():
@@ -117,7 +128,7 @@ def _of_path(path: Path, inputs: Sequence[Input], how: Preprocessing) -> list[Ex
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise _refused(f"{path} cannot be read: {first_line(error)}") from error
     if isinstance(arrays, dict):
-        return _of_named(arrays, inputs, str(path))
+        return _of_named(arrays, inputs, str(path), names)
     return _of_batch([arrays], inputs, str(path))
 
 
@@ -140,13 +151,20 @@ def _of_photos(folder: Path, inputs: Sequence[Input], how: Preprocessing) -> lis
     return _of_batch([np.concatenate(photos)], inputs, str(folder))
 
 
-def _of_named(arrays: Mapping[str, Any], inputs: Sequence[Input], source: str) -> list[Example]:
-    """Return examples of arrays by name; names that are not the inputs' say their order."""
-    names = [one.keyword for one in inputs]
+def _of_named(
+    arrays: Mapping[str, Any], inputs: Sequence[Input], source: str, names: Sequence[str]
+) -> list[Example]:
+    """Return examples of arrays by name; those that numpy names are in order."""
     if len(arrays) != len(inputs):
         raise _refused(f"{source} has {len(arrays)} arrays, the model {len(inputs)} inputs")
-    order = names if all(name in arrays for name in names) else list(arrays)
-    return _of_batch([np.asarray(arrays[str(name)]) for name in order], inputs, source)
+    order = list(arrays)
+    if not all(re.fullmatch(r"arr_\d+", name) for name in order):
+        if set(order) != set(names):
+            raise _refused(
+                f"{source} has arrays called {', '.join(order)}; the inputs are {', '.join(names)}"
+            )
+        order = list(names)
+    return _of_batch([np.asarray(arrays[name]) for name in order], inputs, source)
 
 
 def _of_batch(arrays: Sequence[np.ndarray], inputs: Sequence[Input], source: str) -> list[Example]:
@@ -183,6 +201,8 @@ def _of_item(item: Any, inputs: Sequence[Input]) -> Example:
     arrays = []
     for value, one in zip(each, inputs, strict=False):  # what follows may be labels
         array = np.asarray(value)
+        if array.dtype.kind not in "biuf":
+            raise _refused(f"an example of {type(value).__name__} is no array of numbers")
         arrays.append(array[None] if array.shape == one.shape[1:] else array)
     return tuple(arrays)
 

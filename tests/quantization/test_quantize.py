@@ -1,0 +1,127 @@
+"""What quantizing does to weights and layers beside rounding them."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from graphs import affine_in, calls, of
+from torch import nn
+
+from tvmlcnn.errors import UserError
+from tvmlcnn.frontend.torch_export import exported_program
+from tvmlcnn.models import create
+from tvmlcnn.models.conv_bn import conv_bn
+from tvmlcnn.quantization import Calibration, quantize, quantized
+from tvmlcnn.quantization.equalization import equalize
+
+ZOO = ["mobilenet_v1?width=0.25", "mobilenet_v2?width=0.25", "mobilenet_v3_small", "shufflenet_v1"]
+ZOO += ["shufflenet_v2_x0_5", "squeezenet1_1", "mobilefacenet", "se_resnet50", "densenet121"]
+
+
+def _depthwise(act: type[nn.Module], spread: float = 30) -> nn.Sequential:
+    """Return a network whose channels before a depthwise convolution are of different ranges."""
+    torch.manual_seed(0)
+    first, second = nn.Conv2d(4, 8, 1), nn.Conv2d(8, 8, 3, groups=8)
+    first.weight.data *= torch.logspace(0, -np.log10(spread), 8).reshape(8, 1, 1, 1)
+    first.bias.data *= torch.logspace(0, -np.log10(spread), 8)
+    second.weight.data /= torch.logspace(0, -np.log10(spread), 8).reshape(8, 1, 1, 1)
+    return nn.Sequential(first, act(), second, nn.ReLU(), nn.Conv2d(8, 4, 1)).eval()
+
+
+@pytest.mark.parametrize("act", [nn.ReLU, nn.ReLU6, nn.PReLU, nn.Identity])
+def test_equalizing_changes_no_result(act: type[nn.Module]) -> None:
+    network = _depthwise(act)
+    inputs = [[torch.randn(1, 4, 8, 8)] for _ in range(4)]
+    graph = copy.deepcopy(exported_program(network, tuple(inputs[0]), {}).module())
+    with torch.no_grad():
+        assert equalize(graph, inputs) == 1
+        for each in inputs:
+            torch.testing.assert_close(graph(*each), network(*each), rtol=1e-5, atol=1e-5)
+        ranges = (graph.get_parameter("0.weight") / network[0].weight).flatten(1).amax(1)
+    assert ranges.max() > 2
+
+
+def test_equalizing_makes_uneven_channels_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = _depthwise(nn.ReLU)
+    with_it = of(network, (1, 4, 12, 12)).fidelity.snr["0"]
+    monkeypatch.setattr(quantize, "_CORRECTED", 0)
+    monkeypatch.setattr(quantize, "correct_biases", lambda *_: None)
+    assert with_it > of(network, (1, 4, 12, 12)).fidelity.snr["0"] + 3
+
+
+def test_swish_is_not_equalized() -> None:
+    graph = exported_program(_depthwise(nn.SiLU), (torch.randn(1, 4, 8, 8),), {}).module()
+    assert equalize(graph, [[torch.randn(1, 4, 8, 8)]]) == 0
+
+
+def test_biases_take_the_mean_error_away() -> None:
+    """On what they were corrected for, the mean of each channel is float32's."""
+    torch.manual_seed(0)
+    network = nn.Sequential(conv_bn(3, 8), conv_bn(8, 8, groups=8, activation=None)).eval()
+    examples = [(np.random.default_rng(n).random((1, 3, 12, 12), np.float32),) for n in range(8)]
+    result = quantized(network, Calibration(examples, examples, "a test"))
+    off = torch.zeros(8)
+    with torch.no_grad():
+        for (example,) in examples:
+            x = torch.from_numpy(example)
+            off += (result.program.module()(x) - network(x)).mean((0, 2, 3))
+    assert off.abs().max() / 8 < 1e-5
+
+
+class Hopeless(nn.Module):
+    """Its second layer takes what eight bits cannot hold beside what it needs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second = nn.Linear(8, 8), nn.Linear(9, 8)
+        self.third = nn.Linear(8, 4)
+        self.second.weight.data[:, 8] = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.first(x)
+        x = torch.cat([x, 1e4 * (1 + x[:, :1].square())], 1)
+        return self.third(torch.relu(self.second(x)))
+
+
+def test_layers_whose_error_is_too_large_stay_float32() -> None:
+    result = of(Hopeless(), (4, 8))
+    assert result.kept == ("second",)
+    assert result.fidelity.snr["0"] > 20
+    assert any("second" in note for note in result.notes)
+    second = calls(result, "linear")[1]
+    assert affine_in(second) is None
+
+
+def test_a_pattern_that_fits_nothing_is_told() -> None:
+    with pytest.raises(UserError, match="clasifier") as caught:
+        of(nn.Sequential(nn.Linear(4, 4)), (1, 4), keep_float=["clasifier"])
+    assert caught.value.parameters == ("keep_float",)
+
+
+def test_random_calibration_is_noted() -> None:
+    array = np.random.default_rng(0).random((1, 4), np.float32)
+    data = Calibration([(array,)], [(array,)], "random numbers", is_random=True)
+    assert any("random" in note for note in quantized(nn.Linear(4, 4), data).notes)
+
+
+def test_the_module_is_left_as_it_is() -> None:
+    network = conv_bn(3, 8).eval()
+    before = copy.deepcopy(network.state_dict())
+    of(network, (1, 3, 8, 8))
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ZOO)
+def test_networks_of_the_zoo_compute_nearly_the_same(name: str) -> None:
+    zoo = create(name)
+    result = of(zoo.module, zoo.input_shape)
+    assert result.fidelity.snr["0"] > 18
+    assert result.kept == ()
+    for node in calls(result, "conv2d"):
+        assert affine_in(node) is not None
