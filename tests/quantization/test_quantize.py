@@ -77,8 +77,8 @@ class Hopeless(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.first, self.second = nn.Linear(8, 8), nn.Linear(9, 8)
-        self.third = nn.Linear(8, 4)
+        self.first, self.second = nn.Linear(8, 8), nn.Linear(9, 8, bias=False)
+        self.third = nn.Linear(8, 4, bias=False)
         self.second.weight.data[:, 8] = 0
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
 from torch import fx
 
-from .units import Unit
+from .quantizer import quantized_units
+from .units import Units
 
-Inputs = Sequence[Any]
 _Q = torch.ops.quantized_decomposed
 QUANTIZE = _Q.quantize_per_tensor.default
 DEQUANTIZE = _Q.dequantize_per_tensor.default
@@ -80,28 +80,37 @@ class Partial(fx.Interpreter):
     Parameters
     ----------
     converted : torch.fx.GraphModule
+    units : Units
+        Of the graph before it was prepared.
     weights : mapping of str to torch.Tensor
         In float32, by the names of the nodes that take them.
     """
 
-    def __init__(self, converted: fx.GraphModule, weights: Mapping[str, torch.Tensor]) -> None:
+    def __init__(
+        self, converted: fx.GraphModule, units: Units, weights: Mapping[str, torch.Tensor]
+    ) -> None:
         super().__init__(converted)
+        self._units = units
         self._weights = weights
-        self._kept: set[str] = set()
         self._given: dict[fx.Node, torch.Tensor] = {}
+        self.keep(())
 
-    def keep(self, units: Collection[Unit]) -> None:
-        """Say which units are to be computed in float32."""
-        self._kept = {node.name for unit in units for node in unit.nodes}
+    def keep(self, names: Collection[str]) -> None:
+        """Say which units are to be computed in float32, by names of their nodes."""
+        taking, giving = quantized_units(self._units, names)
+        self._taking = {node.name for unit in taking for node in unit.nodes}
+        self._giving = {unit.end.name for unit in giving}
 
     def run_node(self, n: fx.Node) -> Any:
-        """Return what a node gives; to units in float32, what was not quantized."""
+        """Return what a node gives; to units in float32, what is not quantized for others."""
         if n.target is QUANTIZE:
-            self._given[n] = self.env[n.args[0]]  # type: ignore[index]
+            self._given[n] = self.env[n.all_input_nodes[0]]
         taker = next(iter(n.users), None)
-        if taker is not None and taker.name in self._kept:
-            if n.target is DEQUANTIZE and n.args[0] in self._given:
-                return self._given[n.args[0]]  # type: ignore[index]
+        if taker is not None and taker.name not in self._taking:
+            if n.target is DEQUANTIZE:
+                (source,) = n.all_input_nodes
+                if source.all_input_nodes[0].name not in self._giving:
+                    return self._given[source]
             if n.target is DEQUANTIZE_WEIGHT and taker.name in self._weights:
                 return self._weights[taker.name]
         return super().run_node(n)

@@ -89,19 +89,21 @@ def quantized(
         units = Units(graph.graph)
         by_name = matching(named(graph.graph, units.all), keep_float)
         observed = [_tensors(one) for one in calibration.observed]
-        prepared, converted, found = _converted(graph, observed, by_name)
-        exact = Exact(prepared, [layer.unit.end.name for layer in found])
-        own = ratios(exact, converted, found, observed[:_COMPARED])
-        by_error = kept_by_error(exact, converted, found, own, observed[:_COMPARED])
+        prepared, converted, quantizer = _converted(graph, observed, by_name)
+        compared = observed[:_COMPARED]
+        exact = Exact(prepared, [layer.unit.end.name for layer in quantizer.layers])
+        own = ratios(exact, converted, quantizer.layers, compared)
+        by_error = kept_by_error(exact, converted, quantizer, own, compared)
         if by_error:
-            prepared, converted, found = _converted(graph, observed, [*by_name, *by_error])
-            exact = Exact(prepared, [])
+            prepared, converted, quantizer = _converted(graph, observed, [*by_name, *by_error])
+        means = _means(prepared, quantizer.layers, observed[:_CORRECTED])
+        correct_biases(converted, means, observed[:_CORRECTED])
         program = exported_program(converted, *first)
         held_out = [_tensors(one) for one in calibration.held_out]
         measured = fidelity(
-            [_arrays(exact.run(*one)) for one in held_out],
+            [_arrays(fx.Interpreter(graph).run(*one)) for one in held_out],
             [_arrays(fx.Interpreter(converted).run(*one)) for one in held_out],
-            [(layer.name, own[layer.unit.end.name]) for layer in found],
+            [(layer.name, own[layer.unit.end.name]) for layer in quantizer.layers],
         )
     name_after_layers(program.graph)
     kept = tuple(dict.fromkeys(layer.name for layer in [*by_name, *by_error]))
@@ -113,17 +115,15 @@ def quantized(
 
 def _converted(
     graph: fx.GraphModule, observed: Sequence[Sequence[torch.Tensor]], kept: Sequence[Layer]
-) -> tuple[fx.GraphModule, fx.GraphModule, list[Layer]]:
-    """Return a network with observers, and in integers, and its layers that are quantized."""
+) -> tuple[fx.GraphModule, fx.GraphModule, KernelQuantizer]:
+    """Return a network with observers, and in integers, and what annotated it."""
     names = {node.name for layer in kept for node in layer.unit.nodes}
     quantizer = KernelQuantizer(ACTIVATION, WEIGHT, names, observed[:_CORRECTED])
     prepared = prepare_pt2e(copy.deepcopy(graph), quantizer)
     for each in observed:
         fx.Interpreter(prepared).run(*each)
     converted = convert_pt2e(copy.deepcopy(prepared))
-    means = _means(prepared, quantizer.layers, observed[:_CORRECTED])
-    correct_biases(converted, means, observed[:_CORRECTED])
-    return prepared, converted, quantizer.layers
+    return prepared, converted, quantizer
 
 
 def _means(

@@ -6,6 +6,7 @@ scale for each output channel and no zero point, biases float32; all are static.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -43,6 +44,8 @@ class KernelQuantizer(Quantizer):
     ----------
     layers : list of Layer
         What was annotated.
+    units : Units
+        Of a copy of the graph as it was then; nodes are known by their names.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class KernelQuantizer(Quantizer):
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
         """Note on each node of a unit what of it is quantized."""
+        self.units = Units(copy.deepcopy(model.graph))
         units = Units(model.graph)
         taking, giving = quantized_units(units, self.kept)
         self.layers = named(model.graph, [unit for unit in units.all if unit in taking])
