@@ -17,8 +17,8 @@ from .quantizer import KernelQuantizer
 ENOUGH = 10.0
 """dB of the outputs' signal-to-noise ratio, biases uncorrected, from which on no layer is doubted.
 
-At 10 dB mobilenet_v2 with ImageNet's weights keeps the best class for 46 of 47 crops of photos where
-it is ten points ahead; as it is quantized here it has 16.
+At 10 dB mobilenet_v2 with ImageNet's weights keeps the best class for 46 of 47 crops of photos that
+have it ten points ahead; as it is quantized here it has 16.
 """
 _GAIN = 1.0
 """dB that a layer must bring to be kept in float32, where it takes longer."""
