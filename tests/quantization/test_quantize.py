@@ -125,3 +125,44 @@ def test_networks_of_the_zoo_compute_nearly_the_same(name: str) -> None:
     assert result.kept == ()
     for node in calls(result, "conv2d"):
         assert affine_in(node) is not None
+
+
+class Named(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(3, 8, 3), nn.Linear(8, 4)
+
+    def forward(
+        self, x: torch.Tensor, weight: torch.Tensor, count: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
+        y = self.conv(x).mean((2, 3))
+        return {"scores": self.last(y) * weight, "map": y, "count": count + 1}
+
+
+def test_inputs_by_name_and_several_outputs() -> None:
+    generator = np.random.default_rng(0)
+    examples = [
+        (
+            generator.random((1, 3, 8, 8), np.float32),
+            generator.random((1, 4), np.float32),
+            np.array([n]),
+        )
+        for n in range(4)
+    ]
+    data = Calibration(examples, examples, "a test")
+    result = quantized(Named().eval(), data, keywords=("count",))
+    tensors = [torch.from_numpy(array) for array in examples[2]]
+    found = result.program.module()(*tensors[:2], count=tensors[2])
+    assert found["count"].item() == 3
+    assert set(result.fidelity.snr) == {"0", "1"}
+    assert min(result.fidelity.snr.values()) > 30
+
+
+def test_exported_programs_can_be_quantized() -> None:
+    network = nn.Sequential(conv_bn(3, 8), nn.Conv2d(8, 4, 1)).eval()
+    program = exported_program(network, (torch.randn(1, 3, 8, 8),), {})
+    generator = np.random.default_rng(0)
+    examples = [(generator.random((1, 3, 8, 8), np.float32),) for _ in range(4)]
+    result = quantized(program.module(), Calibration(examples, examples, "a test"))
+    assert result.fidelity.snr["0"] > 30
+    assert len(calls(result, "dequantize_per_channel")) == 2

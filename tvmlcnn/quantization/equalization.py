@@ -20,12 +20,7 @@ from .operators import WEIGHTED
 from .units import Unit, Units
 
 _ATEN = torch.ops.aten
-_HOMOGENEOUS = {
-    *(_ATEN.relu.default, _ATEN.relu_.default, _ATEN.prelu.default),
-    *(_ATEN.leaky_relu.default, _ATEN.leaky_relu_.default),
-}
-_CLIPPED = {_ATEN.hardtanh.default, _ATEN.hardtanh_.default}
-_CLIPPED_AT_SIX = {_ATEN.relu6.default, _ATEN.relu6_.default}
+_HOMOGENEOUS = {_ATEN.relu.default, _ATEN.prelu.default, _ATEN.leaky_relu.default}
 _GROUPS = 6
 """Place of a convolution's groups among its arguments."""
 _MOST = 16.0
@@ -81,9 +76,9 @@ def _bound(unit: Unit) -> float | None:
     act = unit.nodes[-1]
     if act is unit.root or act.target in _HOMOGENEOUS:
         return float("inf")
-    if act.target in _CLIPPED_AT_SIX:
+    if act.target is _ATEN.relu6.default:
         return 6.0
-    if act.target in _CLIPPED and act.args[1] == 0:
+    if act.target is _ATEN.hardtanh.default and act.args[1] == 0:
         return float(act.args[2])  # type: ignore[arg-type]
     return None
 

@@ -16,10 +16,11 @@ from torch import fx
 
 from tvmlcnn.frontend.torch_export import exported_program
 
+from .mutation import functional
 from .operators import lone_batch_norm
 
 _ATEN = torch.ops.aten
-_DROPOUTS = {_ATEN.dropout.default, _ATEN.dropout_.default, _ATEN.feature_dropout.default}
+_DROPOUTS = {_ATEN.dropout.default, _ATEN.feature_dropout.default}
 _TRANSPOSED = {
     _ATEN.conv_transpose1d.default,
     _ATEN.conv_transpose2d.input,
@@ -45,9 +46,7 @@ def float_graph(
 
     What torch raises where it cannot export the module is passed on.
     """
-    graph = exported_program(module, inputs, keywords).module()
-    assert isinstance(graph, fx.GraphModule)
-    graph = copy.deepcopy(graph)
+    graph = copy.deepcopy(functional(exported_program(module, inputs, keywords)))
     for parameter in graph.parameters():
         parameter.requires_grad_(False)
     own_weights(graph)

@@ -31,29 +31,29 @@ _BATCH_NORMS = (_ATEN.batch_norm.default, lone_batch_norm)
 
 ELEMENTWISE = {
     *_BATCH_NORMS,
-    *(_ATEN.relu.default, _ATEN.relu_.default, _ATEN.relu6.default, _ATEN.relu6_.default),
-    *(_ATEN.hardtanh.default, _ATEN.hardtanh_.default, _ATEN.clamp.default, _ATEN.clamp_.default),
+    *(_ATEN.relu.default, _ATEN.relu6.default),
+    *(_ATEN.hardtanh.default, _ATEN.clamp.default),
     *(_ATEN.clamp_min.default, _ATEN.clamp_max.default),
-    *(_ATEN.hardswish.default, _ATEN.hardswish_.default),
-    *(_ATEN.hardsigmoid.default, _ATEN.hardsigmoid_.default),
-    *(_ATEN.silu.default, _ATEN.silu_.default, _ATEN.mish.default, _ATEN.mish_.default),
-    *(_ATEN.sigmoid.default, _ATEN.sigmoid_.default, _ATEN.tanh.default, _ATEN.tanh_.default),
-    *(_ATEN.leaky_relu.default, _ATEN.leaky_relu_.default, _ATEN.prelu.default),
-    *(_ATEN.elu.default, _ATEN.elu_.default, _ATEN.selu.default, _ATEN.celu.default),
+    _ATEN.hardswish.default,
+    _ATEN.hardsigmoid.default,
+    *(_ATEN.silu.default, _ATEN.mish.default),
+    *(_ATEN.sigmoid.default, _ATEN.tanh.default),
+    *(_ATEN.leaky_relu.default, _ATEN.prelu.default),
+    *(_ATEN.elu.default, _ATEN.selu.default, _ATEN.celu.default),
     *(_ATEN.gelu.default, _ATEN.softplus.default, _ATEN.log_sigmoid.default),
     *(_ATEN.exp.default, _ATEN.neg.default, _ATEN.abs.default, _ATEN.square.default),
-    *(_ATEN.add.Tensor, _ATEN.add_.Tensor, _ATEN.sub.Tensor, _ATEN.sub_.Tensor),
-    *(_ATEN.mul.Tensor, _ATEN.mul_.Tensor, _ATEN.div.Tensor, _ATEN.div_.Tensor),
+    *(_ATEN.add.Tensor, _ATEN.sub.Tensor),
+    *(_ATEN.mul.Tensor, _ATEN.div.Tensor),
     *(_ATEN.add.Scalar, _ATEN.sub.Scalar, _ATEN.mul.Scalar, _ATEN.div.Scalar),
     *(_ATEN.minimum.default, _ATEN.maximum.default),
 }
 """Functions of one value, and constants, that a kernel applies to what it has computed. Batch norm
 is one with the statistics of training."""
 
-ADD = {_ATEN.add.Tensor, _ATEN.add_.Tensor}
+ADD = {_ATEN.add.Tensor}
 """A shortcut, which the kernel of a convolution adds."""
 
-BINARY = {*ADD, _ATEN.mul.Tensor, _ATEN.mul_.Tensor, _ATEN.sub.Tensor, _ATEN.sub_.Tensor}
+BINARY = {*ADD, _ATEN.mul.Tensor, _ATEN.sub.Tensor}
 """Kernels of two maps, as the gate of squeeze-and-excitation."""
 
 AVERAGES = {
@@ -83,7 +83,7 @@ MOVES = {
     *(_ATEN.constant_pad_nd.default, _ATEN.pad.default),
     *(_ATEN.reflection_pad1d.default, _ATEN.reflection_pad2d.default),
     *(_ATEN.replication_pad1d.default, _ATEN.replication_pad2d.default),
-    *(_ATEN.dropout.default, _ATEN.dropout_.default, _ATEN.feature_dropout.default),
+    *(_ATEN.dropout.default, _ATEN.feature_dropout.default),
 }
 """Each element of the result is one of what is given: it keeps the scale, and the integer."""
 

@@ -14,6 +14,7 @@ from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_qat_pt
 from tvmlcnn.frontend.arguments import placed_and_named
 from tvmlcnn.frontend.torch_export import exported_program
 
+from .mutation import replace_in_place
 from .names import name_after_layers
 from .quantizer import KernelQuantizer
 from .specs import TRAINED_ACTIVATION, TRAINED_WEIGHT
@@ -38,6 +39,7 @@ def prepared_for_training(
         own = copy.deepcopy(module).train()
         graph = exported_program(own, *placed_and_named(inputs, keywords)).module()
         assert isinstance(graph, fx.GraphModule)
+        replace_in_place(graph)
         return prepare_qat_pt2e(graph, KernelQuantizer(TRAINED_ACTIVATION, TRAINED_WEIGHT))
 
 
