@@ -38,6 +38,9 @@ class Report:
     warnings : list of str
         What a user should know: how a checkpoint was read, that weights are random or were
         widened; records that are stale, broken, or for other threads.
+    quantization : dict or None
+        Of an int8 network, as `tvmlcnn.quantization.Quantization` has it: what it was calibrated
+        with, which layers stay float32, and its fidelity to float32.
     manifest : dict
         The manifest of the file.
     """
@@ -52,6 +55,7 @@ class Report:
     check: dict[str, Any]
     seconds: dict[str, float]
     warnings: list[str]
+    quantization: dict[str, Any] | None
     manifest: dict[str, Any] = field(repr=False)
 
     def to_json(self) -> dict[str, Any]:

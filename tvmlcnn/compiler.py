@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tvmlcnn.input_form import size_of
 from tvmlcnn.package import cuda, evaluate, features, manifest, model_file
 from tvmlcnn.package.slow_kernels import slow_kernels
 from tvmlcnn.package.variants import together
+from tvmlcnn.precision import check_request
 from tvmlcnn.records import Library
 from tvmlcnn.runtime.machine import machine
 from tvmlcnn.runtime.manifest import RANDOM_WEIGHTS
@@ -34,6 +35,9 @@ def compile(
     weights: str | Path | None = None,
     output: str | Path | None = None,
     *,
+    dtype: str = "float32",
+    calibration: Any = None,
+    keep_float: str | Sequence[str] = (),
     threads: int | None = None,
     records: str | Path | None = None,
     check: bool = True,
@@ -59,6 +63,16 @@ def compile(
         the module's own weights.
     output : str or Path, optional
         By default ``MODEL-TARGET.so`` in the working folder.
+    dtype : str
+        ``"float32"``, or ``"int8"``: weights and what layers hand on are bytes.
+    calibration : str, Path, numpy.ndarray, mapping or iterable, optional
+        Inputs like those that an int8 network will be given, to observe its ranges on: a folder of
+        photos, preprocessed as the model wants them; a ``.npy`` file of shape (N, ...), or a
+        ``.npz`` with an array for each input; such arrays; an iterable of inputs; or ``"random"``.
+        A quarter of them is not observed but compared with float32.
+    keep_float : str or sequence of str
+        Names, or glob patterns, of layers that an int8 network computes in float32; those whose
+        error is too large are found by themselves.
     threads : int, optional
         Threads to compile for, and the default when the file is loaded; by default the cores of
         the target, and all physical cores of the machine that loads it. Records are for so many.
@@ -83,13 +97,14 @@ def compile(
     Raises
     ------
     UserError
-        For whatever the user can mend: an unknown model or target, weights or shapes that do not
-        fit, a folder that cannot be written to, a missing tool.
+        For whatever the user can mend: an unknown model or target, weights, shapes or calibration
+        data that do not fit, a folder that cannot be written to, a missing tool.
     RuntimeError
         If the compiled library computes something else than torch.
     """
     clock = Clock(progress)
     clock.start("load model")
+    check_request(dtype, calibration, keep_float)
     device = _with_threads(resolve(target), threads)
     gpu_compiler = cuda.find_compiler(device.gpu_code) if device.gpu_code else None
     network = frontend.resolve(model, input_shape, trust)
@@ -102,6 +117,14 @@ def compile(
     elif network.random_weights:
         notes.append(f"{network.name}: {RANDOM_WEIGHTS}; give weights")
     notes += frontend.without_numbers(network.module)
+    quantization: dict[str, Any] | None = None
+    if dtype == "int8":
+        from tvmlcnn.quantization import quantized_network  # torchao takes two seconds to import
+
+        clock.start("quantize")
+        network, how = quantized_network(network, calibration, keep_float)
+        quantization = asdict(how)
+        notes += network.notes
     clock.start("run torch")
     here = device.machine == machine()  # an emulator takes seconds for each input
     each = [replace(network, variants=(variant,)) for variant in network.variants]
@@ -142,6 +165,7 @@ def compile(
             variants,
             parts.layout,
             threads,
+            quantization,
         )
         text["check"], times = _SKIPPED, None
         clock.start("link")
@@ -169,6 +193,7 @@ def compile(
         text["check"],
         clock.seconds,
         notes + tuned.warnings,
+        quantization,
         text,
     )
 

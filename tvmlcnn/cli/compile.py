@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from .output import json_option, layers_text, print_facts, print_json, records_fact
+from .output import (
+    json_option,
+    layers_text,
+    print_facts,
+    print_json,
+    quantization_facts,
+    records_fact,
+)
 from .progress import phases
 from .records import records_option
 from .shapes import read_shapes, shapes_option
@@ -21,6 +28,19 @@ _SHOWN_SECONDS = 0.05
 @click.option("-o", "--output", metavar="FILE", help="Default: MODEL-TARGET.so")
 @click.option("--weights", metavar="FILE", help="A torch state dict or .safetensors; or imagenet.")
 @shapes_option
+@click.option("--dtype", default="float32", show_default=True, help="float32 or int8.")
+@click.option(
+    "--calibrate",
+    "calibration",
+    metavar="PATH",
+    help="For int8: a folder of photos, a .npy or .npz; or random.",
+)
+@click.option(
+    "--keep-float",
+    multiple=True,
+    metavar="PATTERN",
+    help="Layers that int8 leaves in float32, as 'classifier.*'; may be given several times.",
+)
 @click.option("--threads", type=int, help="Threads to compile for, and to use by default.")
 @records_option
 @click.option("--no-check", is_flag=True, help="Do not compare the result with torch.")
@@ -34,6 +54,9 @@ def command(
     output: str | None,
     weights: str | None,
     shapes: tuple[str, ...],
+    dtype: str,
+    calibration: str | None,
+    keep_float: tuple[str, ...],
     threads: int | None,
     folder: Path | None,
     no_check: bool,
@@ -58,6 +81,9 @@ def command(
             input_shape=read_shapes(shapes),
             weights=weights,
             output=output,
+            dtype=dtype,
+            calibration=calibration,
+            keep_float=keep_float,
             threads=threads,
             records=folder,
             check=not no_check,
@@ -78,6 +104,7 @@ def command(
             ("size", f"{report.size / 1e6:.1f} MB"),
             *([("weights", "RANDOM, none were given")] if manifest["random_weights"] else []),
             ("target", report.target),
+            *quantization_facts(report.quantization),
             ("kernels", ", ".join(f"{rule}: {len(k)}" for rule, k in report.kernels.items())),
             *records_fact(report.records),
             (

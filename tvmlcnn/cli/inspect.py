@@ -6,7 +6,7 @@ import json
 
 import click
 
-from .output import json_option, print_facts, print_json, records_fact
+from .output import json_option, print_facts, print_json, quantization_facts, records_fact
 
 
 @click.command("inspect")
@@ -42,6 +42,7 @@ def command(file: str, verify: bool, as_json: bool) -> None:
                 else []
             ),
             ("tvm target", json.dumps(target["tvm"])),
+            *quantization_facts(data.get("quantization")),
             ("threads", data["threads"] or "all physical cores"),
             *(("input", spec) for spec in manifest.inputs),
             *(("output", spec) for spec in manifest.outputs),

@@ -69,6 +69,34 @@ def records_fact(records: Mapping[str, int] | None) -> list[tuple[str, str]]:
     return [("records", f"{', '.join(counts)}, of {records['of']} kernels")]
 
 
+def quantization_facts(quantization: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """Return how a network was quantized, and what that did to its results."""
+    if not quantization:
+        return []
+    found = quantization["fidelity"]
+    shares = [
+        f"best class {found[key]:.1%} {where}"
+        for key, where in (("top1", "the same"), ("top5", "among five"))
+        if found[key] is not None
+    ]
+    noise = ", ".join(f"{ratio:.1f}" for ratio in found["snr"].values())
+    facts = [
+        (
+            quantization["dtype"],
+            f"calibrated with {quantization['examples']} inputs of {quantization['calibration']}",
+        ),
+        (
+            "fidelity",
+            f"{'; '.join([*shares, f'signal to noise {noise} dB'])} "
+            f"({found['examples']} other inputs, against float32)",
+        ),
+        ("worst layers", ", ".join(f"{name} {ratio:.1f} dB" for name, ratio in found["worst"])),
+    ]
+    if quantization["kept"]:
+        facts.append(("float32 layers", ", ".join(quantization["kept"])))
+    return facts
+
+
 def _print(table: Table) -> None:
     console = Console(highlight=False, markup=False)
     # A pipe has no width; wrapping would break lines that other programs read.
