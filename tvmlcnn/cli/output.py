@@ -83,7 +83,7 @@ def quantization_facts(quantization: Mapping[str, Any] | None) -> list[tuple[str
     facts = [
         (
             quantization["dtype"],
-            f"calibrated with {quantization['examples']} inputs of {quantization['calibration']}",
+            f"calibrated with {quantization['examples']} inputs from {quantization['calibration']}",
         ),
         (
             "fidelity",

@@ -101,16 +101,16 @@ def _examples(
     if isinstance(given, str | os.PathLike):
         return str(given), _of_path(Path(given), inputs, how, names)
     if isinstance(given, Mapping):
-        return "calibration", _of_named(given, inputs, "calibration", names)
+        return "arrays", _of_named(given, inputs, "calibration", names)
     if hasattr(given, "__array__"):
-        return "calibration", _of_batch([np.asarray(given)], inputs, "calibration")
+        return "arrays", _of_batch([np.asarray(given)], inputs, "calibration")
     if not isinstance(given, Iterable):
         raise _refused(f"calibration data is no {type(given).__name__}")
     # Of what has no end only as much is read as is used.
     found = [_of_item(item, inputs) for item in itertools.islice(_silently(given), MOST)]
     if not found:
         raise _refused("the calibration data is empty")
-    return "calibration", found
+    return "arrays", found
 
 
 def _of_path(
