@@ -119,6 +119,10 @@ def _shape(value: Any) -> bool:
     )
 
 
+def _named_number(value: Any) -> bool:
+    return type(value) is list and len(value) == 2 and _text(value[0]) and _number(value[1])
+
+
 def _target_of_tvm(value: Any) -> bool:
     return type(value) is dict and _text(value.get("kind")) and _printable(value)
 
@@ -144,6 +148,20 @@ _SHAPES = _list(_shape, most=_MOST_TENSORS)
 _TENSORS = _list(_object(name=_text, shape=_shape, dtype=_dtype), most=_MOST_TENSORS)
 _CALLS = _list(_object(function=_text, rule=_text, layers=_texts, flops=_whole, bytes=_whole))
 _THREE = _list(_number, 3, 3)
+_QUANTIZATION = _object(
+    dtype=_text,
+    calibration=_text,
+    random=_flag,
+    examples=_positive,
+    kept=_texts,
+    fidelity=_object(
+        examples=_positive,
+        top1=_maybe(_number),
+        top5=_maybe(_number),
+        snr=_table(_number),
+        worst=_list(_named_number),
+    ),
+)
 _FORMS: dict[str, Form] = {
     "format": _positive,
     "model": _text,
@@ -159,6 +177,7 @@ _FORMS: dict[str, Form] = {
         gpu_compiler=_maybe(_text),
     ),
     "threads": _maybe(_positive),
+    "quantization": _maybe(_QUANTIZATION),
     "inputs": _TENSORS,
     "outputs": _TENSORS,
     "in_collection": _flag,
