@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from tvm import relax
 
+from tvmlcnn.targets import FLOAT32
+
 from . import quantized_operators as quantized
 from .constants import constant
 from .quantized_operators import Code
@@ -28,7 +30,7 @@ class Codes:
     code : Code
         How they stand for numbers.
     dtype : str
-        What the variable itself holds: ``"float32"``, numbers, or a type of codes.
+        What the variable itself holds: numbers of float32, or codes of a type.
     """
 
     expr: relax.Expr
@@ -85,7 +87,7 @@ def scaled(
     graph: Graph, var: relax.Var, form: Sums, factor: float = 1.0, zero: int = 0
 ) -> relax.Expr:
     """Emit what sums stand for, without its bounds, times a factor, plus a zero point."""
-    wide = graph.emit(relax.op.astype(form.expr, "float32"), var)
+    wide = graph.emit(relax.op.astype(form.expr, FLOAT32.name), var)
     scales, bias = form.scales * factor, form.bias * factor + zero
     result = graph.emit(relax.op.multiply(wide, constant(scales.astype(np.float32))), var)
     if bias.any():
@@ -102,7 +104,7 @@ def lowered(graph: Graph, var: relax.Var, form: Form) -> relax.Expr:
         if form.bounded:
             result = graph.emit(relax.op.clip(result, form.low, form.high), var)
         return result
-    if form.dtype == "float32":
+    if form.dtype == FLOAT32.name:
         new = quantized.numbers(lambda expr: graph.emit(expr, var), form.expr, form.code)
         return graph.emit(new, var)
     return of_type(graph, var, form, form.dtype).expr

@@ -27,6 +27,8 @@ import tvm
 from tvm import relax, te, tirx
 from tvm.ir import Expr, Op
 
+from tvmlcnn.targets import FLOAT32
+
 from .constants import constant
 from .operators import register
 
@@ -71,7 +73,7 @@ def _codes_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
 
 
 def _numbers_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
-    return relax.TensorType(call.args[0].ty.shape, "float32")
+    return relax.TensorType(call.args[0].ty.shape, FLOAT32.name)
 
 
 def _conv2d_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
@@ -160,10 +162,10 @@ def bounds_of(call: relax.Call) -> tuple[int, int]:
 
 def numbers(emit: Emit, codes: relax.Expr, code: Code) -> relax.Call:
     """Return what codes stand for, in element-wise operators of Relax."""
-    wide = emit(relax.op.astype(codes, "float32"))
+    wide = emit(relax.op.astype(codes, FLOAT32.name))
     if code.zero:
-        wide = emit(relax.op.subtract(wide, relax.const(float(code.zero), "float32")))
-    return relax.op.multiply(wide, relax.const(code.scale, "float32"))
+        wide = emit(relax.op.subtract(wide, relax.const(float(code.zero), FLOAT32.name)))
+    return relax.op.multiply(wide, relax.const(code.scale, FLOAT32.name))
 
 
 def to_codes(data: relax.Expr, dtype: str) -> relax.Call:
@@ -178,7 +180,7 @@ def rounded(value: Expr, dtype: str) -> Expr:
     Added to 1.5 * 2**23, numbers have steps of one, and the integer in their lowest bits: a
     conversion that rounds is an instruction on few processors, and LLVM emits two.
     """
-    bits = tirx.reinterpret("int32", value + tirx.const(1.5 * 2**23, "float32"))
+    bits = tirx.reinterpret("int32", value + tirx.const(1.5 * 2**23, FLOAT32.name))
     return bits.astype(dtype)
 
 

@@ -32,7 +32,7 @@ from tvmlcnn.graph.quantized_forms import (
     scaled,
 )
 from tvmlcnn.graph.variables import bindings
-from tvmlcnn.targets import Device
+from tvmlcnn.targets import FLOAT32, Device
 
 
 def integer_layers(device: Device) -> Callable[[tvm.IRModule], tvm.IRModule]:
@@ -83,10 +83,12 @@ def _quantize(graph: Graph, var: relax.Var, call: relax.Call, dtype: str | None)
         greatest = min(greatest, form.high / code.scale + wanted.zero)
     else:
         # torch multiplies by the reciprocal, which it takes in double precision.
-        factor = relax.const(1 / code.scale, "float32")
+        factor = relax.const(1 / code.scale, FLOAT32.name)
         steps = graph.emit(relax.op.multiply(graph.plain(call.args[0]), factor), var)
         if wanted.zero:
-            steps = graph.emit(relax.op.add(steps, relax.const(float(wanted.zero), "float32")), var)
+            steps = graph.emit(
+                relax.op.add(steps, relax.const(float(wanted.zero), FLOAT32.name)), var
+            )
     within = graph.emit(relax.op.clip(steps, least, greatest), var)
     return Codes(graph.emit(quantized.to_codes(within, wanted.dtype), var), wanted, code.dtype)
 
@@ -98,9 +100,9 @@ def _dequantize(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
         return Weights(integers.astype(np.int32) - code.zero, scales)
     form = graph.form(call.args[0])
     if not isinstance(form, Codes):
-        return Codes(graph.plain(call.args[0]), code, "float32")
+        return Codes(graph.plain(call.args[0]), code, FLOAT32.name)
     # The same codes may stand for other numbers.
-    return Codes(form.expr, code.of_type(form.code.dtype), "float32")
+    return Codes(form.expr, code.of_type(form.code.dtype), FLOAT32.name)
 
 
 def _dequantize_channels(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
