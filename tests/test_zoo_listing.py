@@ -35,8 +35,10 @@ def test_a_file_of_networks(tmp_path: Path) -> None:
         "@register(source='b', top1=7.5, labels=None)\ndef two(): ..."
     )
     assert zoo_listing.read(tmp_path) == [
-        zoo_listing.Listed("one", {"size": 3, "wide": False}, (1, 1, 8, 8), None, "a"),
-        zoo_listing.Listed("two", {}, (1, 3, 224, 224), 7.5, "b"),
+        zoo_listing.Listed(
+            "one", {"size": 3, "wide": False, "resolution": 8}, (1, 1, 8, 8), None, "a"
+        ),
+        zoo_listing.Listed("two", {"resolution": 224}, (1, 3, 224, 224), 7.5, "b"),
     ]
 
 

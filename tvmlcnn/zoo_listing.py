@@ -64,6 +64,7 @@ def read(folder: Path) -> list[Listed]:
                 given = {k: ast.literal_eval(v) for k, v in _keywords(decorator, shared)}
                 options = {name: ast.literal_eval(value) for name, value in _defaults(function)}
                 values = {k: ast.literal_eval(v) for k, v in defaults.items()} | given
+                options["resolution"] = values["input_shape"][-1]  # which every network takes
                 found.append(Listed(function.name, options, **values))
     return found
 

@@ -12,7 +12,7 @@ import click
 from tvmlcnn.errors import UserError
 from tvmlcnn.files import NO_ROOM
 
-from . import interrupts, mistakes
+from . import interrupts, messages, mistakes
 
 # Name of the verb and its file: the line that the help shows.
 _VERBS = {
@@ -64,6 +64,7 @@ def _tvmlcnn() -> None:
 def main() -> NoReturn:
     """Run the command line; exit with 0, 2 for a user's mistake, or 130 when interrupted."""
     interrupts.install()
+    messages.install()
     try:
         _tvmlcnn(standalone_mode=False)
         if sys.stdout is not None:  # which it is where the output is closed

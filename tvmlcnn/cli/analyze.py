@@ -128,6 +128,8 @@ def _print_analysis(analysis: Analysis, by: str) -> None:
 
 _SUMS = ("params", "%", "MACs M", "%", "weights kB", "activations kB", "access kB", "%", "op/B")
 
+_SPARE = ("weights kB", "activations kB", "op/B", "%", "access kB", "output")
+
 
 def _sums(sums: Totals, whole: Totals) -> list[str]:
     """Return the cells under `_SUMS`, and the least time where there is a target."""
@@ -154,6 +156,7 @@ def _print_types(analysis: Analysis) -> None:
     print_table(
         ("type", "layers", *_SUMS, *least),
         ((kind, sums.layers, *_sums(sums, total)) for kind, sums in rows),
+        _SPARE,
     )
 
 
@@ -173,6 +176,7 @@ def _print_layers(analysis: Analysis) -> None:
     print_table(
         ("layer", "type", "output", *_SUMS, *least),
         [*map(cells, analysis.rows), end],
+        _SPARE,
     )
 
 
@@ -236,7 +240,16 @@ def _print_comparison(analyses: Sequence[Analysis]) -> None:
             ),
         ]
 
-    print_table(header, map(cells, analyses))
+    spare = (
+        "elementwise %",
+        "op/B",
+        "peak MB",
+        "fused MB",
+        "layers",
+        "weights MB",
+        "compute-bound %",
+    )
+    print_table(header, map(cells, analyses), spare)
 
 
 def _percent(part: float, whole: float) -> str:

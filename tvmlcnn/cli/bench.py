@@ -25,6 +25,7 @@ def command(
     device: str | None,
     tracker: str | None,
     key: str | None,
+    token_file: str | None,
     as_json: bool,
 ) -> None:
     """Measure the latency of the compiled model FILE on random input, here or on a board."""
@@ -34,8 +35,9 @@ def command(
     if device or tracker or key:
         from tvmlcnn.remote import boards
 
+        where = device, tracker, key, 1, token_file
         read_manifest(file)
-        with boards(device, tracker, key, 1) as (board,), board.session() as session:
+        with boards(*where) as (board,), board.session() as session:
             latency = session.bench(file, threads, seconds)
             name, facts = board.name, board.facts()
             model, emulated = facts["model"], facts["emulated"]

@@ -9,6 +9,18 @@ import click
 
 _C = TypeVar("_C", bound=Callable[..., Any])
 
+
+def token_option(what: str) -> Callable[[_C], _C]:
+    """Return the option ``--token-file``: of a file, so that no list of processes has the token."""
+    return click.option(
+        "--token-file",
+        metavar="FILE",
+        envvar="TVMLCNN_TOKEN_FILE",
+        show_envvar=True,
+        help=what,
+    )
+
+
 _OPTIONS = (
     click.option(
         "--device",
@@ -19,11 +31,12 @@ _OPTIONS = (
         "--tracker", metavar="HOST:PORT", help="A tracker that lends a board; with --key."
     ),
     click.option("--key", help="The kind of board to ask the tracker for."),
+    token_option("The token of boards that ask for one."),
 )
 
 
 def board_options(command: _C) -> _C:
-    """Add ``--device``, ``--tracker`` and ``--key``."""
+    """Add ``--device``, ``--tracker``, ``--key`` and ``--token-file``."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from .boards import token_option
 from .output import json_option, print_json, print_table
 
 _host = click.option(
@@ -30,8 +31,16 @@ def command() -> None:
 @click.option("--port", default=9090, **_PORT)
 @click.option("--tracker", metavar="HOST:PORT", help="Register with a tracker; with --key.")
 @click.option("--key", help="The kind of board that clients ask the tracker for, such as rpi4.")
+@token_option("Serve only those who have the token in FILE.")
 @click.option("--starter", metavar="PATH|PORT", hidden=True)
-def _serve(host: str, port: int, tracker: str | None, key: str | None, starter: str | None) -> None:
+def _serve(
+    host: str,
+    port: int,
+    tracker: str | None,
+    key: str | None,
+    token_file: str | None,
+    starter: str | None,
+) -> None:
     """Let others run and measure kernels on this machine, one client at a time.
 
     Needs neither torch nor the compiler. Ctrl-C ends it.
@@ -41,7 +50,7 @@ def _serve(host: str, port: int, tracker: str | None, key: str | None, starter: 
     if starter is not None:
         serve_starter(starter)
     else:
-        serve(host, port, tracker, key)
+        serve(host, port, tracker, key, token_file)
 
 
 @command.command("tracker")

@@ -14,7 +14,7 @@ from .output import json_option, print_json, print_table
 def command(as_json: bool) -> None:
     """List the networks of the zoo with their options, and those of other installed packages.
 
-    Options are given as in a URL: mobilenet_v2?width=0.5&resolution=160
+    Options, here with their defaults, are given as in a URL: mobilenet_v2?width=0.5&resolution=160
     """
     from tvmlcnn.zoo_listing import listing
 
@@ -45,9 +45,10 @@ def command(as_json: bool) -> None:
                 entry.name,
                 "x".join(map(str, entry.input_shape)),
                 "" if entry.top1 is None else entry.top1,
-                "&".join(f"{name}={value}" for name, value in entry.options.items()),
+                ", ".join(f"{name}={value}" for name, value in entry.options.items()),
                 entry.source,
             )
             for entry in known
         ),
+        spare=("source",),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -20,8 +21,8 @@ json_option = click.option(
 
 
 def print_json(data: Any) -> None:
-    """Print one JSON object."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    """Print one JSON object; what is no finite number, which JSON does not have, is null."""
+    click.echo(json.dumps(_finite(data), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:
@@ -32,16 +33,50 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     _print(table)
 
 
-def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under a header; columns of numbers are aligned at the right."""
+def print_table(
+    header: Sequence[str], rows: Iterable[Sequence[object]], spare: Sequence[str] = ()
+) -> None:
+    """Print rows under a header; columns of numbers are aligned at the right.
+
+    A terminal that is too narrow for them gets less space between columns, then fewer of them, and
+    then its last column in several lines. Nothing is cut.
+
+    Parameters
+    ----------
+    header : sequence of str
+    rows : iterable of sequence
+    spare : sequence of str
+        Columns that are left out where there is no room, the first one first.
+    """
     cells = [[str(cell) for cell in row] for row in rows]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, name in enumerate(header):
-        numeric = all(_NUMBER.fullmatch(row[index]) for row in cells)
-        table.add_column(name, justify="right" if numeric else "left")
-    for row in cells:
-        table.add_row(*row)
+    console, without = _console(), 0
+    table = _table(header, cells, (), wide=True)
+    while _width(console, table) > _room(console) and without <= len(spare):
+        table = _table(header, cells, spare[:without], wide=False)
+        without += 1
     _print(table)
+    if missing := [name for name in spare[: without - 1] if name in header]:
+        names = ", ".join(dict.fromkeys(missing))
+        click.echo(f"no room for {names}: --json has all, and a wider terminal", err=True)
+
+
+def _table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], without: Sequence[str], wide: bool
+) -> Table:
+    form: Any = {} if wide else {"show_edge": False, "padding": (0, 1, 0, 0)}
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, **form)
+    shown = [index for index, name in enumerate(header) if name not in without]
+    for index in shown:
+        numeric = all(_NUMBER.fullmatch(row[index]) for row in rows)
+        table.add_column(
+            header[index],
+            justify="right" if numeric else "left",
+            no_wrap=index != shown[-1],
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*(row[index] for index in shown))
+    return table
 
 
 def layers_text(layers: Sequence[str], function: str) -> str:
@@ -97,9 +132,31 @@ def quantization_facts(quantization: Mapping[str, Any] | None) -> list[tuple[str
     return facts
 
 
-def _print(table: Table) -> None:
-    console = Console(highlight=False, markup=False)
+def _finite(data: Any) -> Any:
+    if isinstance(data, float):
+        return data if math.isfinite(data) else None
+    if isinstance(data, Mapping):
+        return {key: _finite(value) for key, value in data.items()}
+    return [_finite(value) for value in data] if isinstance(data, list | tuple) else data
+
+
+def _console() -> Console:
+    return Console(highlight=False, markup=False)
+
+
+def _room(console: Console) -> int:
     # A pipe has no width; wrapping would break lines that other programs read.
-    width = console.width if console.is_terminal else 10_000
-    for line in console.render_lines(table, console.options.update(width=width), pad=False):
+    return console.width if console.is_terminal else 10_000
+
+
+def _width(console: Console, table: Table) -> int:
+    """Return how wide a table is in which nothing is wrapped."""
+    return console.measure(table, options=console.options.update(max_width=10_000)).maximum
+
+
+def _print(table: Table) -> None:
+    console = _console()
+    for line in console.render_lines(
+        table, console.options.update(width=_room(console)), pad=False
+    ):
         click.echo("".join(segment.text for segment in line).rstrip())

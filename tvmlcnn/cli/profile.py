@@ -49,6 +49,7 @@ def command(file: str, threads: int | None, seconds: float, as_json: bool) -> No
             )
             for kernel in result.kernels
         ),
+        spare=("kB", "GFLOP/s"),
     )
     flops = sum(kernel.call.flops for kernel in result.kernels)
     moved = sum(kernel.call.bytes for kernel in result.kernels)

@@ -14,7 +14,7 @@ from .output import json_option, print_facts, print_json, print_table
 if TYPE_CHECKING:
     from tvmlcnn.records import Found, Library
 
-_HEADER = ("rule", "workload", "gain", "us", "from")
+_HEADER = ("gain", "us", "workload")
 
 records_option = click.option(
     "--records",
@@ -188,22 +188,27 @@ def _tables(
     """Return rows under what they have in common, for which 80 columns have no room."""
     tables: dict[str, list[tuple[str, ...]]] = {}
     for target, items in found.items():
-        for item in sorted(items, key=lambda f: (f.record.threads, f.record.dtype, f.record.board)):
+        for item in sorted(items, key=_common):
             record = item.record
             threads = f"{record.threads} thread{'' if record.threads == 1 else 's'}"
             heading = f"{target}, {threads}, {record.dtype}, on {record.board}"
+            heading += f", {item.origin}: {record.rule}"
             tables.setdefault(heading, []).append(_row(item, versions))
     return tables
 
 
+def _common(found: Found) -> tuple[object, ...]:
+    record = found.record
+    return record.threads, record.dtype, record.board, found.origin, record.rule
+
+
 def _row(found: Found, versions: Mapping[str, int]) -> tuple[str, ...]:
     record = found.record
+    gain = "default" if record.is_default else f"{record.gain:.2f}"
     return (
-        record.rule,
-        record.workload,
-        "default" if record.is_default else f"{record.gain:.2f}",
+        gain + (", stale" if record.is_stale(versions) else ""),
         f"{record.microseconds:.1f}",
-        found.origin + (", stale" if record.is_stale(versions) else ""),
+        record.workload,
     )
 
 

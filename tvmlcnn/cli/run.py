@@ -33,6 +33,7 @@ def command(
     device: str | None,
     tracker: str | None,
     key: str | None,
+    token_file: str | None,
     as_json: bool,
 ) -> None:
     """Run the compiled model FILE on a photo, on arrays, or on random input, here or on a board."""
@@ -59,7 +60,8 @@ def command(
     if device or tracker or key:
         from tvmlcnn.remote import boards
 
-        with boards(device, tracker, key, 1) as (board,), board.session() as session:
+        where = device, tracker, key, 1, token_file
+        with boards(*where) as (board,), board.session() as session:
             outputs = session.run(file, arrays, threads)
     else:
         result = load(file, threads)(*arrays)

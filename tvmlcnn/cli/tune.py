@@ -64,6 +64,7 @@ def command(
     device: str | None,
     tracker: str | None,
     key: str | None,
+    token_file: str | None,
     parallel: int | None,
     as_json: bool,
 ) -> None:
@@ -94,6 +95,7 @@ def command(
                     tracker=tracker,
                     key=key,
                     parallel=parallel,
+                    token_file=token_file,
                     records=folder,
                     progress=progress,
                 )

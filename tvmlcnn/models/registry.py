@@ -53,9 +53,15 @@ class Entry:
     torchvision: str | None
 
     @property
-    def options(self) -> dict[str, Any]:
-        """Names and defaults of the options of the name."""
+    def arguments(self) -> dict[str, Any]:
+        """Names and defaults of the constructor's arguments."""
         return {p.name: p.default for p in inspect.signature(self.constructor).parameters.values()}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Names and defaults of the options of the name: the arguments, and ``resolution``."""
+        # A constructor whose weights depend on the resolution has it as an argument of its own.
+        return {**self.arguments, "resolution": self.input_shape[-1]}
 
 
 @dataclass(frozen=True)
@@ -152,9 +158,8 @@ def create(name: str) -> ZooModel:
         raise UserError(
             f"no model {base!r} in the zoo{did_you_mean(base, known)}; `tvmlcnn models` lists it"
         )
-    # A constructor whose weights depend on the resolution has it as an argument of its own.
     types = {"resolution": int} | get_type_hints(entry.constructor)
-    options = list(dict.fromkeys([*entry.options, "resolution"]))
+    options = list(entry.options)
     given: dict[str, Any] = {}
     for option, text in parse_qsl(query, keep_blank_values=True):
         if option not in options:
@@ -169,7 +174,7 @@ def create(name: str) -> ZooModel:
     if "resolution" in given:
         input_shape = (*input_shape[:2], given["resolution"], given["resolution"])
     try:
-        module = entry.constructor(**{k: v for k, v in given.items() if k in entry.options})
+        module = entry.constructor(**{k: v for k, v in given.items() if k in entry.arguments})
     except ValueError as error:
         raise UserError(f"{name}: {error}") from error
     if "resolution" in given and not _fits(module, input_shape):

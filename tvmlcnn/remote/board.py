@@ -15,11 +15,12 @@ from . import protocol, wire
 from .board_errors import BoardError, BoardLost, KernelCrashed, KernelTimeout
 from .connection import Connection
 from .place import Place
+from .protocol import Ended
 from .session import Session
 
 _BUSY = 3.0  # seconds that the client before may take to leave
 _GRACE = 2.0  # seconds that a session's process has to end by itself
-_MEANING = {
+_MEANING: dict[int, str] = {
     signal.SIGSEGV: "it read or wrote where nothing is",
     signal.SIGILL: "an instruction that the processor lacks",
     signal.SIGKILL: "perhaps out of memory",
@@ -97,26 +98,28 @@ class Board:
             if self._lease:
                 self._end(_GRACE)
 
-    def _end(self, grace: float) -> dict[str, Any]:
+    def _end(self, grace: float) -> Ended:
         """End the session, with ``grace`` seconds to do it by itself; return how it ended."""
         assert self._lease
         try:
-            wire.send_json(self._lease, {"end": grace})
-            return dict(wire.receive_json(self._lease))
-        except (OSError, TypeError, ValueError) as error:
+            wire.send_json(self._lease, protocol.end(grace))
+            return protocol.read_ended(wire.receive_json(self._lease))
+        except ValueError as error:
+            raise self._lost("it speaks another protocol") from error
+        except OSError as error:
             raise self._lost(error) from error
 
-    def _failure(self, ended: dict[str, Any]) -> BoardError | None:
+    def _failure(self, ended: Ended) -> BoardError | None:
         """Return the error that an end stands for."""
-        if ended["timed_out"]:
+        if ended.timed_out:
             return KernelTimeout(f"{self.name}: the session took too long and was ended")
-        if number := ended["signal"]:
-            meaning = _MEANING.get(number, "")
-            return KernelCrashed(
-                f"{self.name}: the session was ended by {signal.Signals(number).name}"
-                + (f" ({meaning})" if meaning else "")
+        if number := ended.signal:
+            name = next(
+                (each.name for each in signal.Signals if each == number), f"signal {number}"
             )
-        if ended["exit"]:
+            meaning = f" ({_MEANING[number]})" if number in _MEANING else ""
+            return KernelCrashed(f"{self.name}: the session was ended by {name}{meaning}")
+        if ended.exit:
             return KernelCrashed(f"{self.name}: the session's process ended by itself")
         return None
 
@@ -144,6 +147,11 @@ class Board:
         self.close()
         if answer == wire.BUSY:
             raise BoardLost(f"{self.name} is busy with another client; try again later")
+        if answer == wire.NO_SECRET:
+            raise BoardLost(
+                f"{self.name} is for those who have its token; name the file that has it",
+                parameters=("token_file",),
+            )
         raise BoardLost(
             f"{self.name} is lent by a tracker: ask that for it, with its key",
             parameters=("tracker", "key"),
@@ -157,10 +165,13 @@ class Board:
             stack.callback(connection.close)
             answer = wire.greet(connection, self._place.match_key)
             if answer == wire.ACCEPTED:
-                hello = wire.receive_json(connection)
-                if hello.get("protocol") != protocol.VERSION:
+                try:
+                    hello = protocol.read_hello(wire.receive_json(connection))
+                except ValueError as error:
+                    raise OSError("it speaks another protocol") from error
+                version, self._token, self._facts = hello
+                if version != protocol.VERSION:
                     raise UserError(f"{self.name} has another version of tvmlcnn; update both")
-                self._token, self._facts = hello["token"], hello["facts"]
                 # Where a name stands for several addresses, TVM's client might take another.
                 self._address = connection.getpeername()[:2]
                 self._lease = connection

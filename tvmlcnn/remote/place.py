@@ -21,7 +21,7 @@ from tvmlcnn.errors import UserError
 
 from . import tracker, wire
 from .board_errors import BoardLost, NoBoardFree
-from .protocol import READY
+from .protocol import READY, board_key
 
 _SSH = ("ssh", "-o", "BatchMode=yes", "-o", "ExitOnForwardFailure=yes")
 _KEEPALIVE = ("-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3")
@@ -54,12 +54,12 @@ class Place:
     close: Callable[[], None] = field(default=lambda: None)
 
 
-def listening(address: tuple[str, int]) -> Place:
-    """Return a server that somebody has started."""
-    return Place(wire.text(address), address)
+def listening(address: tuple[str, int], secret: str) -> Place:
+    """Return a server that somebody has started, for those who know a secret unless it is empty."""
+    return Place(wire.text(address), address, board_key("", secret))
 
 
-def granted(address: tuple[str, int], key: str, timeout: float = _GRANT) -> Place:
+def granted(address: tuple[str, int], key: str, secret: str = "", timeout: float = _GRANT) -> Place:
     """Return a board that a tracker gives; raise NoBoardFree where none gets free in time."""
     grant = tracker.request(address, key, timeout)
     if grant is None:
@@ -67,7 +67,7 @@ def granted(address: tuple[str, int], key: str, timeout: float = _GRANT) -> Plac
         raise NoBoardFree(f"no board {key!r} of the tracker {wire.text(address)} is free")
     name = f"{key} at {wire.text(grant.address)}"
     hint = "it registered with an address that this machine cannot reach, or has just gone"
-    return Place(name, grant.address, grant.match_key, hint)
+    return Place(name, grant.address, board_key(grant.match_key, secret), hint)
 
 
 def this_machine() -> Place:

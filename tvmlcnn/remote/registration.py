@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import socket
 import time
 from typing import Any
 
-import click
-
 from . import tracker, wire
+
+logger = logging.getLogger(__name__)
 
 _PERIOD = 2.0  # seconds
 _LONGEST_PAUSE = 30.0
+_PATIENCE = 3.0  # for the tracker's answers: nobody is served meanwhile
 # A client that was given the board comes within this, or the board is offered again.
 _UNCLAIMED = 8.0
 
@@ -70,9 +72,9 @@ class Registration:
 
     def _report(self, busy: bool) -> None:
         if self._connection is None:
-            self._connection = tracker.connect(self._address)
+            self._connection = tracker.connect(self._address, _PATIENCE)
             self._told, self._pause = None, 1.0
-            click.echo(f"registered as {self._key} with {wire.text(self._address)}", err=True)
+            logger.info("registered as %s with %s", self._key, wire.text(self._address))
         if busy != self._told:
             address = (None, self._port)  # the tracker sees the host
             info = {"key": f"server:{self._key}", "addr": address, "busy": busy}
@@ -82,12 +84,19 @@ class Registration:
             self._told = busy
         elif busy:
             self._ask(tracker.PING)
-        elif self.match_key in self._ask(tracker.GET_PENDING_KEYS):
+        elif self._is_pending():
             self._given = 0.0
         elif not self._given:
             self._given = time.monotonic()
         elif time.monotonic() - self._given > _UNCLAIMED:
             self._offer()
+
+    def _is_pending(self) -> bool:
+        """Tell whether the tracker has the offer still, and has given the board to nobody."""
+        keys = self._ask(tracker.GET_PENDING_KEYS)
+        if not isinstance(keys, list):
+            raise OSError("it speaks another protocol")
+        return self.match_key in keys
 
     def _offer(self) -> None:
         self.match_key, self._given = self._new_key(), 0.0
@@ -100,11 +109,8 @@ class Registration:
 
     def _lose(self, error: OSError) -> None:
         if self._pause == 1.0:
-            reason = error.strerror or error
-            click.echo(
-                f"the tracker {wire.text(self._address)} does not answer ({reason}); trying on",
-                err=True,
-            )
+            reason, where = error.strerror or error, wire.text(self._address)
+            logger.warning("the tracker %s does not answer (%s); trying on", where, reason)
         self.close()
         self._next = time.monotonic() + self._pause
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)

@@ -15,9 +15,12 @@ from .listen import is_loopback, listen, listen_at
 from .protocol import READY
 from .registration import Registration
 from .server import Server
+from .token import read_token
 
 
-def serve(host: str, port: int, tracker: str | None, key: str | None) -> None:
+def serve(
+    host: str, port: int, tracker: str | None, key: str | None, token_file: str | None = None
+) -> None:
     """Serve this machine until interrupted.
 
     Parameters
@@ -26,6 +29,8 @@ def serve(host: str, port: int, tracker: str | None, key: str | None) -> None:
         Where to listen; any free port for 0.
     tracker, key : str, optional
         ``HOST:PORT`` of the tracker to register with, and the kind of this board.
+    token_file : str, optional
+        The file with the token that clients have to know.
 
     Raises
     ------
@@ -41,12 +46,13 @@ def serve(host: str, port: int, tracker: str | None, key: str | None) -> None:
             "their network, 0.0.0.0 for example",
             parameters=("host",),
         )
+    secret = "" if token_file is None else read_token(token_file)
     listener = listen(host, port)
     port = listener.getsockname()[1]
     facts = functions.facts()
     registration = Registration(address, key, port, facts) if address and key else None
-    server = Server(listener, facts, registration)
-    _announce(host, port, "can run any program on this machine")
+    server = Server(listener, facts, registration, secret=secret)
+    _announce(host, port, "can run any program on this machine", bool(secret))
     with suppress(KeyboardInterrupt):
         server.serve()
 
@@ -78,16 +84,23 @@ def serve_tracker(host: str, port: int) -> None:
     """Run the tracker until interrupted; raise UserError if it is not there or cannot listen."""
     listener = listen(host, port)
     program = tracker_program.load()
-    _announce(host, listener.getsockname()[1], "can use its boards, and run any program on them")
+    _announce(
+        host, listener.getsockname()[1], "can use its boards, and run any program on them", False
+    )
     with suppress(KeyboardInterrupt):
         tracker_program.serve(program, listener)
 
 
-def _announce(host: str, port: int, can: str) -> None:
+def _announce(host: str, port: int, can: str, has_token: bool) -> None:
     where = wire.text((host, port))
+    who = f"whoever reaches {where}"
+    if has_token:
+        problem = f"nothing is encrypted: {who} and has the token, or listens in, {can}"
+    else:
+        problem = f"TVM's RPC has no authentication: {who} {can}"
     if not is_loopback(host):
         click.echo(
-            f"warning: TVM's RPC has no authentication: whoever reaches {where} {can}; "
+            f"warning: {problem}; "
             "listen in a network that you trust, or have clients name USER@HOST, for ssh",
             err=True,
         )

@@ -4,65 +4,36 @@ A client takes the board first (a lease), over a connection that stays open; whe
 board is free. For each session it connects again, with a token that it got. The session's process
 is a fork of this one, which has loaded all that it needs: it is there in milliseconds, on a slow
 board too, and a kernel that crashes or hangs ends no more than itself.
+
+Nothing here waits for a client: whoever is slow, silent or wrong loses his connection, and others
+are served meanwhile.
 """
 
 from __future__ import annotations
 
-import ctypes
 import math
 import os
-import resource
 import secrets
 import selectors
-import shutil
-import signal
 import socket
 import sys
-import tempfile
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NoReturn
+from contextlib import ExitStack
+from dataclasses import asdict
+from functools import partial
+from typing import Any
 
-from . import functions, protocol, wire
+from . import protocol, session_process, wire
+from .incoming import Incoming
+from .protocol import Ended
 from .registration import Registration
+from .session_process import SessionProcess
 from .tvm_runtime import load_runtime
 
-_PATIENCE = 3.0  # seconds for a client's next message, once it has begun one
+_PATIENCE = 3.0  # seconds for a client to take an answer
 _LONGEST = 3600.0  # seconds that one wait may take; more than 24 days are too many for epoll
-_PR_SET_PDEATHSIG = 1
-
-
-@dataclass
-class _Process:
-    """A session's process, a group of its own, with the folder of its files and its deadline."""
-
-    pid: int
-    folder: str
-    deadline: float
-
-    def end(self, grace: float) -> dict[str, Any]:
-        """Wait ``grace`` seconds for its end, then kill it; return how it ended by itself."""
-        deadline = time.monotonic() + grace
-        while not (ended := os.waitpid(self.pid, os.WNOHANG))[0] and time.monotonic() < deadline:
-            time.sleep(0.002)
-        if not ended[0]:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)  # what the session may have started
-        shutil.rmtree(self.folder, ignore_errors=True)
-        signaled = os.WIFSIGNALED(ended[1])
-        return {
-            "timed_out": False,
-            "signal": os.WTERMSIG(ended[1]) if signaled else 0,
-            "exit": 0 if signaled else os.WEXITSTATUS(ended[1]),
-        }
-
-
-_NOTHING = {"timed_out": False, "signal": 0, "exit": 0}
+_GREETINGS = 32  # connections that have not said yet what they want; one more drops the oldest
+_LOOK = 0.002  # seconds between looks whether a session has ended, while its client waits for it
 
 
 class Server:
@@ -77,6 +48,8 @@ class Server:
         With the tracker that lends the board. Without one, whoever connects first has it.
     key : str
         What a client has to know where there is no registration.
+    secret : str
+        What every client has to know; nothing if empty.
     until_eof : bool
         End when standard input ends: with the program that started the server.
     """
@@ -87,17 +60,22 @@ class Server:
         facts: dict[str, Any],
         registration: Registration | None = None,
         key: str = "",
+        secret: str = "",
         until_eof: bool = False,
     ) -> None:
         load_runtime()
+        listener.setblocking(False)  # who wanted to connect may be gone again
         self._listener = listener
         self._registration = registration
         self._key = key
+        self._secret = secret
         self._facts = facts
-        self._lease: socket.socket | None = None
+        self._greetings: list[Incoming] = []
+        self._lease: Incoming | None = None
         self._token = ""
-        self._process: _Process | None = None
-        self._how = _NOTHING  # the session ended that the client has not asked for yet
+        self._process: SessionProcess | None = None
+        self._how = Ended()  # the session ended that the client has not asked for yet
+        self._grace: float | None = None  # until when the client waits for the session's own end
         self._ended = False
         self._selector = selectors.DefaultSelector()
         self._selector.register(listener, selectors.EVENT_READ, self._accept)
@@ -113,105 +91,153 @@ class Server:
                 stack.callback(self._registration.close)
             stack.callback(self._end_lease)
             while not self._ended:
-                for key, _ in self._selector.select(self._pause()):
+                events = self._selector.select(self._pause())
+                now = time.monotonic()
+                for key, _ in events:
                     key.data()
+                self._drop_late(now)  # those that had something to say have said it
 
     def _pause(self) -> float | None:
         """Do what is due; return the seconds until the next is."""
-        pauses = []
+        due = [greeting.deadline for greeting in self._greetings]
         if self._registration:
-            pauses.append(self._registration.refresh(bool(self._lease)))
+            due.append(time.monotonic() + self._registration.refresh(bool(self._lease)))
         if self._process:
-            left = self._process.deadline - time.monotonic()
-            if left <= 0:
-                self._end_session(0)
-                self._how = _NOTHING | {"timed_out": True}
+            if self._process.deadline <= time.monotonic():
+                self._end_session()
+                self._how = Ended(timed_out=True)
             else:
-                pauses.append(left)
-        pause = min(pauses, default=math.inf)
-        return None if pause == math.inf else min(pause, _LONGEST)
+                due.append(self._process.deadline)
+        if self._grace is not None:
+            now = time.monotonic()
+            if not self._process or self._grace <= now or self._process.has_ended():
+                self._tell_the_end()
+            else:
+                due.append(now + _LOOK)
+        if self._lease:
+            due.append(self._lease.deadline)
+        next_one = min(due, default=math.inf)
+        if next_one == math.inf:
+            return None
+        return min(max(next_one - time.monotonic(), 0.0), _LONGEST)
 
     def _read_input(self) -> None:
         self._ended = not os.read(sys.stdin.fileno(), 1 << 12)
 
     def _accept(self) -> None:
-        connection, _ = self._listener.accept()
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        if len(self._greetings) >= _GREETINGS:
+            self._drop(self._greetings[0])
         connection.settimeout(_PATIENCE)
-        try:
-            wire.tune(connection)
-            key, seconds = protocol.read_session_key(wire.receive_greeting(connection))
-            if self._lease and secrets.compare_digest(key.encode(), self._token.encode()):
-                wire.answer_greeting(connection, wire.ACCEPTED)
-                self._start_session(connection, seconds)
-                connection.close()
-                return
-            if key != (self._registration.match_key if self._registration else self._key):
-                wire.answer_greeting(connection, wire.MISMATCH)
-            elif self._lease:
-                wire.answer_greeting(connection, wire.BUSY)
-            else:
-                self._token = secrets.token_hex(16)
-                wire.answer_greeting(connection, wire.ACCEPTED)
-                hello = {"protocol": protocol.VERSION, "token": self._token, "facts": self._facts}
-                wire.send_json(connection, hello)
-                self._lease = connection
-                self._selector.register(connection, selectors.EVENT_READ, self._hear)
-                return
-        except (OSError, ValueError):
-            pass
-        connection.close()
+        greeting = Incoming(connection, greeting=True)
+        self._greetings.append(greeting)
+        hear = partial(self._hear_greeting, greeting)
+        self._selector.register(connection, selectors.EVENT_READ, hear)
 
-    def _hear(self) -> None:
-        """Answer the client that has the board: it ends its session, or is gone."""
-        assert self._lease
-        try:
-            grace = float(wire.receive_json(self._lease)["end"])
-            wire.send_json(self._lease, self._end_session(grace))
-        except (OSError, ValueError, TypeError, KeyError):
+    def _drop_late(self, now: float) -> None:
+        """Drop whoever began to say something, and has not come to its end."""
+        for greeting in [late for late in self._greetings if late.deadline <= now]:
+            self._drop(greeting)
+        if self._lease and self._lease.deadline <= now:
             self._end_lease()
 
-    def _end_lease(self) -> None:
-        self._end_session(0)
+    def _drop(self, greeting: Incoming) -> None:
+        self._forget(greeting)
+        greeting.connection.close()
+
+    def _forget(self, greeting: Incoming) -> None:
+        if greeting in self._greetings:
+            self._greetings.remove(greeting)
+            self._selector.unregister(greeting.connection)
+
+    def _hear_greeting(self, greeting: Incoming) -> None:
+        try:
+            content = greeting.read()
+            if content is None:
+                return
+            self._forget(greeting)
+            wire.tune(greeting.connection)
+            if self._answer(greeting.connection, wire.read_key(content)):
+                return  # it is the lease
+        except (OSError, ValueError):
+            pass
+        self._drop(greeting)
+
+    def _answer(self, connection: socket.socket, key: str) -> bool:
+        """Answer a client's greeting; tell whether it has taken the board."""
+        token, seconds = protocol.read_session_key(key)
+        if self._lease and _same(token, self._token):
+            wire.answer_greeting(connection, wire.ACCEPTED)
+            self._start_session(connection, seconds)
+            return False
+        answer = self._verdict(*protocol.read_board_key(key))
+        wire.answer_greeting(connection, answer)
+        if answer != wire.ACCEPTED:
+            return False
+        self._token = secrets.token_hex(16)
+        wire.send_json(connection, protocol.hello(self._token, self._facts))
+        self._lease = lease = Incoming(connection)
+        self._selector.register(connection, selectors.EVENT_READ, partial(self._hear, lease))
+        return True
+
+    def _verdict(self, match_key: str, secret: str) -> int:
+        """Return the answer to a client that wants the board."""
+        if not _same(secret, self._secret):
+            return wire.NO_SECRET
+        if not _same(match_key, self._registration.match_key if self._registration else self._key):
+            return wire.MISMATCH
+        return wire.BUSY if self._lease else wire.ACCEPTED
+
+    def _hear(self, lease: Incoming) -> None:
+        """Hear the client that has the board: it wants its session to end, or is gone."""
+        if lease is not self._lease:
+            return  # it was ended a moment ago
+        try:
+            message = lease.read()
+            if message is None:
+                return
+            grace = protocol.read_end(wire.read_json(message))
+        except (OSError, ValueError):
+            self._end_lease()
+            return
+        if self._grace is not None:
+            self._tell_the_end()
+        self._grace = time.monotonic() + grace
+
+    def _tell_the_end(self) -> None:
+        """End the session, and tell the client how it ended, who has asked for it."""
+        self._grace = None
+        how = self._end_session()
         if self._lease:
-            self._selector.unregister(self._lease)
-            self._lease.close()
+            try:
+                wire.send_json(self._lease.connection, asdict(how))
+            except OSError:
+                self._end_lease()
+
+    def _end_lease(self) -> None:
+        self._end_session()
+        self._grace = None
+        if self._lease:
+            self._selector.unregister(self._lease.connection)
+            self._lease.connection.close()
             self._lease = None
 
-    def _end_session(self, grace: float) -> dict[str, Any]:
+    def _end_session(self) -> Ended:
         process, self._process = self._process, None
-        how, self._how = self._how, _NOTHING
-        return process.end(grace) if process else how
+        how, self._how = self._how, Ended()
+        return process.end() if process else how
 
     def _start_session(self, connection: socket.socket, seconds: float) -> None:
-        self._end_session(0)
-        folder = tempfile.mkdtemp(prefix="tvmlcnn-")
-        server = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            inherited = (self._selector, self._listener, self._lease, self._registration)
-            _session(connection, Path(folder), server, [item.close for item in inherited if item])
-        self._process = _Process(pid, folder, time.monotonic() + seconds)
+        self._end_session()
+        ours: list[Any] = [self._selector, self._listener, self._registration]
+        ours += [each.connection for each in (*self._greetings, self._lease) if each]
+        close = [each.close for each in ours if each]
+        self._process = session_process.start(connection, close, time.monotonic() + seconds)
 
 
-def _session(
-    connection: socket.socket, folder: Path, server: int, close: list[Callable[[], None]]
-) -> NoReturn:
-    """Serve one session and exit: what runs in its process."""
-    try:
-        os.setsid()
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != server:
-            os._exit(1)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGSEGV):
-            signal.signal(number, signal.SIG_DFL)  # TVM's handler would print a backtrace
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        for close_inherited in close:
-            close_inherited()
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(2, 1)
-        functions.register(folder)
-        connection.setblocking(True)
-        load_runtime().get_global_func("rpc.ServerLoop")(connection.fileno())
-        os._exit(0)
-    finally:
-        os._exit(1)
+def _same(said: str, expected: str) -> bool:
+    """Compare in a time that tells nothing of where they differ."""
+    return secrets.compare_digest(said.encode(), expected.encode())

@@ -69,21 +69,34 @@ def entries(address: tuple[str, int]) -> list[Entry]:
     try:
         with connect(address) as connection:
             wire.send_json(connection, [SUMMARY])
-            _, summary = wire.receive_json(connection)
+            summary = _answer(wire.receive_json(connection), dict)
     except (OSError, ValueError) as error:
         raise _no_tracker(address, error) from error
-    return sorted(
-        (
-            Entry(
-                info["key"].removeprefix("server:"),
-                wire.text((info["addr"][0], info["addr"][1])),
-                info.get("busy"),
-                info.get("facts", {}),
-            )
-            for info in summary["server_info"]
-        ),
-        key=lambda entry: (entry.key, entry.address),
+    told = summary.get("server_info")
+    found = [_entry(info) for info in told] if isinstance(told, list) else []
+    return sorted((entry for entry in found if entry), key=lambda entry: (entry.key, entry.address))
+
+
+def _entry(info: Any) -> Entry | None:
+    """Return what a server has told the tracker of itself; None where it makes no sense."""
+    if not isinstance(info, dict):
+        return None
+    key, address = info.get("key"), _address(info.get("addr"))
+    if not isinstance(key, str) or address is None:
+        return None
+    busy, facts = info.get("busy"), info.get("facts")
+    return Entry(
+        key.removeprefix("server:"),
+        wire.text(address),
+        busy if isinstance(busy, bool) else None,
+        facts if isinstance(facts, dict) else {},
     )
+
+
+def _address(pair: Any) -> tuple[str, int] | None:
+    if not isinstance(pair, list) or [type(part) for part in pair] != [str, int]:
+        return None
+    return pair[0], pair[1]
 
 
 def known(address: tuple[str, int], key: str) -> list[Entry]:
@@ -113,17 +126,31 @@ def request(address: tuple[str, int], key: str, timeout: float) -> Grant | None:
             wire.send_json(connection, [REQUEST, key, "", 1])
             connection.settimeout(timeout)
             try:
-                status, (host, port, match_key) = wire.receive_json(connection)
+                grant = _answer(wire.receive_json(connection), list)
             except TimeoutError:
                 return None
+        where, match_key = _address(grant[:2]), grant[2:]
+        if where is None or [type(key) for key in match_key] != [str]:
+            raise ValueError(grant)
     except (OSError, ValueError) as error:
         raise _no_tracker(address, error) from error
-    assert status == SUCCESS
-    return Grant((host, port), match_key)
+    return Grant(where, match_key[0])
+
+
+def _answer(message: Any, kind: type) -> Any:
+    """Return what the tracker answers with; raise ValueError where it is of another kind."""
+    if not isinstance(message, list) or len(message) != 2 or message[0] != SUCCESS:
+        raise ValueError(message)
+    if not isinstance(message[1], kind):
+        raise ValueError(message)
+    return message[1]
 
 
 def _no_tracker(address: tuple[str, int], error: Exception) -> BoardLost:
-    reason = getattr(error, "strerror", None) or error
+    if isinstance(error, OSError):
+        reason: object = error.strerror or error
+    else:
+        reason = "what answers is no tracker"
     return BoardLost(
         f"no tracker answers at {wire.text(address)} ({reason}); "
         "`tvmlcnn device tracker` starts one, on a PC"

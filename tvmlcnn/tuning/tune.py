@@ -32,6 +32,7 @@ def prepare(
     tracker: str | None = None,
     key: str | None = None,
     parallel: int | None = None,
+    token_file: str | None = None,
     records: Path | None = None,
     progress: Callable[[str], None] = lambda phase: None,
 ) -> Iterator[Run]:
@@ -53,7 +54,7 @@ def prepare(
     goal : Goal, optional
     threads : int, optional
         That kernels are made for and measured with; by default all physical cores of the boards.
-    device, tracker, key, parallel : optional
+    device, tracker, key, parallel, token_file : optional
         Where to measure, see `tvmlcnn.remote.boards`; by default on this machine.
     records : Path, optional
         Folder of your records, by default the one that `tvmlcnn.compile` reads.
@@ -75,7 +76,7 @@ def prepare(
         raise UserError(f"{whole.name} is a GPU; only kernels for CPUs can be tuned")
     if importlib.util.find_spec("xgboost") is None:
         raise UserError("tuning needs xgboost: pip install 'tvmlcnn[tune]'")
-    with boards(device, tracker, key, parallel) as fleet:
+    with boards(device, tracker, key, parallel, token_file) as fleet:
         for board in fleet:
             _check_fits(whole, board.name, board.facts())
         cores = min(board.facts()["cores"] for board in fleet)
