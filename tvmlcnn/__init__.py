@@ -14,11 +14,17 @@ if TYPE_CHECKING:
     from .compiler import compile
     from .runtime import Model, load
 
-__all__ = ["Model", "Report", "UserError", "compile", "load"]
+    __version__: str
+
+__all__ = ["Model", "Report", "UserError", "__version__", "compile", "load"]
 
 
 def __getattr__(name: str) -> Any:
     """Import the runtime or the compiler when it is first used: a device has no compiler."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("tvmlcnn")
     if name in ("Model", "load"):
         from . import runtime
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tvmlcnn import notebook
 
-@dataclass(frozen=True)
+_SHOWN_SECONDS = 0.05
+
+
+@dataclass(frozen=True, repr=False)
 class Report:
     """What `compile` did.
 
@@ -56,13 +60,66 @@ class Report:
     seconds: dict[str, float]
     warnings: list[str]
     quantization: dict[str, Any] | None
-    manifest: dict[str, Any] = field(repr=False)
+    manifest: dict[str, Any]
+
+    def facts(self, every_phase: bool = False) -> list[tuple[str, str]]:
+        """Return what a user wants to know of it, as names and texts.
+
+        Parameters
+        ----------
+        every_phase : bool
+            Name phases that took next to no time, too.
+        """
+        spent = {k: s for k, s in self.seconds.items() if every_phase or s >= _SHOWN_SECONDS}
+        random = self.manifest["random_weights"]
+        return [
+            ("file", str(self.path)),
+            ("size", f"{self.size / 1e6:.1f} MB"),
+            *([("weights", "RANDOM, none were given")] if random else []),
+            ("target", self.target),
+            *quantization_facts(self.quantization),
+            ("kernels", ", ".join(f"{rule}: {len(k)}" for rule, k in self.kernels.items())),
+            *records_fact(self.records),
+            ("check", check_fact(self.check)),
+            ("seconds", ", ".join(f"{phase} {s:.1f}" for phase, s in spent.items())),
+            ("", f"total {sum(self.seconds.values()):.1f}"),
+        ]
+
+    def __repr__(self) -> str:
+        kernels = sum(map(len, self.kernels.values()))
+        warnings = f"; {len(self.warnings)} warnings" if self.warnings else ""
+        return (
+            f"<tvmlcnn.Report {self.path.name}, {self.size / 1e6:.1f} MB for {self.target}, "
+            f"{kernels} kernels; check: {check_fact(self.check)}{warnings}>"
+        )
+
+    def _repr_html_(self) -> str:
+        warnings = [("warning", text) for text in self.warnings]
+        return notebook.table("tvmlcnn.Report", [*self.facts(), *warnings])
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as a JSON object, without the manifest."""
         data = asdict(self) | {"path": str(self.path)}
         del data["manifest"]
         return data
+
+
+def check_fact(check: Mapping[str, Any]) -> str:
+    """Return what a file's check says: the error, or why there was no check."""
+    if "skipped" in check:
+        return f"not done: {check['skipped']}"
+    return (
+        f"max error {check['max_error']:.1e} of the output's range "
+        f"({', '.join(check['cases'])} input; {check['where']})"
+    )
+
+
+def records_fact(records: Mapping[str, int] | None) -> list[tuple[str, str]]:
+    """Return about how many kernels records of tuning decide, where any could have one."""
+    if not records or not records["of"]:
+        return []
+    counts = [f"{count} {name}" for name, count in records.items() if name != "of"]
+    return [("records", f"{', '.join(counts)}, of {records['of']} kernels")]
 
 
 class Clock:
@@ -91,3 +148,31 @@ class Clock:
             spent = time.perf_counter() - self._since
             self.seconds[self._phase] = self.seconds.get(self._phase, 0.0) + spent
         self._phase = ""
+
+
+def quantization_facts(quantization: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """Return how a network was quantized, and what that did to its results."""
+    if not quantization:
+        return []
+    found = quantization["fidelity"]
+    shares = [
+        f"best class {found[key]:.1%} {where}"
+        for key, where in (("top1", "the same"), ("top5", "among five"))
+        if found[key] is not None
+    ]
+    noise = ", ".join(f"{ratio:.1f}" for ratio in found["snr"].values())
+    facts = [
+        (
+            quantization["dtype"],
+            f"calibrated with {quantization['examples']} inputs from {quantization['calibration']}",
+        ),
+        (
+            "fidelity",
+            f"{'; '.join([*shares, f'signal to noise {noise} dB'])} "
+            f"({found['examples']} other inputs, against float32)",
+        ),
+        ("worst layers", ", ".join(f"{name} {ratio:.1f} dB" for name, ratio in found["worst"])),
+    ]
+    if quantization["kept"]:
+        facts.append(("float32 layers", ", ".join(quantization["kept"])))
+    return facts

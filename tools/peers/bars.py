@@ -8,6 +8,7 @@ from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from tvmlcnn.files import write_whole
 
@@ -23,6 +24,8 @@ _COLOURS = {
     "xnnpack": "#CC79A7",
     "torch": "#999999",
 }
+_UPRIGHT = 4  # networks whose names have room side by side
+_ENTRY_WIDTH = 1.6  # inches of the legend, for the longest name of a framework
 _STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 
 
@@ -56,14 +59,19 @@ def _draw(comparisons: Sequence[Comparison], subtitle: str) -> Figure:
             heights.append(height or 0.0)
             times.append(f"{row.min:.3g}")
         bars = axes.bar(places, heights, 0.92 * width, color=_COLOURS[name], label=title)
-        axes.bar_label(bars, times, rotation=90, fontsize=6, padding=2)
+        labels = axes.bar_label(bars, times, rotation=90, fontsize=6, padding=2)
+        for label in labels:  # which the line of the roofline would strike through
+            label.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
     axes.axhline(1, color="#444444", lw=0.8, zorder=0)
     axes.set_xticks(range(len(comparisons)), [comparison.model for comparison in comparisons])
-    axes.tick_params(axis="x", length=0, labelrotation=20 if len(comparisons) > 4 else 0)
+    axes.tick_params(axis="x", length=0)
+    if len(comparisons) > _UPRIGHT:
+        for name in axes.get_xticklabels():  # each ends at its bars
+            name.set(rotation=20, ha="right", rotation_mode="anchor")
     axes.set(ylabel="share of the FMA roofline" if rooted else "speed, best peer = 1")
-    axes.margins(y=0.1)
+    axes.margins(y=0.12)
     axes.set_title(f"{subtitle}; bars bear milliseconds", fontsize=9)
-    columns = len(rows) if len(comparisons) > 4 else 4
+    columns = min(len(rows), int(figure.get_figwidth() / _ENTRY_WIDTH))
     handles, titles = axes.get_legend_handles_labels()
     figure.legend(handles, titles, loc="outside lower center", ncols=columns, frameon=False)
     return figure

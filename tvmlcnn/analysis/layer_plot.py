@@ -6,7 +6,7 @@ that cost nothing once they are fused are left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from tvmlcnn.files import write_whole
 
 from .layer_graph import KINDS
+from .measured import Measured
 from .roofline import Limits
 from .summary import Analysis
 from .totals import Row
@@ -45,10 +46,11 @@ _STYLE: Any = {
 _MAX_NAMES = 70
 
 
-def write_plot(analysis: Analysis, path: Path) -> None:
+def write_plot(analysis: Analysis, path: Path, timed: Sequence[Measured] = ()) -> None:
     """Write the picture to a ``.png`` or ``.svg``, whole or not at all.
 
-    The same analysis gives the same bytes: nothing in the file tells when or where it was made.
+    Kernels that were timed get a cross under the roof, below what they could reach. The same
+    analysis gives the same bytes: nothing in the file tells when or where it was made.
 
     Raises
     ------
@@ -58,13 +60,13 @@ def write_plot(analysis: Analysis, path: Path) -> None:
     kind = path.suffix[1:].lower()
     unstamped = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
     with rc_context(_STYLE):
-        figure = _draw(analysis)
+        figure = _draw(analysis, timed)
         write_whole(
             path, lambda file: figure.savefig(file, format=kind, dpi=120, metadata=unstamped)
         )
 
 
-def _draw(analysis: Analysis) -> Figure:
+def _draw(analysis: Analysis, timed: Sequence[Measured]) -> Figure:
     rows = [row for row in analysis.rows if row.layer.macs or row.traffic]
     figure = Figure(figsize=(11, 8), layout="constrained")
     top, bottom = figure.subplots(2, 1)
@@ -78,7 +80,7 @@ def _draw(analysis: Analysis) -> Figure:
         _bars(bottom, rows, lambda row: row.traffic / 1e6, "memory traffic, MB")
     else:
         figure.suptitle(f"{title}; {limits.target}: at least {(total.us or 0) / 1e3:,.2f} ms")
-        _roof(top, rows, limits)
+        _roof(top, rows, limits, timed)
         _bars(bottom, rows, lambda row: row.bound.us if row.bound else 0.0, "least time, µs")
     _names(bottom, rows)
     present = [kind for kind in KINDS if any(row.layer.kind == kind for row in rows)]
@@ -93,10 +95,11 @@ def _draw(analysis: Analysis) -> Figure:
     return figure
 
 
-def _roof(axes: Axes, rows: list[Row], limits: Limits) -> None:
+def _roof(axes: Axes, rows: list[Row], limits: Limits, timed: Sequence[Measured]) -> None:
     """Draw what a device reaches at most over the operations a byte, and each layer's place."""
     points = [(2 * r.layer.macs / r.traffic, r) for r in rows if r.layer.macs and r.traffic]
     places = [limits.ridge, *(intensity for intensity, _ in points)]
+    places += [kernel.intensity for kernel in timed]
     left, right = min(places) / 2, max(places) * 2
 
     def reached(intensity: float) -> float:
@@ -117,8 +120,13 @@ def _roof(axes: Axes, rows: list[Row], limits: Limits) -> None:
             lw=0.4,
             zorder=2,
         )
-    axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(None, 1.5 * limits.peak_gflops))
-    axes.set(xlabel="operations a byte", ylabel="GFLOP/s at most")
+    for kernel in timed:
+        place = {"color": _COLOURS[kernel.row.layer.kind], "zorder": 3}
+        axes.scatter(kernel.intensity, kernel.gflops, marker="x", s=24, lw=1.2, **place)
+    most = max([limits.peak_gflops, *(kernel.gflops for kernel in timed)])
+    axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(None, 1.5 * most))
+    what = "GFLOP/s: at most (discs), measured (crosses)" if timed else "GFLOP/s at most"
+    axes.set(xlabel="operations a byte", ylabel=what)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter("{x:g}")

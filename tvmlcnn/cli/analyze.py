@@ -10,6 +10,7 @@ import click
 
 from tvmlcnn.errors import UserError
 
+from . import completion
 from .output import json_option, print_facts, print_json, print_table
 from .shapes import read_shapes, shapes_option
 from .trust import trust_option
@@ -19,15 +20,33 @@ if TYPE_CHECKING:
 
 
 @click.command("analyze")
-@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
-@click.option("--target", help="Add the least time of each layer on this device.")
+@click.argument(
+    "models", metavar="MODEL...", nargs=-1, required=True, shell_complete=completion.models
+)
+@click.option(
+    "--target",
+    shell_complete=completion.targets,
+    help="Add the least time of each layer on this device.",
+)
 @shapes_option
 @click.option(
     "--by",
     type=click.Choice(["layer", "type"]),
     help="A row a layer, or a row a type of operator. Default for one MODEL: type.",
 )
-@click.option("--plot", "picture", metavar="FILE", help="Draw one MODEL as .png or .svg.")
+@click.option(
+    "--plot",
+    "picture",
+    metavar="FILE",
+    shell_complete=completion.files,
+    help="Draw one MODEL as .png or .svg.",
+)
+@click.option(
+    "--profile",
+    metavar="FILE",
+    shell_complete=completion.files,
+    help="What `tvmlcnn profile --json` printed: --plot marks what kernels reach.",
+)
 @trust_option
 @json_option
 def command(
@@ -37,6 +56,7 @@ def command(
     by: str | None,
     picture: str | None,
     trust: bool,
+    profile: str | None,
     as_json: bool,
 ) -> None:
     """Count what MODEL computes and moves; with several, compare them.
@@ -46,6 +66,10 @@ def command(
     G1 equal channels, G2 few groups, G3 few branches, G4 few elementwise operators.
     """
     path = None if picture is None else _picture(picture, models)
+    if profile is not None and (path is None or target is None):
+        raise UserError(
+            "--profile is for --plot with a --target, whose roofline it is held against"
+        )
     from tvmlcnn.targets import resolve
 
     device = None if target is None else resolve(target)  # before torch is loaded
@@ -59,8 +83,10 @@ def command(
     analyses = [analyze(model, device, input_shapes, trust) for model in models]
     if path is not None:
         from tvmlcnn.analysis.layer_plot import write_plot
+        from tvmlcnn.analysis.measured import measured
 
-        write_plot(analyses[0], path)
+        timed = () if profile is None else measured(analyses[0].rows, Path(profile))
+        write_plot(analyses[0], path, timed)
     if as_json:
         data = [to_json(analysis) for analysis in analyses]
         print_json(data if len(data) > 1 else data[0])

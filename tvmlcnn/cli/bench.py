@@ -6,12 +6,13 @@ from dataclasses import asdict
 
 import click
 
+from . import completion
 from .boards import board_options
 from .output import json_option, print_facts, print_json
 
 
 @click.command("bench")
-@click.argument("file")
+@click.argument("file", shell_complete=completion.files)
 @click.option("--threads", type=int, help="Default: all physical cores.")
 @click.option(
     "--seconds", type=click.FloatRange(min=0), default=3.0, show_default=True, help="How long."

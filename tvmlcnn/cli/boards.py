@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from . import completion
+
 _C = TypeVar("_C", bound=Callable[..., Any])
 
 
@@ -15,6 +17,7 @@ def token_option(what: str) -> Callable[[_C], _C]:
     return click.option(
         "--token-file",
         metavar="FILE",
+        shell_complete=completion.files,
         envvar="TVMLCNN_TOKEN_FILE",
         show_envvar=True,
         help=what,

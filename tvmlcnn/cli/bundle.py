@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from . import completion
 from .output import json_option, print_facts, print_json
 
 
 @click.command("bundle")
-@click.argument("file")
+@click.argument("file", shell_complete=completion.files)
 @click.option("-o", "--output", metavar="DIR", help="Default: the name of FILE without .so")
 @json_option
 def command(file: str, output: str | None, as_json: bool) -> None:

@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from .output import (
-    json_option,
-    layers_text,
-    print_facts,
-    print_json,
-    quantization_facts,
-    records_fact,
-)
+from . import completion
+from .output import json_option, layers_text, print_facts, print_json
 from .progress import phases
 from .records import records_option
 from .shapes import read_shapes, shapes_option
 from .trust import trust_option
 
-_SHOWN_SECONDS = 0.05
-
 
 @click.command("compile")
-@click.argument("model")
-@click.option("--target", default="x86", show_default=True, help="A target, or TVM's JSON.")
-@click.option("-o", "--output", metavar="FILE", help="Default: MODEL-TARGET.so")
-@click.option("--weights", metavar="FILE", help="A torch state dict or .safetensors; or imagenet.")
+@click.argument("model", shell_complete=completion.models)
+@click.option(
+    "--target",
+    shell_complete=completion.targets,
+    default="x86",
+    show_default=True,
+    help="A target, or TVM's JSON.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=completion.files,
+    help="Default: MODEL-TARGET.so",
+)
+@click.option(
+    "--weights",
+    metavar="FILE",
+    shell_complete=completion.files,
+    help="A torch state dict or .safetensors; or imagenet.",
+)
 @shapes_option
 @click.option("--dtype", default="float32", show_default=True, help="float32 or int8.")
 @click.option(
     "--calibrate",
     "calibration",
     metavar="PATH",
+    shell_complete=completion.files,
     help="For int8: a folder of photos, a .npy or .npz; or random.",
 )
 @click.option(
@@ -75,7 +87,11 @@ def command(
 
     resolve(target)  # a typo is told at once, before torch and TVM are loaded
     with phases(verbose) as progress:
-        report = tvmlcnn.compile(
+        progress("load torch and TVM")
+        began = time.perf_counter()
+        do_compile = tvmlcnn.compile
+        loading = {"load torch and TVM": time.perf_counter() - began}
+        report = do_compile(
             model,
             target=target,
             input_shape=read_shapes(shapes),
@@ -91,37 +107,17 @@ def command(
             dump_ir=dump_ir,
             progress=progress,
         )
+    report = replace(report, seconds=loading | report.seconds)
     for warning in report.warnings:
         click.echo(f"warning: {warning}", err=True)
     if as_json:
         print_json(report.to_json())
         return
-    check, manifest = report.check, report.manifest
-    spent = {k: s for k, s in report.seconds.items() if verbose or s >= _SHOWN_SECONDS}
-    print_facts(
-        [
-            ("file", report.path),
-            ("size", f"{report.size / 1e6:.1f} MB"),
-            *([("weights", "RANDOM, none were given")] if manifest["random_weights"] else []),
-            ("target", report.target),
-            *quantization_facts(report.quantization),
-            ("kernels", ", ".join(f"{rule}: {len(k)}" for rule, k in report.kernels.items())),
-            *records_fact(report.records),
-            (
-                "check",
-                f"not done: {check['skipped']}{' (--no-check)' if no_check else ''}"
-                if "skipped" in check
-                else f"max error {check['max_error']:.1e} of the output's range "
-                f"({', '.join(check['cases'])} input; {check['where']})",
-            ),
-            ("seconds", ", ".join(f"{phase} {s:.1f}" for phase, s in spent.items())),
-            ("", f"total {sum(report.seconds.values()):.1f}"),
-        ]
-    )
+    print_facts(report.facts(every_phase=verbose))
     if verbose:
         print_facts(
             (call["rule"], layers_text(call["layers"], call["function"]))
-            for call in manifest["calls"]
+            for call in report.manifest["calls"]
             if call["rule"] == report.default_rule
         )
         print_facts(("transposed for", operator) for operator in report.turned_back)

@@ -6,11 +6,14 @@ import json
 
 import click
 
-from .output import json_option, print_facts, print_json, quantization_facts, records_fact
+from tvmlcnn.compile_report import check_fact, quantization_facts, records_fact
+
+from . import completion
+from .output import json_option, print_facts, print_json
 
 
 @click.command("inspect")
-@click.argument("file")
+@click.argument("file", shell_complete=completion.files)
 @click.option("--verify", is_flag=True, help="Check that no byte of FILE has changed.")
 @json_option
 def command(file: str, verify: bool, as_json: bool) -> None:
@@ -27,7 +30,7 @@ def command(file: str, verify: bool, as_json: bool) -> None:
     if as_json:
         print_json(data)
         return
-    check, target, labels = data["check"], data["target"], manifest.labels
+    target, labels = data["target"], manifest.labels
     origin = "RANDOM, none were given" if manifest.random_weights else data["weights_from"]
     total = sum(weight.end - weight.offset for weight in manifest.weights)
     print_facts(
@@ -51,12 +54,7 @@ def command(file: str, verify: bool, as_json: bool) -> None:
             ("assumed", ", ".join(data["assumed"]) or "nothing"),
             ("kernels", ", ".join(f"{rule}: {count}" for rule, count in data["kernels"].items())),
             *records_fact(data.get("records")),
-            (
-                "check",
-                f"not done: {check['skipped']}"
-                if "skipped" in check
-                else f"max error {check['max_error']:.1e} of the output's range ({check['where']})",
-            ),
+            ("check", check_fact(data["check"])),
             ("versions", ", ".join(f"{name} {v}" for name, v in data["versions"].items())),
             ("format", data["format"]),
             *([("checksum", f"holds: sha256 {digest}")] if digest else []),

@@ -96,42 +96,6 @@ def layers_text(layers: Sequence[str], function: str) -> str:
     )
 
 
-def records_fact(records: Mapping[str, int] | None) -> list[tuple[str, str]]:
-    """Return about how many kernels records of tuning decide, where any could have one."""
-    if not records or not records["of"]:
-        return []
-    counts = [f"{count} {name}" for name, count in records.items() if name != "of"]
-    return [("records", f"{', '.join(counts)}, of {records['of']} kernels")]
-
-
-def quantization_facts(quantization: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    """Return how a network was quantized, and what that did to its results."""
-    if not quantization:
-        return []
-    found = quantization["fidelity"]
-    shares = [
-        f"best class {found[key]:.1%} {where}"
-        for key, where in (("top1", "the same"), ("top5", "among five"))
-        if found[key] is not None
-    ]
-    noise = ", ".join(f"{ratio:.1f}" for ratio in found["snr"].values())
-    facts = [
-        (
-            quantization["dtype"],
-            f"calibrated with {quantization['examples']} inputs from {quantization['calibration']}",
-        ),
-        (
-            "fidelity",
-            f"{'; '.join([*shares, f'signal to noise {noise} dB'])} "
-            f"({found['examples']} other inputs, against float32)",
-        ),
-        ("worst layers", ", ".join(f"{name} {ratio:.1f} dB" for name, ratio in found["worst"])),
-    ]
-    if quantization["kept"]:
-        facts.append(("float32 layers", ", ".join(quantization["kept"])))
-    return facts
-
-
 def _finite(data: Any) -> Any:
     if isinstance(data, float):
         return data if math.isfinite(data) else None

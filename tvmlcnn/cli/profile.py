@@ -6,13 +6,14 @@ from dataclasses import asdict
 
 import click
 
+from . import completion
 from .output import json_option, layers_text, print_facts, print_json, print_table
 
 _HEADER = ("us", "share", "GFLOP/s", "roofline", "kB", "rule", "layers")
 
 
 @click.command("profile")
-@click.argument("file")
+@click.argument("file", shell_complete=completion.files)
 @click.option("--threads", type=int, help="Default: all physical cores.")
 @click.option(
     "--seconds", type=click.FloatRange(min=0), default=3.0, show_default=True, help="How long."
@@ -72,8 +73,16 @@ def command(file: str, threads: int | None, seconds: float, as_json: bool) -> No
             ),
             ("runs", result.rounds),
             ("threads", result.threads),
+            *_warning(result.others),
         ]
     )
 
 
+def _warning(others: float | None) -> list[tuple[str, str]]:
+    if others is None or others < _BUSY:
+        return []
+    return [("busy", f"other programs took {others:.0%} of the processors' time: mistrust these")]
+
+
+_BUSY = 0.05  # of the processors' time; as much moves the times of kernels by as much
 _SUMS = {1 << 18: "256 KiB", 1 << 21: "2 MiB", 1 << 27: "128 MiB"}

@@ -13,12 +13,15 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 def phases(verbose: bool) -> Iterator[Callable[[str], None]]:
     """Show the phase at work, and yield the function that is told of each new one.
 
-    On a terminal one line is rewritten and removed at the end; elsewhere, and with ``verbose``,
-    each phase leaves a line.
+    On a terminal one line is rewritten and removed at the end, and elsewhere there is none; with
+    ``verbose`` each phase leaves a line.
     """
     console = Console(stderr=True, highlight=False)
-    if verbose or not console.is_terminal:
+    if verbose:
         yield lambda phase: console.print(f"{phase} ...", markup=False)
+        return
+    if not console.is_terminal:
+        yield lambda phase: None
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from . import completion
 from .output import json_option, print_facts, print_json, print_table
 
 if TYPE_CHECKING:
@@ -23,8 +24,12 @@ records_option = click.option(
     type=click.Path(path_type=Path),
     help="Your records. Default: tvmlcnn/records in $XDG_DATA_HOME or ~/.local/share.",
 )
-_target_option = click.option("--target", help="Only of this target.")
-_rule_option = click.option("--rule", help="Only of this rule, such as depthwise.")
+_target_option = click.option(
+    "--target", shell_complete=completion.targets, help="Only of this target."
+)
+_rule_option = click.option(
+    "--rule", shell_complete=completion.rules, help="Only of this rule, such as depthwise."
+)
 
 
 @click.group("records", no_args_is_help=False)

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
+from . import completion
 from .boards import board_options
 from .output import json_option, print_facts, print_json
 
+if TYPE_CHECKING:
+    from tvmlcnn.runtime.output_summary import OutputSummary
+
 
 @click.command("run")
-@click.argument("file")
-@click.option("--image", metavar="PHOTO", help="A photo, preprocessed as the model wants it.")
+@click.argument("file", shell_complete=completion.files)
 @click.option(
-    "--input", "inputs", multiple=True, metavar="X.npy", help="An array; once for each input."
+    "--image",
+    metavar="PHOTO",
+    shell_complete=completion.files,
+    help="A photo, preprocessed as the model wants it.",
+)
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="X.npy",
+    shell_complete=completion.files,
+    help="An array; once for each input.",
 )
 @click.option("--random", is_flag=True, help="Normally distributed input.")
 @click.option(
-    "-o", "--output", metavar="Y.npy", help="Write the output (.npz for several; - to stdout)."
+    "-o",
+    "--output",
+    metavar="Y.npy",
+    shell_complete=completion.files,
+    help="Write the output (.npz for several; - to stdout).",
 )
 @click.option("--threads", type=int, help="Default: all physical cores.")
 @board_options
@@ -43,6 +63,7 @@ def command(
     from tvmlcnn.runtime import arrays as files
     from tvmlcnn.runtime import classify, load, read_manifest
     from tvmlcnn.runtime.manifest import RANDOM_WEIGHTS
+    from tvmlcnn.runtime.output_summary import summarize
     from tvmlcnn.runtime.preprocessing import Preprocessing, read_image
 
     if sum((image is not None, bool(inputs), random)) != 1:
@@ -72,17 +93,22 @@ def command(
             return
     one = model.labels is not None and outputs[0].size == len(model.labels)  # of several sizes
     guesses = classify.top(outputs[0], model.labels) if model.labels and one else []
-    summary = [
-        {**asdict(spec), "min": float(array.min()), "max": float(array.max())}
-        for spec, array in zip(model.outputs, outputs, strict=True)
-    ]
+    summaries = list(map(summarize, model.outputs, outputs))
     if as_json:
-        top = [asdict(guess) for guess in guesses]
-        print_json({"top": top, "outputs": summary, "random_weights": model.random_weights})
+        top, facts = ([asdict(each) for each in some] for some in (guesses, summaries))
+        print_json({"top": top, "outputs": facts, "random_weights": model.random_weights})
     elif guesses:
         print_facts((f"{guess.score:.3f}", guess.label) for guess in guesses)
     else:
-        print_facts(
-            (str(spec), f"min {facts['min']:.4g}, max {facts['max']:.4g}")
-            for spec, facts in zip(model.outputs, summary, strict=True)
-        )
+        print_facts(fact for summary in summaries for fact in _facts(summary))
+
+
+def _facts(summary: OutputSummary) -> Iterator[tuple[str, str]]:
+    name = f"{summary.name}: {summary.dtype} {'x'.join(map(str, summary.shape)) or 'scalar'}"
+    if summary.min is None:
+        yield name, "empty"
+        return
+    yield name, f"min {summary.min:.4g}, max {summary.max:.4g}"
+    if summary.largest:
+        largest = (f"[{each.index}] {each.value:.4g}" for each in summary.largest)
+        yield "", f"largest {', '.join(largest)}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from . import interrupts
+from . import completion, interrupts
 from .boards import board_options, parallel_option
 from .output import json_option, print_json
 from .progress import phases
@@ -17,8 +17,16 @@ from .trust import trust_option
 
 
 @click.command("tune")
-@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
-@click.option("--target", default="native", show_default=True, help="A target, or TVM's JSON.")
+@click.argument(
+    "models", metavar="MODEL...", nargs=-1, required=True, shell_complete=completion.models
+)
+@click.option(
+    "--target",
+    shell_complete=completion.targets,
+    default="native",
+    show_default=True,
+    help="A target, or TVM's JSON.",
+)
 @shapes_option
 @click.option(
     "--space",

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tvmlcnn import notebook
 from tvmlcnn.errors import UserError
 
 from .checks import check_fits
@@ -58,6 +59,10 @@ def _forms(specs: Sequence[TensorSpec]) -> list[tuple[tuple[int, ...], np.dtype]
     return [(spec.shape, np.dtype(spec.dtype)) for spec in specs]
 
 
+def _threads(count: int) -> str:
+    return f"{count} thread" if count == 1 else f"{count} threads"
+
+
 def _given(array: np.ndarray) -> str:
     return f"{array.dtype} {'x'.join(map(str, array.shape)) or 'scalar'}"
 
@@ -66,10 +71,13 @@ class Model:
     """A loaded network; call it with numpy arrays.
 
     Several threads may call it at the same time, and so may a process that was forked from one that
-    has used it.
+    has used it. A copy, and what pickle makes of it elsewhere, is loaded anew from the same path,
+    for as many threads.
 
     Attributes
     ----------
+    path : Path
+        Where the file was loaded from, from the root.
     inputs, outputs : tuple of TensorSpec
         Name, shape and dtype of each; of the smallest, where the file takes several sizes.
     programs : tuple of Program
@@ -83,6 +91,7 @@ class Model:
     """
 
     def __init__(self, library: Library, manifest: Manifest, threads: int) -> None:
+        self.path = library.path.absolute()
         self.inputs: tuple[TensorSpec, ...] = manifest.inputs
         self.outputs: tuple[TensorSpec, ...] = manifest.outputs
         self.programs = manifest.programs
@@ -97,6 +106,30 @@ class Model:
         self._taken = [_forms(program.inputs) for program in self.programs]
         self._made = [_forms(program.outputs) for program in self.programs]
         self.instances = Instances(library, threads)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return load, (self.path, self.threads)
+
+    def __repr__(self) -> str:
+        taken, made = (", ".join(map(str, specs)) for specs in (self.inputs, self.outputs))
+        more = len(self.programs) - 1
+        sizes = f", and {more} other size{'s' * (more > 1)}" if more else ""
+        return (
+            f"<tvmlcnn.Model {self.path.name}, {_threads(self.threads)}: {taken} -> {made}{sizes}>"
+        )
+
+    def _repr_html_(self) -> str:
+        facts = [
+            ("file", self.path),
+            ("model", self.manifest["model"]),
+            ("target", self.manifest["target"]["name"]),
+            *(("input", spec) for spec in self.inputs),
+            *(("output", spec) for spec in self.outputs),
+            *([("sizes", len(self.programs))] if len(self.programs) > 1 else []),
+            ("kernels", len(self.calls)),
+            ("threads", self.threads),
+        ]
+        return notebook.table("tvmlcnn.Model", facts)
 
     def __call__(self, *inputs: np.ndarray) -> Any:
         """Run the network.

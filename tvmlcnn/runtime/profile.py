@@ -15,6 +15,7 @@ from . import limits
 from .arrays import random_arrays
 from .manifest import KernelCall
 from .model import Model
+from .neighbours import Neighbours
 
 _BLOCK = 5  # rounds in a row, of which the first one only warms the caches
 _CLOCK_US = 1e-3
@@ -64,6 +65,9 @@ class Profile:
     rounds : int
         Measured runs, of which the faster half counts.
     threads : int
+    others : float or None
+        The share of the processors' time that other programs took meanwhile; None where it is not
+        known, as after a very short run.
     limits : limits.Limits
         Of the same threads, measured in the same run.
     """
@@ -75,6 +79,7 @@ class Profile:
     timer_us: float
     rounds: int
     threads: int
+    others: float | None
     limits: limits.Limits
 
 
@@ -90,6 +95,7 @@ def profile(model: Model, seconds: float) -> Profile:
     """
     if model.manifest["target"]["tvm"]["kind"] != "llvm":
         raise UserError("only kernels on a CPU can be profiled; the model is for a GPU")
+    neighbours = Neighbours()
     machine = limits.measure(model.threads)
     inputs = random_arrays(model.inputs)
     whole: list[float] = []
@@ -131,6 +137,7 @@ def profile(model: Model, seconds: float) -> Profile:
         note,
         len(rounds),
         model.threads,
+        neighbours.share(),
         machine,
     )
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from tvmlcnn.records import geometric_mean
 
-WORKING = "working"
+WORKING = "working"  # of a board
+DONE = "done"  # of a run
 
 
 @dataclass
@@ -209,7 +210,12 @@ class RunState:
         return now - self.started
 
     def remaining(self, now: float) -> float | None:
-        """Return the seconds until trials or time are used up; None where neither is known."""
+        """Return the seconds until trials or time are used up; None where neither is known.
+
+        Also None when the run is done, be it before they are.
+        """
+        if self.phase == DONE:
+            return None
         elapsed = self.elapsed(now)
         ends = []
         if self.seconds is not None:

@@ -21,7 +21,7 @@ from .building import Builder
 from .climb import BATCH, Climb
 from .comparing import Bench
 from .measuring import Outcome
-from .state import WORKING, RunState, TaskState
+from .state import DONE, WORKING, RunState, TaskState
 from .tasks import Task, extract
 
 SPACES = {"template": False, "auto": True}
@@ -185,7 +185,7 @@ class Run:
                 break
             best.advance(left)
             refresh()
-        self.state.phase = "done"
+        self.state.phase = DONE
         refresh()
 
     def _refresh(self, refresh: Callable[[], None]) -> None:
