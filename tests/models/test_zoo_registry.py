@@ -35,6 +35,7 @@ def test_options_are_listed_with_their_defaults():
         "squeeze_excitation": False,
         "shuffle": True,
         "shallow": False,
+        "resolution": 224,
     }
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from lab import Lab, Program, free_boards, until
 
 from tvmlcnn import remote
 from tvmlcnn.remote import fleet as fleet_module
-from tvmlcnn.remote import tracker
+from tvmlcnn.remote import tracker, wire
 from tvmlcnn.remote.wire import parse_address
 
 pytestmark = pytest.mark.long
@@ -224,3 +226,50 @@ def test_a_tracker_without_the_key(two: tuple[Program, Program, Program]) -> Non
         remote.boards(tracker="127.0.0.1:1", key="pc"),
     ):
         pass
+
+
+def registered(keeper: Program, info: dict[str, Any], *offer: Any) -> socket.socket:
+    """Tell a tracker of a server that is none, for as long as the connection is open."""
+    connection = tracker.connect(parse_address(keeper.address, ""))
+    wire.send_json(connection, [tracker.UPDATE_INFO, info])
+    wire.receive_json(connection)
+    if offer:
+        wire.send_json(connection, [tracker.PUT, *offer])
+        wire.receive_json(connection)
+    return connection
+
+
+@pytest.mark.parametrize("parallel", [None, 1])
+def test_an_entry_that_is_stale_costs_a_try_on_the_next_board(
+    parallel: int | None, lab: Lab
+) -> None:
+    keeper = lab.tracker()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    info = {"key": "server:pc", "addr": [None, port], "busy": False}
+    with registered(keeper, info, "pc", [port, "pc:gone"], None):  # the first that is given out
+        board = lab.board("--tracker", keeper.address, "--key", "pc")
+        until(lambda: len(free_boards(keeper.address, "pc")) == 2)
+        with remote.boards(tracker=keeper.address, key="pc", parallel=parallel) as fleet:
+            assert [each.name for each in fleet] == [f"pc at {board.address}"]
+            (reason,) = fleet.lost.values()
+            assert f"127.0.0.1:{port} does not answer" in reason
+
+
+def test_entries_that_make_no_sense_hide_no_board(lab: Lab) -> None:
+    keeper = lab.tracker()
+    board = lab.board("--tracker", keeper.address, "--key", "pc")
+    until(lambda: free_boards(keeper.address, "pc"))
+    wrong: list[dict[str, Any]] = [
+        {"key": 3, "addr": ["a", 1]},
+        {"key": "server:pc", "addr": ["a", "b"]},
+        {"key": "server:pc", "addr": [None, 1], "busy": "often", "facts": 3},
+    ]
+    with ExitStack() as stack:
+        for info in wrong:
+            stack.enter_context(registered(keeper, info))
+        found = {
+            entry.address: entry for entry in tracker.entries(parse_address(keeper.address, ""))
+        }
+        assert set(found) == {board.address, "127.0.0.1:1"}
+        assert (found["127.0.0.1:1"].busy, found["127.0.0.1:1"].facts) == (None, {})

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from tvmlcnn import remote
 
-SERVER = {"caches", "functions", "listen", "registration", "serve", "server", "tracker_program"}
+SERVER = {
+    *("caches", "functions", "incoming", "listen", "registration", "serve", "server"),
+    *("session_process", "tracker_program"),
+}
 
 
 def test_the_client_does_not_import_the_server() -> None:

@@ -121,7 +121,7 @@ def _roof(axes: Axes, rows: list[Row], limits: Limits, timed: Sequence[Measured]
             zorder=2,
         )
     for kernel in timed:
-        place = {"color": _COLOURS[kernel.row.layer.kind], "zorder": 3}
+        place: Any = {"color": _COLOURS[kernel.row.layer.kind], "zorder": 3}
         axes.scatter(kernel.intensity, kernel.gflops, marker="x", s=24, lw=1.2, **place)
     most = max([limits.peak_gflops, *(kernel.gflops for kernel in timed)])
     axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(None, 1.5 * most))

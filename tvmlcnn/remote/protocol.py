@@ -85,8 +85,9 @@ def read_hello(message: Any) -> tuple[int, str, dict[str, Any]]:
     if message["protocol"] != VERSION:
         return message["protocol"], "", {}
     token, facts = message.get("token"), message.get("facts")
-    known = isinstance(facts, dict) and all(type(facts.get(k)) is t for k, t in _FACTS.items())
-    if not isinstance(token, str) or not known:
+    if not isinstance(token, str) or not isinstance(facts, dict):
+        raise ValueError(message)
+    if any(type(facts.get(name)) is not kind for name, kind in _FACTS.items()):
         raise ValueError(message)
     return VERSION, token, facts
 
