@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
 import json
 import subprocess
 import sys
@@ -10,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # tools/ is no package that is installed
 
-from tools.peers.bars import write_plot
+from tools.peers.bars import _draw, write_plot
 from tools.peers.compare import difference
 from tools.peers.convert import UnavailableError
 from tools.peers.frameworks import FRAMEWORKS, OURS
@@ -119,6 +121,27 @@ def test_plot_is_a_png_with_and_without_a_roofline(tmp_path: Path) -> None:
         path = tmp_path / f"{index}.png"
         write_plot([comparison(loop_gflops=loop), comparison(loop_gflops=loop)], path, "cpu")
         assert path.read_bytes().startswith(PNG)
+
+
+@pytest.mark.parametrize("networks", [1, 3, 6, 9])
+def test_labels_of_a_plot_are_inside_and_apart(networks: int) -> None:
+    names = [f"mobilenet_v{number}_small" for number in range(networks)]
+    rows = [
+        Row(name, framework.title, "1", (0.5123 + 0.001 * n,))
+        for n, (name, framework) in enumerate(FRAMEWORKS.items())
+    ]
+    figure = _draw([comparison(model=name, rows=tuple(rows)) for name in names], "cpu")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    (axes,) = figure.axes
+    labels = [text.get_window_extent() for text in axes.texts]
+    assert len(labels) == networks * len(rows)
+    for one, other in itertools.combinations(labels, 2):
+        assert not one.overlaps(other)
+    (legend,) = figure.legends
+    for box in (*labels, legend.get_window_extent(), axes.title.get_window_extent()):
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
 
 
 def test_turns_rotate_and_the_first_call_of_a_turn_is_not_counted() -> None:

@@ -87,7 +87,8 @@ class Report:
 
     def __repr__(self) -> str:
         kernels = sum(map(len, self.kernels.values()))
-        warnings = f"; {len(self.warnings)} warnings" if self.warnings else ""
+        count = len(self.warnings)
+        warnings = f"; {count} warning{'s' * (count > 1)}" if count else ""
         return (
             f"<tvmlcnn.Report {self.path.name}, {self.size / 1e6:.1f} MB for {self.target}, "
             f"{kernels} kernels; check: {check_fact(self.check)}{warnings}>"

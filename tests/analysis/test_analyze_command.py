@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -147,6 +148,53 @@ def test_plot_svg(net: str, cli: Cli, tmp_path: Path) -> None:
     assert "relu" not in words  # fused
     points = ElementTree.fromstring(text).findall(".//*[@id]")
     assert sum(e.get("id", "").startswith("PathCollection") for e in points) == 3
+
+
+def test_plot_marks_what_a_profile_measured(net: str, cli: Cli, tmp_path: Path) -> None:
+    kernels = [
+        {"layers": ["conv", "relu"], "us": 10.0},
+        {"layers": ["dw", "wide"], "us": 20.0},
+        {"layers": [], "us": 5.0},  # a change of layout
+        {"layers": ["elsewhere"], "us": 5.0},
+    ]
+    (tmp_path / "profile.json").write_text(json.dumps({"kernels": kernels}))
+    target = ["--target", "rpi4", "--plot"]
+    assert cli("analyze", net, *SHAPE, *target, "a.svg").code == 0
+    assert cli("analyze", net, *SHAPE, *target, "b.svg", "--profile", "profile.json").code == 0
+    plain, marked = ((tmp_path / name).read_text() for name in ("a.svg", "b.svg"))
+    assert "measured (crosses)" in marked
+    assert "measured" not in plain
+    assert len(marked) > len(plain)
+    from tvmlcnn.analysis import analyze
+    from tvmlcnn.analysis.measured import measured
+
+    rows = analyze(f"{tmp_path / 'net.py'}:Net", input_shapes=(1, 3, 16, 16)).rows
+    first, second = measured(rows, tmp_path / "profile.json")
+    assert first.gflops == pytest.approx(2 * 256 * 3 * 16 * 9 / 10.0 / 1e3)
+    assert second.gflops == pytest.approx(2 * 256 * (16 * 9 + 16 * 96) / 20.0 / 1e3)
+    assert second.row.layer.name == "wide"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{}", '{"kernels": 3}', '{"kernels": [3]}', '{"kernels": [{"us": 1}]}'),
+        *('{"kernels": [{"us": NaN, "layers": []}]}', '{"kernels": [{"us": 0, "layers": []}]}'),
+        *('{"kernels": [{"us": "x", "layers": []}]}', '{"kernels": [{"us": 1, "layers": [3]}]}'),
+        '{"kernels": [{"us": 1' + "0" * 400 + ', "layers": []}]}',
+        "[" * 100_000,
+    ],
+)
+def test_what_is_no_profile(text: str, net: str, cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "profile.json").write_text(text)
+    options = [*SHAPE, "--target", "rpi4", "--plot", "a.svg", "--profile"]
+    error = cli("analyze", net, *options, "profile.json").error
+    assert "nothing that `tvmlcnn profile --json` printed" in error
+    assert error.endswith("(--profile)")
+    assert "cannot read none.json" in cli("analyze", net, *options, "none.json").error
+    (tmp_path / "other.json").write_text('{"kernels": [{"us": 1, "layers": ["other"]}]}')
+    assert "no layer of this network" in cli("analyze", net, *options, "other.json").error
+    assert "--plot" in cli("analyze", net, "--profile", "other.json").error
 
 
 def test_plot_of_many_layers_names_some(cli: Cli, tmp_path: Path) -> None:

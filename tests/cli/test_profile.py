@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import Cli
+
+from tools.peers.neighbours import neighbours
+from tvmlcnn.runtime.machine import logical_cpus
+from tvmlcnn.runtime.neighbours import Neighbours
 
 # Neither torch nor the compiler can be imported; they are there, since TVM's libraries are needed.
 THIN = (
@@ -50,6 +56,7 @@ def test_figures_agree(cli: Cli, small_file: Path) -> None:
     assert sum(kernel["us"] for kernel in kernels) == pytest.approx(data["kernels_us"])
     assert data["call_us"] > 0
     assert data["outside_us"] >= 0
+    assert data["others"] is None or 0 <= data["others"] <= 1
     assert data["threads"] == 1
     assert data["rounds"] > 0
     assert data["limits"]["peak_gflops"] > 0
@@ -65,6 +72,35 @@ def test_table(cli: Cli, small_file: Path) -> None:
     assert {"kernels", "outside", "whole", "this"} <= {
         line.split()[0] for line in text.splitlines() if line.strip()
     }
+
+
+def test_a_busy_machine_is_told_of(cli: Cli, small_file: Path) -> None:
+    """By how much, and no time is negative."""
+    with neighbours(logical_cpus()):
+        arguments = ["profile", small_file, "--threads", 1, "--seconds", 0.5]
+        data = cli(*arguments, "--json").json
+        text = cli(*arguments).out
+    assert data["others"] > 0.2
+    assert min(data["outside_us"], data["timer_us"], *(k["us"] for k in data["kernels"])) >= 0
+    (line,) = (line for line in text.splitlines() if line.startswith("busy"))
+    assert re.search(r"other programs took \d\d% of the processors' time", line)
+
+
+def test_what_others_take_is_not_what_this_process_takes() -> None:
+    watch = Neighbours()
+    assert watch.share() is None  # too early
+    began = time.process_time()
+    while time.process_time() - began < 0.5:
+        pass
+    share = watch.share()
+    assert share is not None
+    # One processor was ours for all of half a second, or the machine is busy.
+    with neighbours(logical_cpus()):
+        busy = Neighbours()
+        time.sleep(0.5)
+        others = busy.share()
+    assert others is not None
+    assert others > share or share > 0.7
 
 
 def test_without_compiler(small_file: Path) -> None:

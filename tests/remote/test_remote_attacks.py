@@ -1,4 +1,4 @@
-"""Clients that are slow, silent, wrong or greedy: a server lives on, and serves others meanwhile."""
+"""Clients that are slow, silent, wrong or greedy: a server lives on, and serves others."""
 
 from __future__ import annotations
 
@@ -67,11 +67,14 @@ def serves(server: Program, library: Path) -> bool:
     assert server.process.poll() is None, server.err
 
     def done() -> bool:
-        with suppress(remote.BoardLost), remote.boards(server.address) as (board,):
-            with board.session(PATIENCE) as session:
-                x, y = session.tensor(np.ones(64, np.float32)), session.empty((64,))
-                session.load(library)["double"](x, y)
-                return bool((session.array(y) == 2).all())
+        with (
+            suppress(remote.BoardLost),
+            remote.boards(server.address) as (board,),
+            board.session(PATIENCE) as session,
+        ):
+            x, y = session.tensor(np.ones(64, np.float32)), session.empty((64,))
+            session.load(library)["double"](x, y)
+            return bool((session.array(y) == 2).all())
         return False
 
     return until(done)

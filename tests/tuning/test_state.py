@@ -7,6 +7,8 @@ from collections import Counter
 import pytest
 from running import run, task
 
+from tvmlcnn.tuning.state import DONE
+
 
 def test_task() -> None:
     one = task(default_us=50.0, best_us=40.0)
@@ -72,6 +74,7 @@ def test_the_largest_share_comes_first() -> None:
 def test_time_to_go() -> None:
     state = run(started=1000.0)
     assert state.elapsed(1050.0) == 50
+    assert run(started=1000.0, seconds=60.0, phase=DONE).remaining(1050.0) is None
     assert state.remaining(1050.0) == 150  # 300 more trials at 2 a second
     assert run(started=1000.0, seconds=60.0).remaining(1050.0) == 10
     assert run(started=1000.0, budget=None).remaining(1050.0) is None

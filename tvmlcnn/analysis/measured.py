@@ -61,7 +61,7 @@ def _kernels(path: Path) -> list[tuple[list[str], float]]:
         return [_kernel(kernel) for kernel in data["kernels"]]
     except OSError as error:
         problem = f"cannot read {path}: {error.strerror}"
-    except (ValueError, TypeError, LookupError, RecursionError):
+    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError):
         problem = f"{path} is nothing that `tvmlcnn profile --json` printed"
     raise UserError(problem, parameters=("profile",))
 
