@@ -43,7 +43,7 @@ def test_nothing_is_cut(columns: int, terminal, capsys: pytest.CaptureFixture[st
 
 def test_a_pipe_has_room_for_all(capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    print_table(HEADER, ROWS, spare=("kB",))
+    print_table(HEADER, ROWS, spare=("kB", "us"))
     shown = capsys.readouterr()
     assert "a" * 90 in shown.out
     assert "1024" in shown.out

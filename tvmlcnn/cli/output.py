@@ -49,14 +49,16 @@ def print_table(
         Columns that are left out where there is no room, the first one first.
     """
     cells = [[str(cell) for cell in row] for row in rows]
-    console, without = _console(), 0
-    table = _table(header, cells, (), wide=True)
-    while _width(console, table) > _room(console) and without <= len(spare):
-        table = _table(header, cells, spare[:without], wide=False)
-        without += 1
+    console = _console()
+    without = [name for name in spare if name in header]
+    forms = [((), True), *((without[:count], False) for count in range(len(without) + 1))]
+    for left_out, wide in forms:
+        table = _table(header, cells, left_out, wide)
+        if _width(console, table) <= _room(console):
+            break
     _print(table)
-    if missing := [name for name in spare[: without - 1] if name in header]:
-        names = ", ".join(dict.fromkeys(missing))
+    if left_out:
+        names = ", ".join(left_out)
         click.echo(f"no room for {names}: --json has all, and a wider terminal", err=True)
 
 
