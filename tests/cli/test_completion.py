@@ -24,7 +24,7 @@ def completed(line: str, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> set[tuple
     monkeypatch.setenv("COMP_WORDS", " ".join(words))
     monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
     lines = cli().out.splitlines()
-    return {(kind, text) for kind, _, text in (line.partition(",") for line in lines)}
+    return {(kind, text) for kind, _, text in (line.partition(",") for line in lines) if text}
 
 
 @pytest.mark.parametrize(("line", "expected"), CASES)

@@ -66,7 +66,7 @@ def main() -> NoReturn:
     interrupts.install()
     messages.install()
     try:
-        _tvmlcnn(standalone_mode=False)
+        _tvmlcnn(standalone_mode=False, complete_var="_TVMLCNN_COMPLETE")
         if sys.stdout is not None:  # which it is where the output is closed
             sys.stdout.flush()
     except click.UsageError as error:

@@ -198,7 +198,7 @@ def _print_layers(analysis: Analysis) -> None:
         limit = [] if row.bound is None else [row.bound.limit]
         return [layer.name, layer.kind, shape, *_sums(totals([row]), total), *limit]
 
-    end = ["total", "", "", *_sums(total, total)]
+    end = ["total", "", "", *_sums(total, total), *([] if total.us is None else [""])]
     print_table(
         ("layer", "type", "output", *_SUMS, *least),
         [*map(cells, analysis.rows), end],
