@@ -162,6 +162,7 @@ def dripping() -> Iterator[Any]:
             thread.join()
 
 
+@pytest.mark.long
 def test_slow_greetings_keep_nobody_waiting(
     dripping: Any, server: Program, board_library: Path
 ) -> None:
@@ -170,6 +171,7 @@ def test_slow_greetings_keep_nobody_waiting(
     assert all(is_closed(connection) for connection in slow)  # long before they are complete
 
 
+@pytest.mark.long
 def test_a_slow_message_keeps_nobody_waiting(
     dripping: Any, server: Program, board_library: Path
 ) -> None:
@@ -181,6 +183,7 @@ def test_a_slow_message_keeps_nobody_waiting(
     assert serves(server, board_library)
 
 
+@pytest.mark.long
 def test_silent_connections_make_room(server: Program, board_library: Path) -> None:
     with ExitStack() as stack:
         silent = [stack.enter_context(closing(connect(server))) for _ in range(3 * _GREETINGS)]
@@ -188,6 +191,7 @@ def test_silent_connections_make_room(server: Program, board_library: Path) -> N
         assert all(is_closed(connection) for connection in silent)
 
 
+@pytest.mark.long
 def test_a_grace_is_short_whatever_is_asked_for(server: Program, board_library: Path) -> None:
     holder, token = lease(server)
     with closing(holder), closing(session(server, token)) as lingering:
@@ -212,6 +216,7 @@ def test_who_gives_the_board_back_in_his_grace(server: Program, board_library: P
     assert serves(server, board_library)
 
 
+@pytest.mark.long
 def test_who_never_reads_an_answer(server: Program, board_library: Path) -> None:
     holder, _ = lease(server)
     with closing(holder), suppress(OSError):

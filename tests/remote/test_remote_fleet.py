@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
+import struct
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +256,31 @@ def test_an_entry_that_is_stale_costs_a_try_on_the_next_board(
             assert [each.name for each in fleet] == [f"pc at {board.address}"]
             (reason,) = fleet.lost.values()
             assert f"127.0.0.1:{port} does not answer" in reason
+
+
+def test_a_tracker_lives_on_whatever_it_is_told(lab: Lab) -> None:
+    keeper = lab.tracker()
+    board = lab.board("--tracker", keeper.address, "--key", "pc")
+    until(lambda: free_boards(keeper.address, "pc"))
+    address = parse_address(keeper.address, "")
+    bad: list[Any] = [
+        *([], {}, 3, None, [99], [[]], [tracker.PUT], [tracker.REQUEST, [], "", 1]),
+        *([tracker.PUT, "pc", [1, 3], None], [tracker.PUT, "pc", [1, "no colon"], None]),
+        *([tracker.REQUEST, "pc", "", "x"], [tracker.UPDATE_INFO, {"key": []}]),
+    ]
+    raw = [json.dumps(message).encode() for message in bad]
+    raw += [b"[" * 100_000, b"\xff\xff", b"1" * 5000, b""]
+    for data in raw:
+        with tracker.connect(address) as connection, suppress(OSError):
+            connection.sendall(struct.pack("<i", len(data)) + data)
+            connection.settimeout(0.5)
+            connection.recv(1 << 16)
+    with tracker.connect(address) as connection:
+        connection.sendall(b"\xff" * 100)
+    assert keeper.process.poll() is None
+    assert free_boards(keeper.address, "pc") == [board.address]
+    with remote.boards(tracker=keeper.address, key="pc", parallel=1) as fleet:
+        assert fleet[0].name == f"pc at {board.address}"
 
 
 def test_entries_that_make_no_sense_hide_no_board(lab: Lab) -> None:

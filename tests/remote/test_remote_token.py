@@ -52,14 +52,14 @@ def test_boards_of_a_tracker_ask_for_it_too(lab: Lab, token: Path) -> None:
     keeper = lab.tracker()
     lab.board("--tracker", keeper.address, "--key", "pc", "--token-file", token)
     until(lambda: free_boards(keeper.address, "pc"))
+    with remote.boards(tracker=keeper.address, key="pc", token_file=token) as fleet:
+        assert len(fleet) == 1
+    until(lambda: free_boards(keeper.address, "pc"))
     with (
         pytest.raises(remote.BoardLost, match="its token"),
         remote.boards(tracker=keeper.address, key="pc"),
     ):
         pass
-    until(lambda: free_boards(keeper.address, "pc"))
-    with remote.boards(tracker=keeper.address, key="pc", token_file=token) as fleet:
-        assert len(fleet) == 1
 
 
 def test_a_board_without_a_token_does_not_know_yours(lab: Lab, token: Path) -> None:
