@@ -185,8 +185,13 @@ def test_a_slow_message_keeps_nobody_waiting(
 
 @pytest.mark.long
 def test_silent_connections_make_room(server: Program, board_library: Path) -> None:
+    files = Path(f"/proc/{server.process.pid}/fd")
+    before = len(list(files.iterdir()))
     with ExitStack() as stack:
         silent = [stack.enter_context(closing(connect(server))) for _ in range(3 * _GREETINGS)]
+        with closing(connect(server)) as other:  # the last one: the server has seen the others
+            assert wire.greet(other, "none") == wire.MISMATCH
+            assert len(list(files.iterdir())) <= before + _GREETINGS + 1
         assert serves(server, board_library)
         assert all(is_closed(connection) for connection in silent)
 
