@@ -179,7 +179,7 @@ def test_interrupt_leaves_nothing(tmp_path: Path) -> None:
     path.write_bytes(b"the old file")
     for phase in ("legalize", "link", "write"):
         process = subprocess.Popen(
-            [sys.executable, "-m", "tvmlcnn", "compile", "mobilenet_v2", "--no-check"]
+            [sys.executable, "-m", "tvmlcnn", "compile", "mobilenet_v2", "--no-check", "-v"]
             + ["--input-shape", "1x3x64x64"],
             cwd=tmp_path,
             stderr=subprocess.PIPE,

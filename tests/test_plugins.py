@@ -122,7 +122,7 @@ def test_another_package(tmp_path: Path) -> None:
         return json.loads(done.stdout)
 
     models = {model["name"]: model for model in run("models")["models"]}
-    assert models["tiny_net"]["options"] == {"width": 8}
+    assert models["tiny_net"]["options"] == {"width": 8, "resolution": 16}
     assert models["tiny_net"]["input_shape"] == [1, 3, 16, 16]
     assert "mobilenet_v2" in models
     assert run("analyze", "tiny_net?width=2")["total"]["parameters"] == 2 * 3 * 9 + 2
