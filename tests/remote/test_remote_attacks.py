@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import socket
 import struct
 import threading
@@ -17,6 +16,8 @@ import numpy as np
 import pytest
 from lab import Lab, Program, children, until
 
+from tools.attack import clients
+from tools.attack.verdict import ANSWERED
 from tvmlcnn import remote
 from tvmlcnn.remote import wire
 from tvmlcnn.remote.incoming import _LONGEST
@@ -232,26 +233,12 @@ def test_who_never_reads_an_answer(server: Program, board_library: Path) -> None
 
 
 @pytest.mark.long
-def test_any_bytes(server: Program, board_library: Path) -> None:
-    """Of no client, of one that has the board, and in a session of his, from a fixed seed."""
-    chance = random.Random(0)
-    for _ in range(100):
-        noise = chance.randbytes(chance.randrange(200))
-        cut = chance.randrange(1, 20)
-        for data in (noise, greeting("")[:cut] + noise, greeting(noise.hex())):
-            with closing(connect(server)) as connection, suppress(OSError):
-                connection.sendall(data)
-    holder, token = lease(server)
-    for _ in range(20):
-        with closing(session(server, token)) as connection, suppress(OSError):
-            wire.receive_int(connection)
-            connection.sendall(chance.randbytes(300))
-    holder.close()
-    for _ in range(50):
-        holder, _ = lease(server)
-        with closing(holder), suppress(OSError):
-            holder.sendall(sized(chance.randbytes(chance.randrange(100))))
+def test_many_clients_from_a_fixed_seed(server: Program, board_library: Path) -> None:
+    address = wire.parse_address(server.address, "")
+    verdicts = list(clients.attack(400, 0, address))
+    assert [verdict for verdict in verdicts if verdict.outcome != ANSWERED] == []
     assert serves(server, board_library)
+    assert children(server.process.pid) == []
 
 
 def test_a_server_that_lies_is_told_of_in_one_line() -> None:
