@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from conftest import Cli
 
-from tvmlcnn.cli.output import print_table
+from tvmlcnn.cli.output import print_facts, print_table
 from tvmlcnn.zoo_listing import listing
 
 HEADER = ("layer", "us", "kB", "what it computes")
@@ -39,6 +39,14 @@ def test_nothing_is_cut(columns: int, terminal, capsys: pytest.CaptureFixture[st
         assert name in letters
         assert str(us) in letters
         assert letters.count("a") >= text.count("a")
+
+
+def test_facts_are_whole(terminal, capsys: pytest.CaptureFixture[str]) -> None:
+    terminal(60)
+    print_facts([("a name", "short"), ("file", "/x" * 80)])
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 60
+    assert "".join(shown.split()).endswith("/x" * 80)
 
 
 def test_a_pipe_has_room_for_all(capsys: pytest.CaptureFixture[str], monkeypatch) -> None:

@@ -28,6 +28,8 @@ def print_json(data: Any) -> None:
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     """Print names and values, a line each, the values in one column."""
     table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for name, value in facts:
         table.add_row(name, str(value))
     _print(table)
