@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -143,3 +145,27 @@ _right: Right = bool
 
 def _call(_: int) -> bool:
     return _right()
+
+
+def test_workers_that_exit_disturb_no_loading(small_file: Path) -> None:
+    """What a worker cleans up when it exits is its own, not what its master is at work with."""
+    program = f"""
+import os, sys, threading, tvmlcnn
+done = threading.Event()
+def load():
+    while not done.is_set():
+        tvmlcnn.load({str(small_file)!r}, 1)
+threads = [threading.Thread(target=load) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for _ in range(50):
+    worker = os.fork()
+    if not worker:
+        sys.exit(0)
+    assert os.waitpid(worker, 0)[1] == 0
+done.set()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
