@@ -185,7 +185,7 @@ class Server:
 
     def _verdict(self, match_key: str, secret: str) -> int:
         """Return the answer to a client that wants the board."""
-        if not _same(secret, self._secret):
+        if self._secret and not _same(secret, self._secret):
             return wire.NO_SECRET
         if not _same(match_key, self._registration.match_key if self._registration else self._key):
             return wire.MISMATCH
