@@ -194,7 +194,7 @@ def test_a_board_that_is_granted_and_not_used_is_offered_again(lab: Lab) -> None
     assert first.match_key != second.match_key
 
 
-def test_waiting_for_a_busy_board(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
+def test_waiting_for_a_busy_board(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
     keeper = lab.tracker()
     lab.board("--tracker", keeper.address, "--key", "pc")
     until(lambda: free_boards(keeper.address, "pc"))
@@ -202,7 +202,7 @@ def test_waiting_for_a_busy_board(lab: Lab, capfd: pytest.CaptureFixture[str]) -
         first.enter_context(remote.boards(tracker=keeper.address, key="pc"))
 
         def leave() -> None:
-            until(lambda: "all boards 'pc' are busy" in capfd.readouterr().err)
+            until(lambda: "all boards 'pc' are busy" in caplog.text)
             first.close()
 
         other = threading.Thread(target=leave)
