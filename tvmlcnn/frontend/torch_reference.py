@@ -163,7 +163,10 @@ def _exact(network: Network, inputs: Sequence[np.ndarray]) -> Outputs | None:
     """Return what torch computes in float64; None where the module cannot be run so."""
     try:
         wide = [x.astype(np.float64) if x.dtype == np.float32 else x for x in inputs]
-        return reference(copy.deepcopy(network.module).double(), wide, network.keywords)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own deprecations
+            module = copy.deepcopy(network.module).double()
+        return reference(module, wide, network.keywords)
     except Exception:  # a module that says its type by itself, or cannot be copied
         return None
 
