@@ -26,6 +26,7 @@ from tvmlcnn.files import (
     write_folder,
     write_whole,
 )
+from tvmlcnn.records import Library, Store, merge, versions
 
 
 def make_pipe(path: Path) -> None:
@@ -146,7 +147,8 @@ def test_names_of_any_length(size: int, tmp_path: Path) -> None:
         write(path)
         assert path.read_bytes() == b"new"
         return
-    for use in (write, check_writable, refuse_special, make_folder):
+    readers = (Library.of, lambda name: merge(Store(tmp_path), [name], versions()))
+    for use in (write, check_writable, refuse_special, make_folder, *readers):
         with pytest.raises(UserError, match="File name too long"):
             use(path)
 

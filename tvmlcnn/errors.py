@@ -34,7 +34,10 @@ def reason_of(error: BaseException) -> str:
     Tracebacks, as torch quotes those of its compiler, say nothing, and no line is longer than one
     can read at a glance.
     """
-    lines = [line.strip() for line in str(error).splitlines()]
+    try:
+        lines = [line.strip() for line in str(error).splitlines()]
+    except Exception:  # a class of a user's whose __str__ fails
+        return type(error).__name__
     said = [line for line in lines if line and not line.startswith(_TRACES)]
     if not said:
         return type(error).__name__

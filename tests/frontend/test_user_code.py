@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -84,6 +85,7 @@ ENDS = {
     "argparse_at_import": "import argparse\np = argparse.ArgumentParser()\n"
     "p.add_argument('data')\np.parse_args()\n" + NET.format(2),
     "exit_at_import": "import sys\nsys.exit('no GPU here')",
+    "error_without_text": "class Odd(Exception):\n    def __str__(self): return 1 / 0\nraise Odd",
     "exit_in_factory": "def net():\n    raise SystemExit(3)",
     "error_in_factory": "def net():\n    raise KeyError('no such\\nlayer')",
 }
@@ -98,6 +100,7 @@ ENDS = {
             r"following arguments are required: data; keep what a script does, as argparse",
         ),
         ("exit_at_import", "SystemExit: no GPU here; keep what"),
+        ("error_without_text", "error_without_text.py: Odd$"),
         ("exit_in_factory", r"calling net\(\) raised SystemExit; keep what a script does"),
         ("error_in_factory", r"calling net\(\) raised KeyError: "),
     ],
@@ -122,18 +125,24 @@ def test_arguments_are_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_it_prints_is_not_our_result(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By Python, by a child process, and by C."""
+    """By Python, by a child process, by C, and what Python keeps until later."""
+    out = open(1, "w", closefd=False)  # noqa: SIM115
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "__stdout__", out)
     text = "import os, subprocess\nprint('loading')\nos.write(1, b'low ')\n"
     text += "subprocess.run(['echo', 'child'])\ndef net():\n    import ctypes, torch\n"
-    text += "    ctypes.CDLL(None).puts(b'from C')\n    return torch.nn.Linear(4, 2)\n"
+    text += (
+        "    ctypes.CDLL(None).puts(b'from C')\n    import sys\n    sys.__stdout__.write('kept')\n"
+    )
+    text += "    return torch.nn.Linear(4, 2)\n"
     write(tmp_path, net=text)
     resolve(f"{tmp_path}/net.py:net", SHAPE)
     out, err = capfd.readouterr()
     assert out == ""
-    assert all(word in err for word in ("loading", "low", "child", "from C"))
-    print("ours")
+    assert all(word in err for word in ("loading", "low", "child", "from C", "kept"))
+    print("ours", flush=True)
     assert capfd.readouterr().out == "ours\n"
 
 
@@ -254,3 +263,29 @@ def test_what_it_leaves_in_the_process(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["model"] == "net"
     assert "bye" in done.stderr
+
+
+def test_our_imports_go_on_where_it_changes_the_path(tmp_path: Path) -> None:
+    text = "import sys, torch\nclass net(torch.nn.Linear):\n"
+    text += "    def __init__(self):\n        super().__init__(4, 2)\n        sys.path.clear()\n"
+    text += (
+        "    def forward(self, x):\n        sys.path.clear()\n        return super().forward(x)\n"
+    )
+    write(tmp_path, net=text)
+    network = resolve(f"{tmp_path}/net.py:net", SHAPE)
+    with network.running():
+        reference(network.module, random_inputs(SHAPE))
+        assert sys.path == []
+        assert importlib.util.find_spec("wave")
+
+
+@pytest.mark.parametrize(
+    ("code", "exits"), [("raise KeyboardInterrupt", 130), ("atexit.register(os._exit, 3)", 0)]
+)
+def test_what_the_command_ends_with(code: str, exits: int, tmp_path: Path) -> None:
+    write(tmp_path, net=f"import atexit, os\n{code}\n" + NET.format(2))
+    command = [sys.executable, "-m", "tvmlcnn", "analyze", "net.py:net", "--input-shape", "1x4"]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert (done.returncode, done.stderr.strip()) == (exits, "interrupted" if exits else "")

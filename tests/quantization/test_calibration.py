@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,9 @@ def test_files_that_cannot_be_used_are_told_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "torn").mkdir()
     (tmp_path / "torn" / "0.png").write_bytes(b"\x89PNG")
     np.save(tmp_path / "objects.npy", np.array([{}]), allow_pickle=True)
-    for name in ("broken.npy", "broken.npz", "photo.txt", "empty", "torn", "objects.npy"):
+    os.mkfifo(tmp_path / "pipe.npy")
+    names = ("broken.npy", "broken.npz", "photo.txt", "empty", "torn", "objects.npy", "pipe.npy")
+    for name in (*names, "x" * 300):
         with pytest.raises(UserError, match=name) as caught:
             calibration(tmp_path / name, PHOTO)
         assert "\n" not in str(caught.value)

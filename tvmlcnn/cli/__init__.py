@@ -80,8 +80,9 @@ def main() -> NoReturn:
         if not _of_output(error):
             raise
         _fail(f"cannot write the output: {error.strerror}")
-    except BaseException:
-        if not interrupts.came():
+    except BaseException as error:
+        # A model's code may raise it too, and click raises another of it.
+        if not interrupts.came() and not isinstance(error.__cause__, KeyboardInterrupt):
             raise
         click.echo("interrupted", err=True)
         sys.exit(130)

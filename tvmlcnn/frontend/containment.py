@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, NoReturn
 
 
@@ -47,7 +47,7 @@ def contained() -> Iterator[None]:
 
 
 def _quietly(function: Callable[..., Any], *arguments: Any, **named: Any) -> None:
-    with stdout_to_stderr():
+    with stdout_to_stderr(), suppress(SystemExit):  # the command's own exit code stands
         function(*arguments, **named)
 
 
@@ -67,8 +67,9 @@ class _Unclosed:
 @contextmanager
 def stdout_to_stderr() -> Iterator[None]:
     """Have Python, and libraries below it, print to stderr: stdout is for our results."""
+    ours = sys.stdout
     try:
-        sys.stdout.flush()
+        ours.flush()
         saved = os.dup(1)
     except (AttributeError, OSError, ValueError):  # there is none
         saved = None
@@ -79,6 +80,8 @@ def stdout_to_stderr() -> Iterator[None]:
             yield
     finally:
         if saved is not None:
+            with suppress(OSError, ValueError):
+                ours.flush()  # what code has told it by another name, as sys.__stdout__
             ctypes.CDLL(None).fflush(None)  # what C has kept
             os.dup2(saved, 1)
             os.close(saved)

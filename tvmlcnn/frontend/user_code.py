@@ -110,12 +110,15 @@ class UserCode:
         argv, path, folder = sys.argv, list(sys.path), Path.cwd()
         sys.modules.update(self._modules)
         sys.argv, sys.path[:] = [self.place], self._path
+        others = _Others(path)
         sys.meta_path.insert(0, self._finder)
+        sys.meta_path.append(others)
         try:
             with contained():
                 yield
         finally:
             sys.meta_path.remove(self._finder)
+            sys.meta_path.remove(others)
             self._path = list(sys.path)
             sys.argv, sys.path[:] = argv, path
             os.chdir(folder)  # what we write is named from here
@@ -184,6 +187,25 @@ class _Neighbours:
         if spec is not None:
             self.given.add(name)
         return spec
+
+
+class _Others:
+    """Finds modules where they were before the code ran, which may have changed ``sys.path``.
+
+    What we import while it runs is there.
+    """
+
+    def __init__(self, folders: Sequence[str]) -> None:
+        self._folders = folders
+
+    def find_spec(
+        self,
+        name: str,
+        path: Sequence[str] | None = None,
+        target: types.ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """Return where a module is; None for those of packages, which say so themselves."""
+        return PathFinder.find_spec(name, self._folders) if path is None else None
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tvmlcnn.errors import UserError, first_line
+from tvmlcnn.files import refuse_special
 from tvmlcnn.frontend.exported import Input
 from tvmlcnn.frontend.trial_inputs import random_inputs
 from tvmlcnn.input_form import size_of
@@ -116,6 +116,7 @@ def _examples(
 def _of_path(
     path: Path, inputs: Sequence[Input], how: Preprocessing, names: Sequence[str]
 ) -> list[Example]:
+    refuse_special(path)
     if path.is_dir():
         return _of_photos(path, inputs, how)
     if not path.exists():
@@ -125,7 +126,7 @@ def _of_path(
     try:
         loaded = np.load(path, allow_pickle=False)
         arrays = dict(loaded) if isinstance(loaded, Mapping) else loaded
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # numpy raises many types for a header that is damaged
         raise _refused(f"{path} cannot be read: {first_line(error)}") from error
     if isinstance(arrays, dict):
         return _of_named(arrays, inputs, str(path), names)

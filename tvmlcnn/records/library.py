@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tvmlcnn.files import refuse_special
+
 from .places import shipped_folder, user_folder
 from .record import Key, Record
 from .store import Store, best
@@ -40,7 +42,15 @@ class Library:
 
     @classmethod
     def of(cls, folder: Path | None = None) -> Library:
-        """Return the library with the user's records in ``folder``, or in their usual place."""
+        """Return the library with the user's records in ``folder``, or in their usual place.
+
+        Raises
+        ------
+        UserError
+            If ``folder`` can be none, as by the length of its name.
+        """
+        if folder is not None:
+            refuse_special(folder)
         return cls(Store(folder or user_folder()), Store(shipped_folder()))
 
     def targets(self) -> list[str]:

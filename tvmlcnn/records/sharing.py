@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tvmlcnn.errors import UserError
-from tvmlcnn.files import write_whole
+from tvmlcnn.files import refuse_special, write_whole
 
 from .library import Found, Library
 from .record import Record, Trial
@@ -162,6 +162,7 @@ def _order(record: Record) -> tuple[str | int, ...]:
 
 
 def _records_in(source: Path) -> list[Record]:
+    refuse_special(source)
     if source.is_dir():
         files = sorted(path for path in source.rglob("*.jsonl") if path.name != TRIALS)
     elif source.is_file():
