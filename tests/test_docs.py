@@ -16,6 +16,7 @@ from tvmlcnn.cli import _tvmlcnn
 
 sys.path.insert(0, str(ROOT))  # tools/ is no package that is installed
 
+from tools.attack.__main__ import command as attack
 from tools.cliffs.__main__ import command as cliffs
 from tools.peers.__main__ import command as peers
 
@@ -91,6 +92,8 @@ def test_commands_exist(page: Path) -> None:
                 check_options(_tvmlcnn, rest)
             case ["python", "-m", "tools.peers", *rest]:
                 check_options(peers, rest)
+            case ["python", "-m", "tools.attack", *rest]:
+                check_options(attack, rest)
             case ["python", "-m", "tools.cliffs", *rest]:
                 check_options(cliffs, rest)
             case ["python", "-m", module, *rest] if module.startswith("tools."):

@@ -23,7 +23,7 @@ COUNT = 2000
 
 @pytest.mark.long
 def test_every_damaged_file_is_answered(small_file: Path, tmp_path: Path) -> None:
-    verdicts = list(attack(COUNT, SEED, tmp_path, small_file))
+    verdicts = list(attack(range(COUNT), SEED, tmp_path, small_file))
     assert [v for v in verdicts if v.outcome != ANSWERED] == []
     assert Counter(v.kind for v in verdicts).keys() == set(KINDS)
     refused = sum(v.said != "read" for v in verdicts)

@@ -235,7 +235,7 @@ def test_who_never_reads_an_answer(server: Program, board_library: Path) -> None
 @pytest.mark.long
 def test_many_clients_from_a_fixed_seed(server: Program, board_library: Path) -> None:
     address = wire.parse_address(server.address, "")
-    verdicts = list(clients.attack(400, 0, address))
+    verdicts = list(clients.attack(range(400), 0, address))
     assert [verdict for verdict in verdicts if verdict.outcome != ANSWERED] == []
     assert serves(server, board_library)
     assert children(server.process.pid) == []

@@ -9,14 +9,14 @@ import json
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from random import Random
 from typing import Any
 
 from tvmlcnn.remote import wire
 
-from .verdict import ANSWERED, CRASHED, HUNG, Verdict
+from .verdict import ANSWERED, CRASHED, HUNG, Verdict, Verdicts
 
 SECONDS = 20.0
 """In which who comes next has to be answered; a message may take three, and a grace five."""
@@ -24,20 +24,20 @@ SECONDS = 20.0
 Address = tuple[str, int]
 
 
-def attack(count: int, seed: int, address: Address) -> Iterator[Verdict]:
+def attack(numbers: Iterable[int], seed: int, address: Address) -> Verdicts:
     """Connect to a server as wrong clients do, and yield how it answered the next one.
 
     Parameters
     ----------
-    count : int
-        How many clients.
+    numbers : iterable of int
+        One for each client.
     seed : int
         Of all that they do.
     address : (str, int)
         Of a server that nobody else uses, and that has no token.
     """
     kinds = list(_CLIENTS)
-    for number in range(count):
+    for number in numbers:
         kind = kinds[number % len(kinds)]
         with suppress(OSError):
             _CLIENTS[kind](address, Random(f"{seed}:{number}"))

@@ -7,13 +7,8 @@ made good again too, where its code is what it was.
 
 from __future__ import annotations
 
-import json
-import select
 import shutil
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -23,9 +18,10 @@ from tvmlcnn.package.checksums import write_checksums
 from tvmlcnn.runtime.elf import read_elf
 from tvmlcnn.runtime.manifest import MANIFEST_SECTION
 
+from .child import Child
 from .mutations import damaged, damaged_json, mutated_number
 from .originals import make_originals
-from .verdict import CRASHED, HUNG, Verdict
+from .verdict import Verdict, Verdicts
 
 SECONDS = 60.0
 """In which a file has to be answered; most take milliseconds, the first one imports torch."""
@@ -38,14 +34,18 @@ KINDS = (
 
 
 def attack(
-    count: int, seed: int, folder: Path, model: Path | None = None, kinds: Sequence[str] = KINDS
-) -> Iterator[Verdict]:
+    numbers: Iterable[int],
+    seed: int,
+    folder: Path,
+    model: Path | None = None,
+    kinds: Sequence[str] = KINDS,
+) -> Verdicts:
     """Damage files and yield how each was answered.
 
     Parameters
     ----------
-    count : int
-        How many.
+    numbers : iterable of int
+        One for each file.
     seed : int
         Of all that happens to them.
     folder : Path
@@ -56,58 +56,15 @@ def attack(
         In turns; those of `KINDS`.
     """
     originals = make_originals(folder, model)
-    with _Reader() as reader:
-        for number in range(count):
+    with Child("tools.attack.reader", SECONDS) as reader:
+        for number in numbers:
             kind = kinds[number % len(kinds)]
             random = Random(f"{seed}:{number}")
             path = _write(kind, originals[kind], folder, random)
-            yield Verdict(kind, f"{seed}:{number}", *reader.ask(kind, path, originals[kind]))
+            asked = {"kind": kind, "path": str(path), "original": str(originals[kind])}
+            outcome, said = reader.ask(asked)
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-class _Reader:
-    """A process of `tools.attack.reader`, and another one where it has died."""
-
-    def __enter__(self) -> _Reader:
-        self._process: subprocess.Popen[str] | None = None
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end()
-
-    def ask(self, kind: str, path: Path, original: Path) -> tuple[str, str]:
-        """Return the outcome of a file, and what was said."""
-        if self._process is None:
-            command = [sys.executable, "-m", "tools.attack.reader"]
-            pipe = subprocess.PIPE
-            self._process = subprocess.Popen(
-                command, stdin=pipe, stdout=pipe, text=True, cwd=Path(__file__).parents[2]
-            )
-        process = self._process
-        assert process.stdin
-        assert process.stdout
-        asked = {"kind": kind, "path": str(path), "original": str(original)}
-        process.stdin.write(json.dumps(asked) + "\n")
-        process.stdin.flush()
-        if not select.select([process.stdout], [], [], SECONDS)[0]:
-            self._end()
-            return HUNG, f"no answer in {SECONDS:g} s"
-        line = process.stdout.readline()
-        if not line:
-            status = process.wait()
-            self._end()
-            return CRASHED, signal.Signals(-status).name if status < 0 else f"exit {status}"
-        answer = json.loads(line)
-        return answer["outcome"], answer["said"]
-
-    def _end(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            for pipe in (self._process.stdin, self._process.stdout):
-                if pipe:
-                    pipe.close()
-            self._process = None
+            yield Verdict(kind, f"{seed}:{number}", outcome, said)
 
 
 def _write(kind: str, original: Path, folder: Path, random: Random) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import tvmlcnn
 from tvmlcnn.records import Record, Store, Trial, versions
 
 
+@functools.cache  # several kinds of attack begin with the same
 def make_originals(folder: Path, model: Path | None) -> dict[str, Path]:
     """Write a file of each kind into a folder and return them.
 

@@ -103,6 +103,24 @@ def _weights(path: Path, original: Path) -> None:
     frontend.load_weights(network, path)
 
 
+def _program(path: Path, original: Path) -> None:
+    """Have torch run a program, as the check of a compilation does; nothing else in it may run."""
+    from tvmlcnn import frontend
+
+    from .programs import MARK
+
+    try:
+        network = frontend.resolve(str(path), "2x3x16x16")
+        with network.running():
+            inputs = frontend.random_inputs(network.inputs)
+            frontend.reference(network.module, inputs, network.keywords)
+    finally:
+        mark = path.parent / MARK
+        if mark.exists():
+            mark.rmdir()
+            raise DifferentError("code in the file was run")
+
+
 READERS: dict[str, Callable[[Path, Path], None]] = {
     "model": _model,
     "forged": _model,
@@ -113,6 +131,7 @@ READERS: dict[str, Callable[[Path, Path], None]] = {
     "jpeg": _image,
     "pth": _weights,
     "safetensors": _weights,
+    "pt2": _program,
 }
 """By the kind of a file."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 ANSWERED, CRASHED, WRONG, HUNG = OUTCOMES = ("answered", "crashed", "wrong", "hung")
@@ -29,3 +30,7 @@ class Verdict:
     case: str
     outcome: str
     said: str
+
+
+Verdicts = Generator[Verdict, None, None]
+"""Of one input after another; what they need ends when it is closed."""
