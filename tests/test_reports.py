@@ -23,6 +23,7 @@ def report(**fields: object) -> Report:
         "check": {"max_error": 2e-7, "cases": ["random", "zeros"], "where": "here"},
         "seconds": {"export": 1.25, "link": 0.01},
         "warnings": ["a <b>"],
+        "quantization": None,
         "manifest": {"random_weights": True},
     }
     return Report(**(base | fields))  # type: ignore[arg-type]
