@@ -17,6 +17,7 @@ import click
 from tvmlcnn.cli.output import json_option, print_json, print_table
 from tvmlcnn.errors import UserError, did_you_mean
 
+from ..run_command import run_command
 from .verdict import ANSWERED, OUTCOMES, Verdict, Verdicts
 
 _TURN = 1.0
@@ -103,19 +104,5 @@ def _in_turns(turns: dict[str, Verdicts], seconds: float) -> Iterator[tuple[str,
         first = False
 
 
-def main() -> int:
-    """Run the command; a user's mistake gives one line and exit code 2."""
-    try:
-        command(standalone_mode=False)
-    except (UserError, click.ClickException) as error:
-        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        click.echo(f"error: {message}", err=True)
-        return 2
-    except click.Abort:
-        click.echo("interrupted", err=True)
-        return 130
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(command))

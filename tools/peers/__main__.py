@@ -14,6 +14,8 @@ import click
 from tvmlcnn.cli.output import json_option, print_json
 from tvmlcnn.errors import UserError
 
+from ..run_command import run_command
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
@@ -127,17 +129,9 @@ def main() -> int:
     sys.stdout = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     try:
-        command(standalone_mode=False)
-    except (UserError, click.ClickException) as error:
-        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        click.echo(f"error: {message}", err=True)
-        return 2
-    except click.Abort:
-        click.echo("interrupted", err=True)
-        return 130
+        return run_command(command)
     finally:
         sys.stdout.flush()
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,21 @@
+"""How the tools' commands end: as tvmlcnn's own do."""
+
+from __future__ import annotations
+
+import click
+
+from tvmlcnn.errors import UserError
+
+
+def run_command(command: click.Command) -> int:
+    """Run a command; a user's mistake gives one line and exit code 2, an interruption 130."""
+    try:
+        command(standalone_mode=False)
+    except (UserError, click.ClickException) as error:
+        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        click.echo(f"error: {message}", err=True)
+        return 2
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        return 130
+    return 0
