@@ -13,7 +13,6 @@ from tvm import relax
 
 from tvmlcnn.targets import FLOAT32
 
-from . import quantized_operators as quantized
 from .constants import constant
 from .quantized_operators import Code
 from .rebuilding import Rebuilding
@@ -105,8 +104,12 @@ def lowered(graph: Graph, var: relax.Var, form: Form) -> relax.Expr:
             result = graph.emit(relax.op.clip(result, form.low, form.high), var)
         return result
     if form.dtype == FLOAT32.name:
-        new = quantized.numbers(lambda expr: graph.emit(expr, var), form.expr, form.code)
-        return graph.emit(new, var)
+        wide = graph.emit(relax.op.astype(form.expr, FLOAT32.name), var)
+        if form.code.zero:
+            zero = relax.const(float(form.code.zero), FLOAT32.name)
+            wide = graph.emit(relax.op.subtract(wide, zero), var)
+        scale = relax.const(form.code.scale, FLOAT32.name)
+        return graph.emit(relax.op.multiply(wide, scale), var)
     return of_type(graph, var, form, form.dtype).expr
 
 

@@ -19,7 +19,6 @@ A code ``q`` stands for the number ``(q - zero) * scale``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,14 +26,14 @@ import tvm
 from tvm import relax, te, tirx
 from tvm.ir import Expr, Op
 
-from tvmlcnn.targets import FLOAT32
+from tvmlcnn import targets
 
 from .constants import constant
 from .operators import register
 
-Emit = Callable[[relax.Expr], relax.Var]
-"""Emits an expression, and returns the variable that it is bound to."""
-CODES: dict[str, tuple[int, int]] = {"uint8": (0, 255), "int8": (-128, 127)}
+CODES: dict[str, tuple[int, int]] = {
+    name: (int(np.iinfo(name).min), int(np.iinfo(name).max)) for name in targets.CODES
+}
 """The element types of codes, with the least and the greatest."""
 QUANTIZE = "tvmlcnn.quantize"
 DEQUANTIZE = "tvmlcnn.dequantize"
@@ -73,7 +72,7 @@ def _codes_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
 
 
 def _numbers_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
-    return relax.TensorType(call.args[0].ty.shape, FLOAT32.name)
+    return relax.TensorType(call.args[0].ty.shape, targets.FLOAT32.name)
 
 
 def _conv2d_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
@@ -160,14 +159,6 @@ def bounds_of(call: relax.Call) -> tuple[int, int]:
     return int(call.attrs["low"]), int(call.attrs["high"])
 
 
-def numbers(emit: Emit, codes: relax.Expr, code: Code) -> relax.Call:
-    """Return what codes stand for, in element-wise operators of Relax."""
-    wide = emit(relax.op.astype(codes, FLOAT32.name))
-    if code.zero:
-        wide = emit(relax.op.subtract(wide, relax.const(float(code.zero), FLOAT32.name)))
-    return relax.op.multiply(wide, relax.const(code.scale, FLOAT32.name))
-
-
 def to_codes(data: relax.Expr, dtype: str) -> relax.Call:
     """Return a call of ``tvmlcnn.to_codes``."""
     attrs = tvm.ir.make_node("ir.DictAttrs", dtype=dtype)
@@ -180,7 +171,7 @@ def rounded(value: Expr, dtype: str) -> Expr:
     Added to 1.5 * 2**23, numbers have steps of one, and the integer in their lowest bits: a
     conversion that rounds is an instruction on few processors, and LLVM emits two.
     """
-    bits = tirx.reinterpret("int32", value + tirx.const(1.5 * 2**23, FLOAT32.name))
+    bits = tirx.reinterpret("int32", value + tirx.const(1.5 * 2**23, targets.FLOAT32.name))
     return bits.astype(dtype)
 
 
