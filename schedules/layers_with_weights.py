@@ -36,8 +36,7 @@ class Convolution:
     prologue : tuple of str
         Operators, by their names in Relax, that are applied to the data first.
     zero : int
-        Of data that are codes: the one that stands for zero, and lies around the maps. The sums
-        are of the codes less it.
+        Of data that are codes: the one that stands for zero, and lies around the maps.
     """
 
     element: ElementType
@@ -91,14 +90,11 @@ class Product:
     element : ElementType
     data : tuple of int
     weight : numpy.ndarray
-    zero : int
-        Of data that are codes, as of a `Convolution`.
     """
 
     element: ElementType
     data: Shape
     weight: np.ndarray
-    zero: int = 0
 
     @property
     def shape(self) -> Shape:

@@ -4,6 +4,7 @@ from .batched_product import BATCHED_PRODUCT
 from .default import DEFAULT
 from .dense import DENSE
 from .depthwise import DEPTHWISE
+from .depthwise_products import DEPTHWISE_PRODUCTS
 from .grouped import GROUPED
 from .normalization import NORMALIZATION
 from .pointwise_depthwise import POINTWISE_DEPTHWISE
@@ -19,6 +20,7 @@ __all__ = ["RULES"]
 RULES = (
     WINOGRAD,
     DENSE,
+    DEPTHWISE_PRODUCTS,
     DEPTHWISE,
     POINTWISE_DEPTHWISE,
     GROUPED,

@@ -49,10 +49,8 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
             window=ops.Window(),
             tile=tile,
             products=products,
-            zero=layer.zero,
         )
-        constants = [ops.pack(layer.weight, tile, products), *_excess(layer)]
-        return Definition(define, constants)
+        return Definition(define, [ops.pack(layer.weight, tile, products)])
 
     layout = Layout(
         tile, rows, channels, 0, (depth // products,), rows * depth, False, False, products
@@ -64,14 +62,6 @@ def _products(core: Core, inner: int) -> int:
     """Return how many inner channels are multiplied at a time."""
     products = core.arithmetic.multiply_add.products
     return products if inner % products == 0 else 1
-
-
-def _excess(layer: Convolution | Product) -> list[np.ndarray]:
-    """Return what sums of codes have too much, by channel, where their zero is not 0."""
-    if not layer.zero:
-        return []
-    inner = tuple(range(layer.weight.ndim - 1))
-    return [layer.zero * layer.weight.astype(np.int32).sum(inner, dtype=np.int32)]
 
 
 def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan | None:
@@ -118,7 +108,7 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
             zero=layer.zero,
         )
         packed = ops.pack(weight.reshape(*kernel, inner, outer), tile, products)
-        return Definition(define, [packed, *places, *_excess(layer)])
+        return Definition(define, [packed, *places])
 
     # A table counts the zeros around the maps, which are there in a copy alone.
     skippable = padded and not table and layer.element.name not in CODES

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
@@ -60,16 +61,23 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
         first=(plane * layer.shape[0], channel),
         zero=layer.zero,
     )
-    weight = layer.weight[:, :, 0]
-    if weight.shape[2] > channels:
-        weight = weight.reshape(*weight.shape[:2], -1, channels).transpose(2, 0, 1, 3)
+    weight = by_plane(layer.weight[:, :, 0], channels)
+    excess = layer.zero * weight.astype(np.int32).sum((-3, -2), dtype=np.int32)
+    constants = [weight, excess] if layer.zero else [weight]
     return Plan(
         DEPTHWISE.name,
         layer.element,
         layer.workload,
         layout,
-        definition=lambda: Definition(define, [weight]),
+        definition=lambda: Definition(define, constants),
     )
+
+
+def by_plane(weight: np.ndarray, channels: int) -> np.ndarray:
+    """Return weights, shape (rows, columns, C), with planes of so many channels outermost."""
+    if weight.shape[2] == channels:
+        return weight
+    return weight.reshape(*weight.shape[:2], -1, channels).transpose(2, 0, 1, 3)
 
 
 def depthwise_tiles(

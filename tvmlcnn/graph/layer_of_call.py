@@ -65,7 +65,7 @@ def integer_product(call: relax.Call) -> Product:
     """Return the layer of a call of ``tvmlcnn.integer_matmul``."""
     weight = value_of(call.args[1])
     assert weight is not None, "only products with constant weights become this operator"
-    return Product(_multiplied(call), _shape(call.args[0]), weight, int(call.attrs["zero"]))
+    return Product(_multiplied(call), _shape(call.args[0]), weight)
 
 
 def product(call: relax.Call) -> Product | BatchedProduct | None:

@@ -63,12 +63,15 @@ class Sums:
         The sums, int32, in the new function.
     scales, bias : numpy.ndarray
         Of float64, and of a shape that the sums' is broadcast with.
+    sizes : numpy.ndarray
+        As large as the sums can be.
     low, high : float
     """
 
     expr: relax.Expr
     scales: np.ndarray
     bias: np.ndarray
+    sizes: np.ndarray
     low: float = -math.inf
     high: float = math.inf
 
@@ -76,6 +79,10 @@ class Sums:
     def bounded(self) -> bool:
         """Whether it is clipped."""
         return not (math.isinf(self.low) and math.isinf(self.high))
+
+    def most(self, factor: float) -> float:
+        """Return how large what it holds, without its bounds, can be, times a factor."""
+        return float(np.max(self.sizes * self.scales + np.abs(self.bias), initial=0.0)) * factor
 
 
 Form = Codes | Weights | Sums

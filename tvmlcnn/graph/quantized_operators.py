@@ -9,12 +9,13 @@ A code ``q`` stands for the number ``(q - zero) * scale``.
 ``tvmlcnn.dequantize_channels(codes, scales)``
     The same of constant weights, with scales by channel of the weights' rank, and no zero point.
 ``tvmlcnn.to_codes(data)``
-    The integers next to numbers that lie between the bounds of a type of codes.
+    The codes next to numbers less than 2**31, in steps; past the bounds of the type, its least or
+    greatest.
 ``tvmlcnn.integer_conv2d(codes, weight)``
-    The convolution of codes less their zero point with integers, NCHW and OIHW, summed in int32.
-    Its attributes are those of a ``relax.nn.conv2d``, and ``zero``, which lies around the maps.
+    The convolution of codes with integers, NCHW and OIHW, summed in int32. Its attributes are
+    those of a ``relax.nn.conv2d``, and ``zero``, the code that lies around the maps.
 ``tvmlcnn.integer_matmul(codes, weight)``
-    The product with a constant matrix alike.
+    The product of codes with a constant matrix, summed in int32.
 """
 
 from __future__ import annotations
@@ -142,10 +143,9 @@ def integer_conv2d(
     return relax.Call(Op.get(INTEGER_CONV2D), [codes, weight], made)
 
 
-def integer_matmul(codes: relax.Expr, weight: relax.Expr, zero: int) -> relax.Call:
+def integer_matmul(codes: relax.Expr, weight: relax.Expr) -> relax.Call:
     """Return a call of ``tvmlcnn.integer_matmul``."""
-    attrs = tvm.ir.make_node("ir.DictAttrs", zero=zero)
-    return relax.Call(Op.get(INTEGER_MATMUL), [codes, weight], attrs)
+    return relax.Call(Op.get(INTEGER_MATMUL), [codes, weight])
 
 
 def code_of(call: relax.Call) -> Code:
@@ -160,19 +160,19 @@ def bounds_of(call: relax.Call) -> tuple[int, int]:
 
 
 def to_codes(data: relax.Expr, dtype: str) -> relax.Call:
-    """Return a call of ``tvmlcnn.to_codes``."""
+    """Return a call of ``tvmlcnn.to_codes``; the numbers are less than 2**31."""
     attrs = tvm.ir.make_node("ir.DictAttrs", dtype=dtype)
     return relax.Call(Op.get(TO_CODES), [data], attrs)
 
 
 def rounded(value: Expr, dtype: str) -> Expr:
-    """Return the integer next to a number between the bounds of a type of codes.
+    """Return the code next to a number; past the bounds of its type, its least or greatest.
 
-    Added to 1.5 * 2**23, numbers have steps of one, and the integer in their lowest bits: a
-    conversion that rounds is an instruction on few processors, and LLVM emits two.
+    Code for CPUs takes the whole for its own instructions: see `tvmlcnn.package.narrow_codes`.
     """
-    bits = tirx.reinterpret("int32", value + tirx.const(1.5 * 2**23, targets.FLOAT32.name))
-    return bits.astype(dtype)
+    low, high = (tirx.const(bound, "int32") for bound in CODES[dtype])
+    integer = tirx.nearbyint(value).astype("int32")
+    return tirx.max(tirx.min(integer, high), low).astype(dtype)
 
 
 def codes_defined(builder: relax.BlockBuilder, call: relax.Call) -> relax.Call:

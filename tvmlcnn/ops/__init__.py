@@ -9,8 +9,9 @@ import tvmlcnn.vector_math  # noqa: F401
 
 from .batched_product import batched_product
 from .concatenation import concatenate
-from .convolution import Window, depthwise
+from .convolution import Window
 from .dense import dense, pack
+from .depthwise import depthwise, depthwise_products, pack_depthwise
 from .formula import Earlier, Formula, Operand, Parameter, Step, chain
 from .grid_sample import grid_sample
 from .grouped import diagonals, grouped, grouped_diagonals
@@ -46,6 +47,7 @@ __all__ = [
     "concatenate",
     "dense",
     "depthwise",
+    "depthwise_products",
     "diagonals",
     "gather_frames",
     "global_average",
@@ -57,6 +59,7 @@ __all__ = [
     "normalize_channels",
     "normalize_rows",
     "pack",
+    "pack_depthwise",
     "pointwise_depthwise",
     "reduce_columns",
     "reduce_rows",

@@ -1,4 +1,4 @@
-"""Depthwise convolutions over channels-last data, and what all convolutions have in common."""
+"""What convolutions have in common: their windows, and products of what they multiply."""
 
 from __future__ import annotations
 
@@ -66,44 +66,3 @@ def product(value: Expr, weight: Expr, zero: int = 0) -> Expr:
     wide = CODES[code].accumulator
     shifted = value.astype(wide) - tirx.const(zero, wide) if zero else value.astype(wide)
     return shifted * weight.astype(wide)
-
-
-def depthwise(
-    data: te.Tensor,
-    weight: te.Tensor,
-    window: Window,
-    batch: int | None = None,
-    first: tuple[int, int] = (0, 0),
-    zero: int = 0,
-) -> te.Tensor:
-    """Return the depthwise convolution of NHWC data.
-
-    Parameters
-    ----------
-    data : te.Tensor
-    weight : te.Tensor
-        Shape (rows, columns, C), or (planes, rows, columns, C) where each plane of the data has
-        its own.
-    window : Window
-    batch : int, optional
-        Of the result; by default that of the data.
-    first : tuple of int
-        Map, and channel of it, that the first of the result are computed from.
-    zero : int
-        Of data that are codes: the one that stands for zero.
-    """
-    padded = window.padded(data, zero=zero)
-    outermost, height, width, _ = (int(n) for n in padded.shape)
-    batch = batch or outermost
-    *planes, rows, columns, channels = (int(n) for n in weight.shape)
-    taps = [te.reduce_axis((0, n), f"r{i}") for i, n in enumerate((rows, columns))]
-
-    def total(n: Expr, h: Expr, w: Expr, c: Expr) -> Expr:
-        map_, channel = first
-        own = [n // (batch // planes[0])] if planes else []
-        n, source = (n + map_ if map_ else n), (c + channel if channel else c)
-        value = padded(*window.read((n, h, w), taps), source)
-        return te.sum(product(value, weight(*own, *taps, c), zero), axis=taps)
-
-    size = window.output((height, width), (rows, columns))
-    return te.compute((batch, *size, channels), total, name="depthwise")

@@ -59,8 +59,7 @@ def dense(
 ) -> te.Tensor:
     """Return a convolution, or a product with a matrix, with weights from `pack`.
 
-    Of codes it is summed in int32; the sums of the weights, times the code that stands for zero,
-    are taken from the sums.
+    Of codes it is summed in int32.
 
     The pixels of all maps are the rows of one matrix, cut into tiles without regard to where a
     row of a map ends: no width is odd.
@@ -75,8 +74,8 @@ def dense(
         K is the width of one.
     *more : te.Tensor
         With ``table`` where the channels that are read lie, int64 of shape (K,): how many
-        elements after the first channel of the same pixel; with ``zero`` what is taken from the
-        sums of each channel, int32; then the tensors that the prologue takes.
+        elements after the first channel of the same pixel; then the tensors that the prologue
+        takes.
     shape : sequence of int
         Of the result: (N, H', W', channels) or (..., channels).
     window : Window
@@ -92,10 +91,9 @@ def dense(
     products : int
         As `pack` was told.
     zero : int
-        Of data that are codes: the one that stands for zero.
+        What lies around the maps.
     """
     places, parameters = (more[0], more[1:]) if table else (None, more)
-    excess, parameters = (parameters[0], parameters[1:]) if zero else (None, parameters)
     blocks, *kernel = (int(n) for n in weight.shape)
     wide = kernel.pop(-2 if products > 1 else -1)
     steps = [te.reduce_axis((0, n), f"r{i}") for i, n in enumerate(kernel)]
@@ -161,8 +159,7 @@ def dense(
         row, *inner = place[:-1]
         for index, extent in zip(inner, pixels[1:], strict=True):
             row = row * extent + index
-        total = sums[row, place[-1]]
-        return total if excess is None else total - excess[place[-1]]
+        return sums[row, place[-1]]
 
     return te.compute((*pixels, channels), stored, name="store")
 

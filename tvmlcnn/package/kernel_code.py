@@ -14,13 +14,14 @@ from pathlib import Path
 
 import tvm
 import tvm_ffi
-from tvm import tirx
+from tvm import s_tir, tirx
 from tvm.tirx import PrimFunc
 from tvm.tirx.build import codegen_build
 
 from tvmlcnn.targets import Device
 
 from .elf_object import ALIGNMENT
+from .lowering import lowered
 from .zig import full
 
 SYMBOL = "kernel_"
@@ -83,14 +84,13 @@ def generate(kernels: tvm.IRModule, device: Device) -> tuple[tvm.runtime.Module,
         The most bytes that one thread allocates inside of a kernel.
     """
     target = tvm.target.Target(device.tvm)
-    pipeline, finalize, _ = tirx.get_default_tir_pipeline(target)
-    lowered = pipeline(tirx.transform.BindTarget(target.with_host(target))(kernels))
     entries, scratch = {}, 0
-    for variable, function in lowered.functions.items():
+    for variable, function in lowered(kernels, device).functions.items():
         name = variable.name_hint
         entries[tvm.ir.GlobalVar(SYMBOL + name)] = _entry(name, function)
         scratch = max(scratch, _allocated(function.body))
-    return codegen_build(finalize()(tvm.IRModule(entries)), target), scratch
+    finalize = s_tir.pipeline.finalize_host_passes()
+    return codegen_build(finalize(tvm.IRModule(entries)), target), scratch
 
 
 def _entry(name: str, packed: PrimFunc) -> PrimFunc:

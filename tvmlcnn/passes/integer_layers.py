@@ -64,6 +64,8 @@ def _integer_layers(mod: tvm.IRModule, dtype: str | None) -> tvm.IRModule:
     return Graph(rewrites, lowered).run(mod)
 
 
+_INTEGERS = float(2**31)
+"""Numbers that are less become integers of 32 bits."""
 _MOVES = ("relax.reshape", "relax.strided_slice", "relax.take", "relax.nn.max_pool2d")
 """Operators that take the numbers of one tensor as they are."""
 
@@ -81,6 +83,7 @@ def _quantize(graph: Graph, var: relax.Var, call: relax.Call, dtype: str | None)
         steps = scaled(graph, var, form, 1 / code.scale, wanted.zero)
         least = max(least, form.low / code.scale + wanted.zero)
         greatest = min(greatest, form.high / code.scale + wanted.zero)
+        small = form.most(1 / code.scale) + abs(wanted.zero) < _INTEGERS
     else:
         # torch multiplies by the reciprocal, which it takes in double precision.
         factor = relax.const(1 / code.scale, FLOAT32.name)
@@ -89,8 +92,14 @@ def _quantize(graph: Graph, var: relax.Var, call: relax.Call, dtype: str | None)
             steps = graph.emit(
                 relax.op.add(steps, relax.const(float(wanted.zero), FLOAT32.name)), var
             )
-    within = graph.emit(relax.op.clip(steps, least, greatest), var)
-    return Codes(graph.emit(quantized.to_codes(within, wanted.dtype), var), wanted, code.dtype)
+        small = False
+    # The bounds of the type need no comparison, as far as numbers become integers at all.
+    low, high = quantized.CODES[wanted.dtype]
+    least = least if round(least) > low else -math.inf
+    greatest = greatest if round(greatest) < high or not small else math.inf
+    if math.isfinite(least) or math.isfinite(greatest):
+        steps = graph.emit(relax.op.clip(steps, least, greatest), var)
+    return Codes(graph.emit(quantized.to_codes(steps, wanted.dtype), var), wanted, code.dtype)
 
 
 def _dequantize(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
@@ -123,7 +132,7 @@ def _conv2d(graph: Graph, var: relax.Var, call: relax.Call, dtype: str) -> Form 
     made = quantized.integer_conv2d(
         data.expr, constant(weights.integers.astype(np.int8)), data.code.zero, call.attrs
     )
-    return _sums(graph, var, made, data, weights.scales.reshape(1, -1, 1, 1))
+    return _sums(graph, var, made, data, weights, (1, 2, 3))
 
 
 def _matmul(graph: Graph, var: relax.Var, call: relax.Call, dtype: str) -> Form | None:
@@ -133,15 +142,31 @@ def _matmul(graph: Graph, var: relax.Var, call: relax.Call, dtype: str) -> Form 
     if weights.integers.ndim != 2 or len(call.args[0].ty.shape) < 2:
         return None
     data = of_type(graph, var, data, dtype)
-    made = quantized.integer_matmul(
-        data.expr, constant(weights.integers.astype(np.int8)), data.code.zero
+    made = quantized.integer_matmul(data.expr, constant(weights.integers.astype(np.int8)))
+    return _sums(graph, var, made, data, weights, (0,))
+
+
+def _sums(
+    graph: Graph,
+    var: relax.Var,
+    call: relax.Call,
+    data: Codes,
+    weights: Weights,
+    inner: tuple[int, ...],
+) -> Sums:
+    """Return what sums of codes stand for, whose weights are summed along the axes ``inner``."""
+    shape = (-1,) if inner == (0,) else (1, -1, 1, 1)
+    scales = np.ravel(weights.scales).astype(np.float64) * data.code.scale
+    integers = weights.integers.astype(np.int64)
+    of_ones, sizes = (part.sum(inner) for part in (integers, np.abs(integers)))
+    widest = max(map(abs, quantized.CODES[data.code.dtype]))
+    return Sums(
+        graph.emit(call, var),
+        np.broadcast_to(scales, of_ones.shape).reshape(shape),
+        # What the codes of zero add to the sums.
+        (-data.code.zero * of_ones * scales).reshape(shape),
+        (widest * sizes).reshape(shape),
     )
-    return _sums(graph, var, made, data, weights.scales.reshape(-1))
-
-
-def _sums(graph: Graph, var: relax.Var, call: relax.Call, data: Codes, scales: np.ndarray) -> Sums:
-    scales = scales.astype(np.float64) * data.code.scale
-    return Sums(graph.emit(call, var), scales, np.zeros_like(scales))
 
 
 def _add(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:

@@ -1,0 +1,142 @@
+"""Depthwise convolutions over channels-last data."""
+
+from __future__ import annotations
+
+import numpy as np
+from tvm import te, tirx
+from tvm.ir import Expr
+
+from .convolution import Window, product
+
+
+def depthwise(
+    data: te.Tensor,
+    weight: te.Tensor,
+    *excess: te.Tensor,
+    window: Window,
+    batch: int | None = None,
+    first: tuple[int, int] = (0, 0),
+    zero: int = 0,
+) -> te.Tensor:
+    """Return the depthwise convolution of NHWC data.
+
+    Parameters
+    ----------
+    data : te.Tensor
+    weight : te.Tensor
+        Shape (rows, columns, C), or (planes, rows, columns, C) where each plane of the data has
+        its own.
+    *excess : te.Tensor
+        Where ``zero`` is not 0, the sums of codes that all are it: int32, shape (C,), or
+        (planes, C). What lies around the maps adds nothing to sums of codes less their zero, and
+        so can be left out.
+    window : Window
+    batch : int, optional
+        Of the result; by default that of the data.
+    first : tuple of int
+        Map, and channel of it, that the first of the result are computed from.
+    zero : int
+        Of data that are codes: what lies around the maps.
+    """
+    padded = window.padded(data, zero=zero)
+    outermost, height, width, _ = (int(n) for n in padded.shape)
+    batch = batch or outermost
+    *planes, rows, columns, channels = (int(n) for n in weight.shape)
+    taps = [te.reduce_axis((0, n), f"r{i}") for i, n in enumerate((rows, columns))]
+
+    def own(n: Expr) -> list[Expr]:
+        return [n // (batch // planes[0])] if planes else []
+
+    def total(n: Expr, h: Expr, w: Expr, c: Expr) -> Expr:
+        value = padded(*_from(first, n, *window.read((n, h, w), taps)[1:], c))
+        return te.sum(product(value, weight(*own(n), *taps, c), zero), axis=taps)
+
+    size = window.output((height, width), (rows, columns))
+    shape = (batch, *size, channels)
+    sums = te.compute(shape, total, name="depthwise")
+    if not excess:
+        return sums
+    return te.compute(
+        shape, lambda n, h, w, c: sums(n, h, w, c) + excess[0](*own(n), c), name="whole"
+    )
+
+
+def pack_depthwise(weight: np.ndarray, products: int) -> np.ndarray:
+    """Pack the weights of rows together, of which an instruction multiplies several.
+
+    Parameters
+    ----------
+    weight : numpy.ndarray
+        Shape (..., rows, columns, C).
+    products : int
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (..., groups of rows, columns, C, products); rows that there are not have zeros.
+    """
+    *planes, rows, columns, channels = weight.shape
+    groups = -(-rows // products)
+    whole = np.zeros((*planes, groups * products, columns, channels), weight.dtype)
+    whole[..., :rows, :, :] = weight
+    split = whole.reshape(*planes, groups, products, columns, channels)
+    return np.ascontiguousarray(np.moveaxis(split, -3, -1))
+
+
+def depthwise_products(
+    data: te.Tensor,
+    weight: te.Tensor,
+    rows: int,
+    window: Window,
+    batch: int | None = None,
+    first: tuple[int, int] = (0, 0),
+    zero: int = 0,
+) -> te.Tensor:
+    """Return the depthwise convolution of NHWC codes, summed in int32.
+
+    The codes of several rows of the kernel are brought together, channel by channel, for each row
+    of the result: "columns" of shape (N, H', groups of rows, padded W, C, codes together).
+
+    Parameters
+    ----------
+    data : te.Tensor
+    weight : te.Tensor
+        Shape (groups of rows, columns, C, codes together), or (planes, ...), from
+        `pack_depthwise`.
+    rows : int
+        Of the kernel.
+    window, batch, first, zero
+        As of `depthwise`.
+    """
+    padded = window.padded(data, zero=zero)
+    outermost, height, width, _ = (int(n) for n in padded.shape)
+    batch = batch or outermost
+    *planes, groups, taps, channels, products = (int(n) for n in weight.shape)
+    size = window.output((height, width), (rows, taps))
+    step, spread = window.strides[0], window.dilation[0]
+
+    def code(n: Expr, h: Expr, group: Expr, w: Expr, c: Expr, part: Expr) -> Expr:
+        row = group * products + part
+        value = padded(*_from(first, n, h * step + row * spread, w, c))
+        if groups * products == rows:
+            return value
+        return tirx.if_then_else(row < rows, value, tirx.const(0, data.dtype))
+
+    together = (batch, size[0], groups, width, channels, products)
+    columns = te.compute(together, code, name="columns")
+    axes = [te.reduce_axis((0, n), f"r{i}") for i, n in enumerate((groups, taps, products))]
+
+    def total(n: Expr, h: Expr, w: Expr, c: Expr) -> Expr:
+        group, tap, part = axes
+        own = [n // (batch // planes[0])] if planes else []
+        place = w * window.strides[1] + tap * window.dilation[1]
+        value = columns(n, h, group, place, c, part)
+        return te.sum(product(value, weight(*own, group, tap, c, part)), axis=axes)
+
+    return te.compute((batch, *size, channels), total, name="depthwise")
+
+
+def _from(first: tuple[int, int], n: Expr, h: Expr, w: Expr, c: Expr) -> tuple[Expr, ...]:
+    """Return where in all maps and channels of the data an element lies."""
+    map_, channel = first
+    return (n + map_ if map_ else n), h, w, (c + channel if channel else c)
