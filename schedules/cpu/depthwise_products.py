@@ -92,8 +92,7 @@ def _tiles(width: int, channels: int, taps: int, core: Core) -> list[Tile]:
             Tile(pixels, vectors, core.lanes)
             for vectors in (1, 2, 4)
             for pixels in range(1, min(width, registers) + 1)
-            if channels // core.lanes % vectors == 0
-            and pixels * vectors + vectors + 1 <= registers
+            if channels // core.lanes % vectors == 0 and pixels * vectors + vectors + 1 <= registers
         ),
         lambda tile: width / (-(-width // tile.pixels) * tile.pixels) / cycles(tile),
         lambda tile: tile.vectors,
@@ -106,7 +105,10 @@ def _strips(layer: Convolution, tile: Tile, core: Core) -> list[int]:
     Their columns for one row of output are to take half the first cache.
     """
     products = core.arithmetic.multiply_add.products
-    width, channels = layer.data[2] + layer.window.padding[1] + layer.window.padding[3], layer.shape[3]
+    width, channels = (
+        layer.data[2] + layer.window.padding[1] + layer.window.padding[3],
+        layer.shape[3],
+    )
     size = products * -(-layer.weight.shape[0] // products) * width * tile.channels
     groups = channels // tile.channels
     best = largest_divisor(groups, max(1, core.first_cache // 2 // size))

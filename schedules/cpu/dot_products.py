@@ -1,7 +1,8 @@
 """Instructions that add products of several codes to each sum of a vector.
 
 A step of the reduction multiplies the codes of a pixel, which every lane has, or codes of a lane's
-own, with as many weights a lane. TVM's own intrinsics for these instructions take operands of types that LLVM no longer does.
+own, with as many weights a lane. TVM's own intrinsics for these instructions take operands of types
+that LLVM no longer does.
 """
 
 from __future__ import annotations
@@ -97,9 +98,7 @@ def _of_own(codes: str, lanes: int, products: int) -> PrimFunc:
     return definition
 
 
-def _implementation(
-    mnemonic: str, codes: str, lanes: int, products: int, shared: bool
-) -> PrimFunc:
+def _implementation(mnemonic: str, codes: str, lanes: int, products: int, shared: bool) -> PrimFunc:
     count = lanes * products
     shape = (products,) if shared else (lanes, products)
     data: Any = T.Buffer(shape, codes, align=1, offset_factor=1)

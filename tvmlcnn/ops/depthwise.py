@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from tvm import te, tirx
 from tvm.ir import Expr
@@ -48,7 +50,7 @@ def depthwise(
         return [n // (batch // planes[0])] if planes else []
 
     def total(n: Expr, h: Expr, w: Expr, c: Expr) -> Expr:
-        value = padded(*_from(first, n, *window.read((n, h, w), taps)[1:], c))
+        value = padded(*_from(first, window.read((n, h, w), taps), c))
         return te.sum(product(value, weight(*own(n), *taps, c), zero), axis=taps)
 
     size = window.output((height, width), (rows, columns))
@@ -117,7 +119,7 @@ def depthwise_products(
 
     def code(n: Expr, h: Expr, group: Expr, w: Expr, c: Expr, part: Expr) -> Expr:
         row = group * products + part
-        value = padded(*_from(first, n, h * step + row * spread, w, c))
+        value = padded(*_from(first, [n, h * step + row * spread, w], c))
         if groups * products == rows:
             return value
         return tirx.if_then_else(row < rows, value, tirx.const(0, data.dtype))
@@ -136,7 +138,8 @@ def depthwise_products(
     return te.compute((batch, *size, channels), total, name="depthwise")
 
 
-def _from(first: tuple[int, int], n: Expr, h: Expr, w: Expr, c: Expr) -> tuple[Expr, ...]:
+def _from(first: tuple[int, int], place: Sequence[Expr], c: Expr) -> list[Expr]:
     """Return where in all maps and channels of the data an element lies."""
     map_, channel = first
-    return (n + map_ if map_ else n), h, w, (c + channel if channel else c)
+    n, *pixel = place
+    return [n + map_ if map_ else n, *pixel, c + channel if channel else c]

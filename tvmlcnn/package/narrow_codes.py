@@ -6,15 +6,16 @@ least and its greatest code without a comparison.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import tvm
 from tvm import tirx
 from tvm.ir import Call, Expr
-from tvm.tirx import Broadcast, Cast, Max, Min, Shuffle
+from tvm.tirx import Cast, Max, Min
 
 from tvmlcnn.targets import CODES, FLOAT32, Cpu
+
+from .vectors import filled, joined, lanes_of, pieces, scalar_of, shuffled
 
 # Added to it, numbers have steps of one, and the integer in their lowest bits.
 _ROUNDER = 1.5 * 2**23
@@ -29,17 +30,17 @@ def number_of(value: Expr, codes: str) -> Expr | None:
 
     Such a value is what `tvmlcnn.graph.quantized_operators.rounded` writes.
     """
-    if codes not in CODES or not isinstance(value, Cast) or _scalar(value) != codes:
+    if codes not in CODES or not isinstance(value, Cast) or scalar_of(value) != codes:
         return None
     integer = value.value
     while isinstance(integer, Max | Min):
         integer = integer.a
-    if not isinstance(integer, Cast) or _scalar(integer) != "int32":
+    if not isinstance(integer, Cast) or scalar_of(integer) != "int32":
         return None
     call = integer.value
     if not isinstance(call, Call) or getattr(call.op, "name", "") != "tirx.nearbyint":
         return None
-    return call.args[0] if _scalar(call) == FLOAT32.name else None
+    return call.args[0] if scalar_of(call) == FLOAT32.name else None
 
 
 def narrowed(numbers: Sequence[Expr], codes: str, device: Cpu) -> Expr:
@@ -53,7 +54,7 @@ def narrowed(numbers: Sequence[Expr], codes: str, device: Cpu) -> Expr:
         ``"uint8"`` or ``"int8"``.
     device : Cpu
     """
-    lanes = _lanes(numbers[0])
+    lanes = lanes_of(numbers[0])
     whole = device.arithmetic[0].multiply_add.lanes
     if device.machine == "x86_64":
         width = next((n for n in (16, 8) if n <= whole and lanes % n == 0), 0)
@@ -63,25 +64,13 @@ def narrowed(numbers: Sequence[Expr], codes: str, device: Cpu) -> Expr:
         pack = _narrowed
     if not width:
         return joined([_clipped(number, codes) for number in numbers])
-    pieces = [piece for number in numbers for piece in _pieces(number, width)]
+    parts = [part for number in numbers for part in pieces(number, width)]
     made = []
-    while pieces:
-        count = next(n for n in (4, 2, 1) if n <= len(pieces))
-        made.append(pack(pieces[:count], codes))
-        del pieces[:count]
+    while parts:
+        count = next(n for n in (4, 2, 1) if n <= len(parts))
+        made.append(pack(parts[:count], codes))
+        del parts[:count]
     return joined(made)
-
-
-def joined(vectors: Sequence[Expr]) -> Expr:
-    """Return vectors one after the other as one."""
-    if len(vectors) == 1:
-        return vectors[0]
-    return shuffled(vectors, range(sum(map(_lanes, vectors))))
-
-
-def shuffled(vectors: Sequence[Expr], order: Iterable[int]) -> Expr:
-    """Return elements of vectors, counted through all of them, as one vector."""
-    return Shuffle(list(vectors), [tirx.const(place, "int32") for place in order])
 
 
 def _packed(numbers: Sequence[Expr], codes: str) -> Expr:
@@ -90,7 +79,7 @@ def _packed(numbers: Sequence[Expr], codes: str) -> Expr:
     It packs each 128 bits of two vectors for themselves, so that a quarter, or half, of each
     vector comes after one of the other: words of four bytes are then put in order.
     """
-    lanes = _lanes(numbers[0])
+    lanes = lanes_of(numbers[0])
     integers = [_llvm(f"int32x{lanes}", "llvm.lrint", number) for number in numbers]
     if len(integers) == 1:
         return _bounded(integers[0], codes).astype(f"{codes}x{lanes}")
@@ -100,8 +89,8 @@ def _packed(numbers: Sequence[Expr], codes: str) -> Expr:
         for pair in zip(integers[::2], integers[1::2], strict=True)
     ]
     packed = _llvm(f"int8x{4 * lanes}", name.format(_PACKS[codes]), words[0], words[-1])
-    parts = range(lanes // 4)
-    order = [part * 4 + vector for vector in range(len(integers)) for part in parts]
+    quarters = range(lanes // 4)
+    order = [quarter * 4 + vector for vector in range(len(integers)) for quarter in quarters]
     ordered = shuffled([tirx.reinterpret(f"int32x{lanes}", packed)], order)
     return tirx.reinterpret(f"{codes}x{len(order) * 4}", ordered)
 
@@ -124,22 +113,21 @@ def _narrowed(numbers: Sequence[Expr], codes: str) -> Expr:
     whole = joined(bytes_)
     if len(numbers) == 1:
         whole = shuffled([whole], range(4))
-    return whole if codes == "int8" else tirx.reinterpret(f"{codes}x{_lanes(whole)}", whole)
+    return whole if codes == "int8" else tirx.reinterpret(f"{codes}x{lanes_of(whole)}", whole)
 
 
 def _clipped(number: Expr, codes: str) -> Expr:
     """Return codes without an instruction that rounds, or one that saturates."""
     low, high = (_like(number, float(bound)) for bound in _bounds(codes))
     steps = tirx.min(tirx.max(number, low), high) + _like(number, _ROUNDER)
-    lanes = _lanes(number)
+    lanes = lanes_of(number)
     suffix = f"x{lanes}" if lanes > 1 else ""
     return tirx.reinterpret(f"int32{suffix}", steps).astype(f"{codes}{suffix}")
 
 
 def _bounded(integers: Expr, codes: str) -> Expr:
-    low, high = (
-        Broadcast(tirx.const(bound, "int32"), _lanes(integers)) for bound in _bounds(codes)
-    )
+    lanes = lanes_of(integers)
+    low, high = (filled(tirx.const(bound, "int32"), lanes) for bound in _bounds(codes))
     return Max(Min(integers, high), low)
 
 
@@ -149,25 +137,8 @@ def _bounds(codes: str) -> tuple[int, int]:
 
 
 def _like(number: Expr, value: float) -> Expr:
-    scalar, lanes = tirx.const(value, FLOAT32.name), _lanes(number)
-    return Broadcast(scalar, lanes) if lanes > 1 else scalar
-
-
-def _pieces(vector: Expr, width: int) -> list[Expr]:
-    lanes = _lanes(vector)
-    if lanes == width:
-        return [vector]
-    firsts = range(0, lanes, width)
-    return [shuffled([vector], range(first, first + width)) for first in firsts]
+    return filled(tirx.const(value, FLOAT32.name), lanes_of(number))
 
 
 def _llvm(dtype: str, name: str, *operands: Expr) -> Expr:
     return tirx.call_llvm_pure_intrin(dtype, name, *operands)
-
-
-def _lanes(value: Expr) -> int:
-    return int(tvm.DataType(str(value.ty.dtype)).lanes)
-
-
-def _scalar(value: Expr) -> str:
-    return str(value.ty.dtype).partition("x")[0]

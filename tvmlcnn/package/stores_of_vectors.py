@@ -17,9 +17,10 @@ from tvm.ir import Expr, TensorLoad
 from tvm.sym import Analyzer
 from tvm.tirx import BufferStore, Ramp, SeqStmt, Stmt
 
-from tvmlcnn.targets import Cpu
+from tvmlcnn.targets import CODES, Cpu
 
-from .narrow_codes import narrowed, number_of, shuffled
+from .narrow_codes import narrowed, number_of
+from .vectors import bytes_in_turns, in_turns, scalar_of
 
 # Vectors that one store takes at most: an instruction packs four of int32 to one of bytes.
 _MOST = 4
@@ -29,7 +30,7 @@ Merge = Callable[[Sequence[BufferStore]], BufferStore | None]
 
 def stores_of_vectors(device: Cpu) -> tvm.transform.Pass:
     """Return the pass that merges stores."""
-    merges = (_taking_turns, partial(_side_by_side, device=device))
+    merges = (partial(_taking_turns, device=device), partial(_side_by_side, device=device))
 
     def sequence(node: SeqStmt) -> Stmt:
         stmts: list[Stmt] = []
@@ -95,33 +96,33 @@ def _apart(stores: Sequence[BufferStore], step: int) -> bool:
     )
 
 
-def _taking_turns(stores: Sequence[BufferStore]) -> BufferStore | None:
+def _taking_turns(stores: Sequence[BufferStore], device: Cpu) -> BufferStore | None:
     """Merge stores of every fourth element, or every other one, that fill each other's gaps."""
     places = [store.indices[0] for store in stores]
     count, lanes = len(stores), int(places[0].lanes)
     if not all(_is(place.stride, count) for place in places) or not _apart(stores, 1):
         return None
-    turns = (number * lanes + lane for lane in range(lanes) for number in range(count))
-    value = shuffled([store.value for store in stores], turns)
+    values = [(_side_by_side([store], device) or store).value for store in stores]
+    bytes_ = device.machine == "x86_64" and count == 4 and scalar_of(values[0]) in CODES
+    value = (bytes_in_turns if bytes_ else in_turns)(values)
     return BufferStore(stores[0].buffer, value, [Ramp(places[0].base, 1, count * lanes)])
 
 
 def _side_by_side(stores: Sequence[BufferStore], device: Cpu) -> BufferStore | None:
     """Merge stores of codes that lie one after the other, or make one of what is stored alone."""
-    place = stores[0].indices[-1]
-    codes = str(stores[0].buffer.dtype)
+    buffer, place = stores[0].buffer, stores[0].indices[-1]
+    codes = str(buffer.dtype)
     numbers = [number_of(store.value, codes) for store in stores]
     found = [number for number in numbers if number is not None]
-    if len(found) < len(stores) or (isinstance(place, Ramp) and not _is(place.stride, 1)):
+    if len(found) < len(stores):
         return None
     if len(stores) == 1:
-        value = narrowed(found, codes, device)
-        return BufferStore(stores[0].buffer, value, list(stores[0].indices))
+        return BufferStore(buffer, narrowed(found, codes, device), list(stores[0].indices))
     lanes = int(place.lanes)
-    if not _apart(stores, lanes):
+    if not _is(place.stride, 1) or not _apart(stores, lanes):
         return None
-    value = narrowed(found, codes, device)
-    return BufferStore(stores[0].buffer, value, [Ramp(place.base, 1, len(stores) * lanes)])
+    whole = Ramp(place.base, 1, len(stores) * lanes)
+    return BufferStore(buffer, narrowed(found, codes, device), [whole])
 
 
 def _is(value: Expr, number: int) -> bool:
