@@ -19,7 +19,8 @@ def inline_epilogue(sch: Schedule, main: SBlockRV) -> SBlockRV:
     """Inline what follows ``main``, as long as it is no larger, into its last block; return that.
 
     Where a squeeze-and-excitation's few scales are spread over a map, inlining would compute them
-    again for each pixel; `spread` schedules what is left then.
+    again for each pixel; `spread` schedules what is left then. What is made of other inputs for
+    each element, as numbers of a residual's codes, is inlined too.
     """
     size = _elements(sch, main)
     while True:
@@ -28,10 +29,20 @@ def inline_epilogue(sch: Schedule, main: SBlockRV) -> SBlockRV:
             # TVM keeps small buffers of this scope on the stack, and LLVM those in registers; it
             # would take buffers of scope "local" from the heap.
             return sch.cache_write(main, 0, "global")
+        _inline_operands(sch, consumers[0], main)
         following = sch.get_consumers(consumers[0])
         if not following or _elements(sch, following[0]) > size:
             return consumers[0]
         sch.compute_inline(consumers[0])
+
+
+def _inline_operands(sch: Schedule, block: SBlockRV, main: SBlockRV) -> None:
+    """Inline what a block reads beside ``main``, where that is made for each of its elements."""
+    for operand in sch.get_producers(block):
+        is_main = sch.get_sref(operand).same_as(sch.get_sref(main))
+        if not is_main and _elements(sch, operand) == _elements(sch, block):
+            _inline_operands(sch, operand, main)
+            sch.compute_inline(operand)
 
 
 def spread(sch: Schedule, output: SBlockRV, core: Core) -> None:
@@ -89,10 +100,14 @@ def vectorize(sch: Schedule, block: SBlockRV, core: Core) -> None:
 
 
 def vectorize_copy(sch: Schedule, block: SBlockRV, core: Core) -> None:
-    """Run a block that only moves data with vectors, split over the cores."""
-    outer = sch.get_loops(block)[:-1]
+    """Run a block that only moves data with vectors, split over the cores.
+
+    The borders of a padded map apart, its rows are moved whole.
+    """
+    *outer, column = sch.get_loops(block)[:-1]
     vectorize(sch, block, core)
-    sch.parallel(sch.fuse(*outer))
+    without_borders(sch, column)
+    sch.parallel(sch.fuse(*outer) if outer else column)
 
 
 def split_over_cores_and_lanes(sch: Schedule, block: SBlockRV, core: Core) -> LoopRV | None:

@@ -20,7 +20,7 @@ from .blocks import flatten_pixels, inline_epilogue, spread, vectorize, vectoriz
 from .dense_loops import Layout, loops
 from .dense_tiles import dense_tiles
 from .dot_products import tensorize
-from .padding import skip_padding, without_borders
+from .padding import narrowed, skip_padding, without_borders
 from .prefetch import prefetch_weights
 
 
@@ -71,7 +71,8 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
     linear = kernel == [1, 1] and window == ops.Window()
     depth, width = weight.size // outer, layer.shape[2]
     products = _products(core, min(inner, layer.data[1 if layer.channels_first else 3]))
-    tiles = dense_tiles(rows, depth // products, outer, core, None if linear else width)
+    one_step = 1 < inner == products and kernel[1] > 1
+    tiles = dense_tiles(rows, depth // products, outer, core, None if linear else width, one_step)
     if not tiles:
         return None
     tile = decisions.choose("tile", tiles)
@@ -148,6 +149,8 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
 
     if cut.skips_padding:
         sch = Schedule(skip_padding(sch.mod["main"], "dense"))
+    else:
+        sch = Schedule(narrowed(sch.mod["main"]))
     main = sch.get_sblock("dense")
     output = inline_epilogue(sch, main)
     spread(sch, output, core)

@@ -111,7 +111,8 @@ def loops(layout: Layout, core: Core, decisions: Decisions) -> Loops:
     few = near > 1 and near * tile.pixels <= core.costs.prefetch_pixels * core.lanes
     codes = core.element.name in CODES
     fetches = not in_map and not codes and decisions.choose("prefetch", (few, not few))
-    most = core.costs.unrolled_steps
+    # Neighbouring taps read the same pixels, which LLVM would hold beside the sums.
+    most = core.costs.unrolled_steps if layout.products == 1 else 1
     if len(kernel) > 1:
         most = decisions.choose("unroll", [most, *(n for n in _UNROLLED if n != most)])
     unrolled = _short(inner, most)

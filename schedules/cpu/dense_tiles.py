@@ -9,7 +9,12 @@ from .tiles import candidates, efficiency, filled, ranked
 
 
 def dense_tiles(
-    rows: int, depth: int, channels: int, core: Core, width: int | None = None
+    rows: int,
+    depth: int,
+    channels: int,
+    core: Core,
+    width: int | None = None,
+    one_step: bool = False,
 ) -> list[Tile]:
     """Return tiles of a matrix product, best first; rows and blocks of channels may not divide it.
 
@@ -22,8 +27,13 @@ def dense_tiles(
     core : Core
     width : int, optional
         Pixels of a row of the map, where a tile has to know in which row each of its pixels is.
+    one_step : bool
+        Whether a tap is one step of the reduction: LLVM unrolls a row of them, and holds what
+        neighbours read beside the sums, which half the registers are left for.
     """
     costs = core.costs
+
+    most = core.vector_registers // 2 if one_step else core.vector_registers
 
     def places(tile: Tile) -> int:
         return 0 if width is None or width % tile.pixels == 0 else tile.pixels * costs.place
@@ -34,7 +44,11 @@ def dense_tiles(
         return 1 if regular else tile.pixels
 
     return ranked(
-        (tile for tile in candidates(channels, core) if addresses(tile) <= costs.addresses),
+        (
+            tile
+            for tile in candidates(channels, core)
+            if addresses(tile) <= costs.addresses and tile.pixels * tile.vectors <= most
+        ),
         lambda tile: (
             efficiency(tile, depth, core, places(tile))
             * filled(rows, tile.pixels)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-import tvm
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
-from tvm.tirx.transform import ForceNarrowIndexToInt32
 
 from tvmlcnn import ops
 from tvmlcnn.ops import Tile
@@ -21,8 +19,12 @@ from .accumulate import accumulate, unroll
 from .blocks import inline_epilogue, inner_loops, spread
 from .depthwise import by_plane
 from .dot_products import tensorize
-from .padding import without_borders
+from .padding import narrowed, without_borders
 from .tiles import largest_divisor, ranked
+
+# Instructions that make codes of a vector of sums, where so many become codes together: it is
+# converted, scaled and rounded; then one alone is clipped and narrowed, two or four are packed.
+_STORE = {1: 7, 2: 5, 4: 4.25}
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     define = partial(
         ops.depthwise_products,
         rows=rows,
+        pixels=tile.pixels,
         window=layer.window,
         batch=layer.shape[0],
         first=(plane * layer.shape[0], channel),
@@ -74,7 +77,7 @@ def _tiles(width: int, channels: int, taps: int, core: Core) -> list[Tile]:
     """Return tiles for rows of ``width`` pixels, best first.
 
     Registers hold the sums, a column, and the weights of a row's taps, unless these are read again
-    for each pixel. Four vectors of sums become one of codes.
+    for each pixel.
     """
     registers = core.vector_registers
 
@@ -85,12 +88,12 @@ def _tiles(width: int, channels: int, taps: int, core: Core) -> list[Tile]:
         loads = (tile.pixels + taps - 1 + (0 if held else taps * tile.pixels)) * tile.vectors
         arithmetic = core.arithmetic
         step = max(taps * sums / arithmetic.multiply_adds, loads / arithmetic.loads)
-        return (step + core.costs.tile) / sums
+        return (step + core.costs.tile) / sums + _STORE[tile.vectors] / arithmetic.multiply_adds
 
     return ranked(
         (
             Tile(pixels, vectors, core.lanes)
-            for vectors in (1, 2, 4)
+            for vectors in _STORE
             for pixels in range(1, min(width, registers) + 1)
             if channels // core.lanes % vectors == 0 and pixels * vectors + vectors + 1 <= registers
         ),
@@ -125,8 +128,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     layout, core = plan.layout, device.core(plan.element)
     tile = layout.tile
 
-    # Without it TVM does not peel loops.
-    sch = Schedule(ForceNarrowIndexToInt32()(tvm.IRModule({"main": sch.mod["main"]})))
+    sch = Schedule(narrowed(sch.mod["main"]))
     main, columns = sch.get_sblock("depthwise"), sch.get_sblock("columns")
     for pad in sch.get_producers(columns):
         sch.compute_inline(pad)

@@ -10,6 +10,11 @@ from tvm.tirx import And, BufferStore, Cast, IfThenElse, PrimFunc, Stmt, Sub
 from tvm.tirx.transform import ForceNarrowIndexToInt32
 
 
+def narrowed(function: PrimFunc) -> PrimFunc:
+    """Return a function with indices of 32 bits, as `without_borders` needs them."""
+    return ForceNarrowIndexToInt32()(tvm.IRModule({"main": function}))["main"]
+
+
 def skip_padding(function: PrimFunc, name: str) -> PrimFunc:
     """Let a sum of products leave out the taps that lie outside the map.
 
@@ -28,9 +33,9 @@ def skip_padding(function: PrimFunc, name: str) -> PrimFunc:
     -------
     PrimFunc
         With ``if inside: sum += unpadded * weight``, one ``if`` for each bound, and no ``pad``;
-        its indices are of 32 bits, as `without_borders` needs them.
+        its indices are of 32 bits.
     """
-    sch = Schedule(ForceNarrowIndexToInt32()(tvm.IRModule({"main": function})))
+    sch = Schedule(narrowed(function))
     block = sch.get_sblock(name)
     for pad in [b for b in sch.get_producers(block) if sch.get(b).name_hint == "pad"]:
         sch.compute_inline(pad)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from tvm import te, tirx
@@ -89,6 +90,7 @@ def depthwise_products(
     data: te.Tensor,
     weight: te.Tensor,
     rows: int,
+    pixels: int,
     window: Window,
     batch: int | None = None,
     first: tuple[int, int] = (0, 0),
@@ -107,15 +109,22 @@ def depthwise_products(
         `pack_depthwise`.
     rows : int
         Of the kernel.
+    pixels : int
+        Of a tile. Whole tiles are computed: those past the end of a row are not stored.
     window, batch, first, zero
         As of `depthwise`.
     """
-    padded = window.padded(data, zero=zero)
-    outermost, height, width, _ = (int(n) for n in padded.shape)
+    outermost, *inner, _ = (int(n) for n in data.shape)
     batch = batch or outermost
     *planes, groups, taps, channels, products = (int(n) for n in weight.shape)
-    size = window.output((height, width), (rows, taps))
-    step, spread = window.strides[0], window.dilation[0]
+    (step, stride), (spread, apart) = window.strides, window.dilation
+    top, left, bottom, right = window.padding
+    around = [inner[0] + top + bottom, inner[1] + left + right]
+    height, width = window.output(around, (rows, taps))
+    computed = -(-width // pixels) * pixels
+    read = (computed - 1) * stride + (taps - 1) * apart + 1
+    wider = replace(window, padding=(top, left, bottom, max(right, read - left - inner[1])))
+    padded = wider.padded(data, zero=zero)
 
     def code(n: Expr, h: Expr, group: Expr, w: Expr, c: Expr, part: Expr) -> Expr:
         row = group * products + part
@@ -124,18 +133,18 @@ def depthwise_products(
             return value
         return tirx.if_then_else(row < rows, value, tirx.const(0, data.dtype))
 
-    together = (batch, size[0], groups, width, channels, products)
+    together = (batch, height, groups, read, channels, products)
     columns = te.compute(together, code, name="columns")
     axes = [te.reduce_axis((0, n), f"r{i}") for i, n in enumerate((groups, taps, products))]
 
     def total(n: Expr, h: Expr, w: Expr, c: Expr) -> Expr:
         group, tap, part = axes
         own = [n // (batch // planes[0])] if planes else []
-        place = w * window.strides[1] + tap * window.dilation[1]
-        value = columns(n, h, group, place, c, part)
+        value = columns(n, h, group, w * stride + tap * apart, c, part)
         return te.sum(product(value, weight(*own, group, tap, c, part)), axis=axes)
 
-    return te.compute((batch, *size, channels), total, name="depthwise")
+    sums = te.compute((batch, height, computed, channels), total, name="depthwise")
+    return te.compute((batch, height, width, channels), lambda *at: sums(*at), name="store")
 
 
 def _from(first: tuple[int, int], place: Sequence[Expr], c: Expr) -> list[Expr]:

@@ -1,14 +1,12 @@
-"""Stores of several vectors that are one.
+"""Stores of several vectors, taken together.
 
-Loops are vectorized one by one, and what a vector of sums becomes is stored alone. Where vectors
-that are stored one after the other lie side by side, as codes, or take turns, as channels that are
-brought together, there are instructions for all of them.
+Loops are vectorized one by one, and what a vector of sums becomes is stored alone. There are
+instructions for several vectors that become codes, or whose numbers take turns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import tvm
 import tvm_ffi
@@ -20,29 +18,26 @@ from tvm.tirx import BufferStore, Ramp, SeqStmt, Stmt
 from tvmlcnn.targets import CODES, Cpu
 
 from .narrow_codes import narrowed, number_of
-from .vectors import bytes_in_turns, in_turns, scalar_of
+from .vectors import bytes_in_turns, in_turns, scalar_of, shuffled
 
-# Vectors that one store takes at most: an instruction packs four of int32 to one of bytes.
-_MOST = 4
-
-Merge = Callable[[Sequence[BufferStore]], BufferStore | None]
+# Vectors that are taken together: an instruction packs four of int32 to one of bytes.
+_COUNTS = (4, 2)
 
 
 def stores_of_vectors(device: Cpu) -> tvm.transform.Pass:
-    """Return the pass that merges stores."""
-    merges = (partial(_taking_turns, device=device), partial(_side_by_side, device=device))
+    """Return the pass that takes stores together."""
 
     def sequence(node: SeqStmt) -> Stmt:
         stmts: list[Stmt] = []
         rest = list(node.seq)
         while rest:
-            count, stmt = _first(rest, merges)
-            stmts.append(stmt)
+            count, made = _first(rest, device)
+            stmts += made
             del rest[:count]
-        return stmts[0] if len(stmts) == 1 else SeqStmt(stmts)
+        return _sequence(stmts)
 
     def alone(node: BufferStore) -> Stmt:
-        return _side_by_side([node], device) or node
+        return _sequence(_of_codes([node], device) or [node])
 
     def run(function: tirx.PrimFunc, mod: tvm.IRModule, context: object) -> tirx.PrimFunc:
         body = tvm_ffi.structural_map(function.body, ((SeqStmt, sequence),))
@@ -51,20 +46,24 @@ def stores_of_vectors(device: Cpu) -> tvm.transform.Pass:
     return tirx.transform.prim_func_pass(run, opt_level=0, name="stores_of_vectors")
 
 
-def _first(stmts: Sequence[Stmt], merges: Sequence[Merge]) -> tuple[int, Stmt]:
-    """Return how many of the first statements become one, and that."""
+def _sequence(stmts: list[Stmt]) -> Stmt:
+    return stmts[0] if len(stmts) == 1 else SeqStmt(stmts)
+
+
+def _first(stmts: Sequence[Stmt], device: Cpu) -> tuple[int, list[Stmt]]:
+    """Return how many of the first statements are taken together, and what they become."""
     stores = []
-    for stmt in stmts[:_MOST]:
+    for stmt in stmts[: max(_COUNTS)]:
         if not isinstance(stmt, BufferStore) or not isinstance(stmt.indices[-1], Ramp):
             break
         stores.append(stmt)
-    for merge in merges:
-        for count in (4, 2):
+    for merge in (_taking_turns, _of_codes):
+        for count in _COUNTS:
             if len(stores) >= count and _together(stores[:count]):
-                made = merge(stores[:count])
-                if made is not None:
+                made = merge(stores[:count], device)
+                if made:
                     return count, made
-    return 1, stmts[0]
+    return 1, [stmts[0]]
 
 
 def _together(stores: Sequence[BufferStore]) -> bool:
@@ -96,33 +95,51 @@ def _apart(stores: Sequence[BufferStore], step: int) -> bool:
     )
 
 
-def _taking_turns(stores: Sequence[BufferStore], device: Cpu) -> BufferStore | None:
+def _taking_turns(stores: Sequence[BufferStore], device: Cpu) -> list[Stmt]:
     """Merge stores of every fourth element, or every other one, that fill each other's gaps."""
-    places = [store.indices[0] for store in stores]
+    buffer, places = stores[0].buffer, [store.indices[0] for store in stores]
     count, lanes = len(stores), int(places[0].lanes)
     if not all(_is(place.stride, count) for place in places) or not _apart(stores, 1):
-        return None
-    values = [(_side_by_side([store], device) or store).value for store in stores]
+        return []
+    codes = [_codes_of([store], device) for store in stores]
+    values = [s.value if c is None else c for s, c in zip(stores, codes, strict=True)]
     bytes_ = device.machine == "x86_64" and count == 4 and scalar_of(values[0]) in CODES
     value = (bytes_in_turns if bytes_ else in_turns)(values)
-    return BufferStore(stores[0].buffer, value, [Ramp(places[0].base, 1, count * lanes)])
+    return [BufferStore(buffer, value, [Ramp(places[0].base, 1, count * lanes)])]
 
 
-def _side_by_side(stores: Sequence[BufferStore], device: Cpu) -> BufferStore | None:
-    """Merge stores of codes that lie one after the other, or make one of what is stored alone."""
-    buffer, place = stores[0].buffer, stores[0].indices[-1]
-    codes = str(buffer.dtype)
+def _of_codes(stores: Sequence[BufferStore], device: Cpu) -> list[Stmt]:
+    """Make codes together, wherever they are stored; by one store where they lie side by side."""
+    buffer, codes = stores[0].buffer, _codes_of(stores, device)
+    if codes is None:
+        return []
+    if len(stores) == 1:
+        return [BufferStore(buffer, codes, list(stores[0].indices))]
+    lanes = int(stores[0].indices[0].lanes)
+    whole = tirx.Var("codes", codes.ty)
+    made, rest = [tirx.Bind(whole, codes)], list(stores)
+    while rest:
+        count = next(n for n in range(len(rest), 0, -1) if n == 1 or _side_by_side(rest[:n]))
+        first = len(stores) - len(rest)
+        part = shuffled([whole], range(first * lanes, (first + count) * lanes))
+        place = rest[0].indices[0]
+        taken = Ramp(place.base, place.stride, count * lanes)
+        made.append(BufferStore(buffer, part, [taken]))
+        del rest[:count]
+    return made
+
+
+def _codes_of(stores: Sequence[BufferStore], device: Cpu) -> Expr | None:
+    """Return the codes that are stored, one after the other; None if it is not codes."""
+    codes = str(stores[0].buffer.dtype)
     numbers = [number_of(store.value, codes) for store in stores]
     found = [number for number in numbers if number is not None]
-    if len(found) < len(stores):
-        return None
-    if len(stores) == 1:
-        return BufferStore(buffer, narrowed(found, codes, device), list(stores[0].indices))
-    lanes = int(place.lanes)
-    if not _is(place.stride, 1) or not _apart(stores, lanes):
-        return None
-    whole = Ramp(place.base, 1, len(stores) * lanes)
-    return BufferStore(buffer, narrowed(found, codes, device), [whole])
+    return narrowed(found, codes, device) if len(found) == len(stores) else None
+
+
+def _side_by_side(stores: Sequence[BufferStore]) -> bool:
+    places = [store.indices[0] for store in stores]
+    return all(_is(place.stride, 1) for place in places) and _apart(stores, int(places[0].lanes))
 
 
 def _is(value: Expr, number: int) -> bool:
