@@ -11,7 +11,12 @@ from tvm.tirx.transform import ForceNarrowIndexToInt32
 
 
 def narrowed(function: PrimFunc) -> PrimFunc:
-    """Return a function with indices of 32 bits, as `without_borders` needs them."""
+    """Return a function with indices of 32 bits, as `without_borders` needs them.
+
+    One that is given indices of 64 bits stays as it is.
+    """
+    if any(str(parameter.ty.dtype) == "int64" for parameter in function.params):
+        return function
     return ForceNarrowIndexToInt32()(tvm.IRModule({"main": function}))["main"]
 
 

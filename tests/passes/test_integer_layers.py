@@ -177,11 +177,13 @@ def test_what_moves_numbers_moves_codes() -> None:
         pooled = emit(relax.op.nn.max_pool2d(numbers, (2, 2), (2, 2)))
         turned = emit(relax.op.permute_dims(pooled, [0, 1, 3, 2]))
         part = emit(relax.op.strided_slice(turned, [1], [0], [4]))
-        whole = emit(relax.op.concat([part, part], 1))
+        halves = emit(relax.op.split(part, 2, 1))
+        half = emit(relax.TupleGetItem(halves, 1))
+        whole = emit(relax.op.concat([part, half, half], 1))
         return quantized.quantize(emit(relax.op.reshape(whole, (1, 8, 16))), code)
 
     mod = integer_layers(DEVICES["x86"])(module((1, 8, 8, 8), "uint8", graph))
-    moves = ["nn.max_pool2d", "permute_dims", "strided_slice", "concat", "reshape"]
+    moves = ["nn.max_pool2d", "permute_dims", "strided_slice", "split", "concat", "reshape"]
     assert operators(mod) == [f"relax.{name}" for name in moves]
 
 

@@ -15,6 +15,7 @@ from tvmlcnn.ops.grouped import alignment
 from tvmlcnn.targets import ELEMENT_TYPES, Core
 
 from . import operators
+from .byte_channels import is_scattered, together
 from .concatenate import aligned
 from .constants import constant, value_of
 from .permuted import NHWC, Permuted, compact
@@ -91,8 +92,8 @@ def _whole_pixels(
     """
     width, inner = data.shape[3], weight.shape[2]
     scattered = data.planes * width > _MOST_UNUSED * inner or (data.planes > 1 and width % _DOT)
-    if data.repeats or scattered:
-        data = compact(rewriter.builder, data)
+    if data.repeats or scattered or is_scattered(data):
+        data = together(rewriter.builder, data)
     located = data.located()
     if data.planes == 1:
         data = rewriter.widened(data, _DOT)
@@ -106,7 +107,9 @@ def _depthwise(
     rewriter: Rewriter, call: relax.Call, data: Permuted, weight: np.ndarray, unit: int
 ) -> Permuted:
     """Convolve each channel where it is: some of one plane, or all planes, used or not."""
-    if data.repeats:  # each has weights of its own
+    if is_scattered(data):
+        data = together(rewriter.builder, data)
+    elif data.repeats:  # each has weights of its own
         data = compact(rewriter.builder, data)
     batch, outer, height, width = (int(n) for n in call.ty.shape)
     least, located, wide = min(rewriter.core(call).vectors()), data.located(), data.shape[3]

@@ -26,15 +26,16 @@ class Rebuilding(Generic[Form]):
     forms : dict
         The other form of a variable of the old function.
     rewrites : dict
-        By operator: returns the other form of the result, an expression that is the result in its
-        old form, or None where the call is to stay. Each takes this object, the variable, the call.
+        By operator: returns the other form of the result, or a list of those of its parts, an
+        expression that is the result in its old form, or None where the call is to stay. Each takes
+        this object, the variable, the call.
     lower : callable
         Emits the old form of the other one. Takes this object, the variable and the form.
     """
 
     def __init__(
         self,
-        rewrites: dict[str, Callable[..., Form | relax.Expr | None]],
+        rewrites: dict[str, Callable[..., Form | list[Form] | relax.Expr | None]],
         lower: Callable[..., relax.Expr],
     ) -> None:
         self.builder = relax.BlockBuilder()
@@ -42,6 +43,7 @@ class Rebuilding(Generic[Form]):
         self.rewrites, self.lower = rewrites, lower
         self._plain: dict[relax.Expr, relax.Expr] = {}
         self._tuples: dict[relax.Expr, relax.Tuple] = {}
+        self._parts: dict[relax.Expr, list[Form]] = {}
 
     def form(self, expr: relax.Expr) -> Form | None:
         """Return the other form of an expression of the old function, if it is held in one."""
@@ -52,6 +54,9 @@ class Rebuilding(Generic[Form]):
         if isinstance(expr, relax.Var):
             if expr in self._tuples and expr not in self._plain:
                 self._plain[expr] = self.emit(self.plain(self._tuples[expr]), expr)
+            if expr in self._parts and expr not in self._plain:
+                parts = [self.lower(self, expr, part) for part in self._parts[expr]]
+                self._plain[expr] = self.emit(relax.Tuple(parts), expr)
             if expr not in self._plain:
                 self._plain[expr] = self.lower(self, expr, self.forms[expr])
             return self._plain[expr]
@@ -76,7 +81,9 @@ class Rebuilding(Generic[Form]):
         if isinstance(value, relax.Tuple):
             self._tuples[var] = value
             return
-        if isinstance(value, relax.TupleGetItem) and value.tuple_value in self._tuples:
+        if isinstance(value, relax.TupleGetItem) and value.tuple_value in self._parts:
+            found = self._parts[value.tuple_value][value.index]
+        elif isinstance(value, relax.TupleGetItem) and value.tuple_value in self._tuples:
             value = self._tuples[value.tuple_value].fields[value.index]
         if isinstance(value, relax.Var) and value in self.forms:
             found = self.forms[value]
@@ -84,6 +91,8 @@ class Rebuilding(Generic[Form]):
             self._plain[var] = self.emit(self.plain(value), var)
         elif isinstance(found, relax.Expr):
             self._plain[var] = found
+        elif isinstance(found, list):
+            self._parts[var] = found
         else:
             self.forms[var] = found
 

@@ -25,6 +25,7 @@ from .roi_align import roi_align
 from .scan import scan
 from .scatter import scatter
 from .search import search
+from .shuffle import shuffle
 from .softmax import softmax
 from .sort import sort
 from .suppress import suppress
@@ -68,6 +69,7 @@ __all__ = [
     "scan",
     "scatter",
     "search",
+    "shuffle",
     "softmax",
     "sort",
     "suppress",

@@ -46,12 +46,13 @@ def integer_layers(device: Device) -> Callable[[tvm.IRModule], tvm.IRModule]:
 def _integer_layers(mod: tvm.IRModule, dtype: str | None) -> tvm.IRModule:
     if not any(is_call_of(b.value, quantized.DEQUANTIZE) for b in bindings(mod["main"])):
         return mod
-    rewrites: dict[str, Callable[..., Form | relax.Expr | None]] = {
+    rewrites: dict[str, Callable[..., Form | list[Form] | relax.Expr | None]] = {
         quantized.QUANTIZE: partial(_quantize, dtype=dtype),
         quantized.DEQUANTIZE: _dequantize,
         quantized.DEQUANTIZE_CHANNELS: _dequantize_channels,
         "relax.permute_dims": _permute_dims,
         "relax.concat": _concat,
+        "relax.split": _split,
         "relax.add": _add,
         "relax.nn.relu": partial(_clip, low=0.0, high=math.inf),
         "relax.nn.relu6": partial(_clip, low=0.0, high=6.0),
@@ -218,6 +219,17 @@ def _move(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
     others = [graph.plain(arg) for arg in call.args[1:]]
     new = relax.Call(call.op, [form.expr, *others], call.attrs, call.ty_args)
     return replace(form, expr=graph.emit(new, var))
+
+
+def _split(graph: Graph, var: relax.Var, call: relax.Call) -> list[Form] | None:
+    form = graph.form(call.args[0])
+    if not isinstance(form, Codes):
+        return None
+    new = relax.Call(call.op, [form.expr], call.attrs, call.ty_args)
+    parts = graph.emit(new, var)
+    count = len(call.ty.fields)
+    taken = (graph.emit(relax.TupleGetItem(parts, number), var) for number in range(count))
+    return [replace(form, expr=part) for part in taken]
 
 
 def _concat(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:

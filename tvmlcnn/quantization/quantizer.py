@@ -95,12 +95,19 @@ class KernelQuantizer(Quantizer):
                 is_shortcut = unit.is_weighted and node is not unit.root
                 if source in inner or units.is_constant(source) or (is_shortcut and not gives):
                     continue
-                taken[source] = self.activation
+                taken[source] = self._as_given(units.of.get(source), source)
         if unit.is_weighted:
             weight = unit.root.args[1]
             unit.root.meta[Q_ANNOTATION_KEY].input_qspec_map[weight] = self.weight
         if gives:
             unit.end.meta[Q_ANNOTATION_KEY].output_qspec = self.activation
+
+    def _as_given(self, giver: Unit | None, source: fx.Node) -> Any:
+        """Return how a unit takes what another gives; what was moved keeps its scale."""
+        moved = giver is not None and giver.is_move
+        if moved and Q_ANNOTATION_KEY in source.meta:
+            return SharedQuantizationSpec(_moved(source))
+        return self.activation
 
     def _annotate_move(self, units: Units, node: fx.Node) -> None:
         """Have what a node moves, and what it gives, share one scale."""
