@@ -90,6 +90,11 @@ class Core:
         return self.arithmetic.multiply_add.lanes
 
     @property
+    def elements(self) -> int:
+        """Elements of a vector: more than sums, which are wider, where they are codes."""
+        return self.lanes * 4 // self.element.bytes
+
+    @property
     def line(self) -> int:
         """Elements of a line of the caches."""
         return self.line_bytes // self.element.bytes

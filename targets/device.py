@@ -127,6 +127,10 @@ class Cpu(Device):
         names = (arithmetic.element.name for arithmetic in self.arithmetic)
         return next((name for name in names if name in CODES), None)
 
+    def computes(self, element: ElementType) -> bool:
+        """Tell whether it has arithmetic of an element type."""
+        return any(arithmetic.element == element for arithmetic in self.arithmetic)
+
     def core(self, element: ElementType) -> Core:
         """Return a core as it computes in an element type.
 

@@ -34,8 +34,8 @@ class Layout:
 
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
-    """Take all pooling of channels-last data."""
-    if not isinstance(layer, Pool):
+    """Take all pooling of channels-last data whose elements the device computes with."""
+    if not isinstance(layer, Pool) or not device.computes(layer.element):
         return None
     whole = layer.kind == "global average"
     if whole:
@@ -72,7 +72,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     spread(sch, output, core)
     *far, channel = sch.get_loops(output)
     count = int(sch.get(channel).extent)
-    wide = power_of_two_divisor(count, core.lanes)
+    wide = power_of_two_divisor(count, core.elements)
     # Half as many chains again hide what loads take besides.
     several = largest_divisor(count // wide, core.costs.chains * 3 // 2) if whole else 1
     block, vectors, lanes = sch.split(channel, [None, several, wide])

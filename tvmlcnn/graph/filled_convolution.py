@@ -52,9 +52,11 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     else:
         data = rewriter.nhwc(call.args[0])
     unit = _unit(outer, core.lanes)
-    if height * width > 1 and height * width * unit % aligned(call):
+    # Sums of codes mostly become codes.
+    plane = aligned(call if zero is None else call.args[0])
+    if height * width > 1 and height * width * unit % plane:
         # So that it can be joined with others; maps of one pixel are not worth it.
-        unit = aligned(call)
+        unit = plane
     if groups == 1 and zero is not None:
         data, weight, reads = _whole_pixels(rewriter, data, weight)
         weight, places = _filled_up(weight, unit)

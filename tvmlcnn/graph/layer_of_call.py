@@ -40,8 +40,9 @@ def window_of(call: relax.Call) -> Window:
 
 def convolution(call: relax.Call) -> Convolution:
     """Return the layer of a call of ``tvmlcnn.conv2d``."""
-    attrs, weight, element = call.attrs, value_of(call.args[1]), _multiplied(call)
+    attrs, weight, element = call.attrs, value_of(call.args[1]), _of_numbers_or_codes(call)
     assert weight is not None, "only convolutions with constant weights become this operator"
+    assert element is not None, "only those that kernels of ours compute"
     return Convolution(
         element,
         _shape(call.args[0]),
@@ -56,16 +57,17 @@ def convolution(call: relax.Call) -> Convolution:
     )
 
 
-def _multiplied(call: relax.Call) -> ElementType:
-    """Return the type of the data that a layer multiplies."""
-    return (ELEMENT_TYPES | CODES)[str(call.args[0].ty.dtype)]
+def _of_numbers_or_codes(call: relax.Call) -> ElementType | None:
+    """Return the type of the data that a layer multiplies, or takes the greatest of."""
+    return (ELEMENT_TYPES | CODES).get(str(call.args[0].ty.dtype))
 
 
 def integer_product(call: relax.Call) -> Product:
     """Return the layer of a call of ``tvmlcnn.integer_matmul``."""
-    weight = value_of(call.args[1])
+    weight, element = value_of(call.args[1]), _of_numbers_or_codes(call)
     assert weight is not None, "only products with constant weights become this operator"
-    return Product(_multiplied(call), _shape(call.args[0]), weight)
+    assert element is not None, "only codes are multiplied so"
+    return Product(element, _shape(call.args[0]), weight)
 
 
 def product(call: relax.Call) -> Product | BatchedProduct | None:
@@ -85,7 +87,8 @@ def product(call: relax.Call) -> Product | BatchedProduct | None:
 
 def pool(call: relax.Call) -> Pool | None:
     """Return the layer of pooling of windows of channels-last data, None of any other."""
-    attrs, element = call.attrs, element_of(call)
+    attrs, kind = call.attrs, "average" if call.op.name == "relax.nn.avg_pool2d" else "max"
+    element = element_of(call) if kind == "average" else _of_numbers_or_codes(call)
     size, strides, padding = (
         _ints(values) for values in (attrs.pool_size, attrs.strides, attrs.padding)
     )
@@ -93,7 +96,6 @@ def pool(call: relax.Call) -> Pool | None:
     overlap = all(before < taps for before, taps in zip(padding[:2], size, strict=True))
     if attrs.layout != "NHWC" or _ints(attrs.dilation) != (1, 1) or not overlap or element is None:
         return None
-    kind = "average" if call.op.name == "relax.nn.avg_pool2d" else "max"
     include = bool(attrs.count_include_pad)
     return Pool(element, kind, _shape(call), size, strides, padding, include)
 
