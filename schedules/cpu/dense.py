@@ -25,10 +25,14 @@ from .prefetch import prefetch_weights
 
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
-    """Take ungrouped convolutions whose channels fill vectors, and products with weights."""
+    """Take convolutions whose channels fill vectors, and products with weights.
+
+    Groups are for another rule, but those of codes: it takes dot products to multiply these.
+    """
     if isinstance(layer, Product):
         return _product(layer, device.core(layer.element), decisions)
-    if isinstance(layer, Convolution) and layer.groups == 1:
+    codes = layer.element.name in CODES
+    if isinstance(layer, Convolution) and (layer.groups == 1 or (codes and not layer.is_depthwise)):
         return _convolution(layer, device.core(layer.element), decisions)
     return None
 
@@ -72,7 +76,9 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
     depth, width = weight.size // outer, layer.shape[2]
     products = _products(core, min(inner, layer.data[1 if layer.channels_first else 3]))
     one_step = 1 < inner == products and kernel[1] > 1
-    tiles = dense_tiles(rows, depth // products, outer, core, None if linear else width, one_step)
+    own = outer // layer.groups
+    tiles = dense_tiles(rows, depth // products, own, core, None if linear else width, one_step)
+    tiles = [tile for tile in tiles if layer.groups == 1 or own % tile.channels == 0]
     if not tiles:
         return None
     tile = decisions.choose("tile", tiles)
@@ -107,6 +113,7 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
             prologue=ops.chain(layer.prologue) if layer.prologue else None,
             products=products,
             zero=layer.zero,
+            groups=layer.groups,
         )
         packed = ops.pack(weight.reshape(*kernel, inner, outer), tile, products)
         return Definition(define, [packed, *places])

@@ -23,10 +23,6 @@ from .quantized_operators import INTEGER_CONV2D
 from .rewriter import Rewriter
 
 _FEWEST = 8  # channels that are worth a shorter vector
-# Codes that the instructions of all processors multiply at a time.
-_DOT = 4
-# Multiplying twice the codes costs about what it does to copy them together.
-_MOST_UNUSED = 2
 
 
 def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
@@ -35,8 +31,7 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     Elements that no kernel of ours is for, as float64 and integers, stay channels-first.
     """
     attrs, weight = call.attrs, value_of(call.args[1])
-    zero = int(attrs.zero) if call.op.name == INTEGER_CONV2D else None
-    if zero is None and str(call.ty.dtype) not in ELEMENT_TYPES:
+    if str(call.ty.dtype) not in ELEMENT_TYPES:
         return None
     if weight is None or attrs.data_layout != "NCHW" or attrs.kernel_layout != "OIHW":
         return None
@@ -44,31 +39,22 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     batch, outer, height, width = (int(n) for n in call.ty.shape)
     data, core = rewriter.value(call.args[0]), rewriter.core(call)
     weight, places = weight.transpose(2, 3, 1, 0), None
-    # A network's few input channels are read where they are, without a transpose before; codes,
-    # of which an instruction multiplies several, are not.
-    channels_first = zero is None and data.plain and groups * weight.shape[2] < core.lanes
+    # A network's few input channels are read where they are, without a transpose before.
+    channels_first = data.plain and groups * weight.shape[2] < core.lanes
     if channels_first:
-        weight, groups = _ungrouped(weight, groups), 1
+        weight, groups = ungrouped(weight, groups), 1
     else:
         data = rewriter.nhwc(call.args[0])
-    unit = _unit(outer, core.lanes)
-    # Sums of codes mostly become codes.
-    plane = aligned(call if zero is None else call.args[0])
-    if height * width > 1 and height * width * unit % plane:
-        # So that it can be joined with others; maps of one pixel are not worth it.
-        unit = plane
-    if groups == 1 and zero is not None:
-        data, weight, reads = _whole_pixels(rewriter, data, weight)
-        weight, places = _filled_up(weight, unit)
-    elif groups == 1:
+    unit = unit_of(call, core, aligned(call))
+    if groups == 1:
         located = np.arange(weight.shape[2]) if channels_first else data.located()
         order = np.argsort(located)
         reads, weight = located[order], weight[:, :, order]
         if data.planes == 1 and np.array_equal(reads, np.arange(len(reads))):
             reads = reads[:0]
-        weight, places = _filled_up(weight, unit)
+        weight, places = filled_up(weight, unit)
     elif groups == outer == weight.shape[3] and weight.shape[2] == 1:
-        return _depthwise(rewriter, call, data, weight, unit)
+        return depthwise(rewriter, call, data, weight, unit)
     else:
         data = compact(rewriter.builder, data)
         weight, places = _filled_groups(weight, groups, core)
@@ -80,32 +66,11 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         groups,
         reads,
         channels_first,
-        zero or 0,
     )
     return Permuted(rewriter.builder.emit(result), NHWC, places)
 
 
-def _whole_pixels(
-    rewriter: Rewriter, data: Permuted, weight: np.ndarray
-) -> tuple[Permuted, np.ndarray, np.ndarray]:
-    """Return data, weights, and what they read, so that all channels of a pixel are multiplied.
-
-    Those that no weight is for get zeros: codes are multiplied several at a time, as they lie.
-    """
-    width, inner = data.shape[3], weight.shape[2]
-    scattered = data.planes * width > _MOST_UNUSED * inner or (data.planes > 1 and width % _DOT)
-    if data.repeats or scattered or is_scattered(data):
-        data = together(rewriter.builder, data)
-    located = data.located()
-    if data.planes == 1:
-        data = rewriter.widened(data, _DOT)
-    total = data.planes * data.shape[3]
-    spread = np.zeros((*weight.shape[:2], total, weight.shape[3]), weight.dtype)
-    spread[:, :, located] = weight
-    return data, spread, np.arange(total if data.planes > 1 else 0)
-
-
-def _depthwise(
+def depthwise(
     rewriter: Rewriter, call: relax.Call, data: Permuted, weight: np.ndarray, unit: int
 ) -> Permuted:
     """Convolve each channel where it is: some of one plane, or all planes, used or not."""
@@ -138,17 +103,21 @@ def _depthwise(
     return Permuted(rewriter.builder.emit(result), NHWC, planes=planes).at(places)
 
 
-def _unit(channels: int, lanes: int) -> int:
-    """Return what the number of computed channels is a multiple of: the lanes of a vector.
+def unit_of(call: relax.Call, core: Core, plane: int) -> int:
+    """Return what the number of channels that a convolution computes is a multiple of.
 
-    Shorter vectors take as much time as whole ones, which few channels need not fill.
+    It is the lanes of a vector, or what makes the size of a map a multiple of ``plane`` elements,
+    so that it can be joined with others; maps of one pixel are not worth that.
     """
-    while lanes > _FEWEST and channels <= lanes // 2:
-        lanes //= 2
-    return lanes
+    _, outer, height, width = (int(n) for n in call.ty.shape)
+    unit = core.lanes
+    # Shorter vectors take as much time as whole ones, which few channels need not fill.
+    while unit > _FEWEST and outer <= unit // 2:
+        unit //= 2
+    return plane if height * width > 1 and height * width * unit % plane else unit
 
 
-def _filled_up(weight: np.ndarray, unit: int) -> tuple[np.ndarray, np.ndarray | None]:
+def filled_up(weight: np.ndarray, unit: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Return weights for a multiple of ``unit`` output channels, and where the true ones are."""
     outer = weight.shape[3]
     missing = -outer % unit
@@ -157,7 +126,7 @@ def _filled_up(weight: np.ndarray, unit: int) -> tuple[np.ndarray, np.ndarray | 
     return np.pad(weight, [(0, 0)] * 3 + [(0, missing)]), np.arange(outer)
 
 
-def _ungrouped(weight: np.ndarray, groups: int) -> np.ndarray:
+def ungrouped(weight: np.ndarray, groups: int) -> np.ndarray:
     """Return the weights of one group that computes what several do."""
     *kernel, inner, outer = weight.shape
     whole = np.zeros((*kernel, groups * inner, outer), weight.dtype)

@@ -56,6 +56,7 @@ def dense(
     prologue: Formula | None = None,
     products: int = 1,
     zero: int = 0,
+    groups: int = 1,
 ) -> te.Tensor:
     """Return a convolution, or a product with a matrix, with weights from `pack`.
 
@@ -92,6 +93,8 @@ def dense(
         As `pack` was told.
     zero : int
         What lies around the maps.
+    groups : int
+        Of channels: those of a tile are of one group, which reads K channels of its own.
     """
     places, parameters = (more[0], more[1:]) if table else (None, more)
     blocks, *kernel = (int(n) for n in weight.shape)
@@ -149,9 +152,16 @@ def dense(
             return weight(block, *steps, lane)
         return weight(block, *steps[:-1], lane, steps[-1])
 
+    def read_of(channel: Expr) -> list[Expr]:
+        """Return what the sum for a channel of the result reads of a pixel."""
+        if groups == 1:
+            return reduced
+        inner = math.prod(int(step.dom.extent) for step in steps[len(taps) :])
+        return [*taps, rc + channel // (int(channels) // groups) * inner]
+
     sums = te.compute(
         (computed, blocks * wide),
-        lambda m, c: te.sum(product(element(m, *reduced), weight_of(c)), axis=steps),
+        lambda m, c: te.sum(product(element(m, *read_of(c)), weight_of(c)), axis=steps),
         name="dense",
     )
 

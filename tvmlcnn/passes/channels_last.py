@@ -22,6 +22,7 @@ from tvm import relax
 from tvmlcnn.graph import (
     channel_moves,
     filled_convolution,
+    integer_convolution,
     normalization,
     pixel_moves,
     pixel_operators,
@@ -126,7 +127,7 @@ def _fields(rewriter: Rewriter, expr: relax.Expr) -> list[Permuted]:
 
 _REWRITES: dict[str, Rewrite] = {
     "relax.nn.conv2d": filled_convolution.conv2d,
-    quantized_operators.INTEGER_CONV2D: filled_convolution.conv2d,
+    quantized_operators.INTEGER_CONV2D: integer_convolution.conv2d,
     "relax.nn.max_pool2d": _pool(relax.op.nn.max_pool2d),
     "relax.nn.avg_pool2d": _pool(relax.op.nn.avg_pool2d),
     "relax.nn.adaptive_avg_pool2d": _adaptive_pool,

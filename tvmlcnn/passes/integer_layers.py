@@ -126,9 +126,6 @@ def _conv2d(graph: Graph, var: relax.Var, call: relax.Call, dtype: str) -> Form 
     data, weights = map(graph.form, call.args)
     if not (isinstance(data, Codes) and isinstance(weights, Weights)) or not _fit(weights, 0):
         return None
-    groups, (outer, inner) = int(call.attrs.groups), weights.integers.shape[:2]
-    if groups > 1 and (inner > 1 or outer != groups):
-        return None  # no kernel multiplies codes of several groups
     data = of_type(graph, var, data, dtype)
     made = quantized.integer_conv2d(
         data.expr, constant(weights.integers.astype(np.int8)), data.code.zero, call.attrs

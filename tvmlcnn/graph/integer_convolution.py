@@ -1,0 +1,92 @@
+"""Convolutions of channels-last codes.
+
+An instruction multiplies several channels of a pixel as they lie: all of them are multiplied, with
+zeros where they are not asked for.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from tvm import relax
+
+from tvmlcnn.targets import Core
+
+from . import operators
+from .byte_channels import is_scattered, together
+from .concatenate import aligned
+from .constants import constant, value_of
+from .filled_convolution import depthwise, filled_up, ungrouped, unit_of
+from .permuted import NHWC, Permuted, compact
+from .rewriter import Rewriter
+
+# Codes that the instructions of all processors multiply at a time.
+_DOT = 4
+# Multiplying twice the codes costs about what it does to copy them together.
+_MOST_UNUSED = 2
+
+
+def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
+    """Convolve codes where they are, or brought together where they lie scattered."""
+    attrs, weight = call.attrs, value_of(call.args[1])
+    if weight is None or attrs.data_layout != "NCHW" or attrs.kernel_layout != "OIHW":
+        return None
+    groups, reads, places = int(attrs.groups), np.arange(0), None
+    batch, outer, height, width = (int(n) for n in call.ty.shape)
+    data, core = rewriter.nhwc(call.args[0]), rewriter.core(call)
+    weight = weight.transpose(2, 3, 1, 0)
+    # What joins them are mostly codes again.
+    unit = unit_of(call, core, aligned(call.args[0]))
+    if groups == outer > 1 and weight.shape[2] == 1:
+        return depthwise(rewriter, call, data, weight, unit)
+    if groups > 1:
+        data = compact(rewriter.builder, data)
+        weight, groups = _merged(weight, groups, core)
+    if groups == 1:
+        data, weight, reads = _whole_pixels(rewriter, data, weight)
+        weight, places = filled_up(weight, unit)
+    result = operators.conv2d(
+        data.expr,
+        constant(weight),
+        (batch, height, width, weight.shape[3]),
+        attrs,
+        groups,
+        reads,
+        zero=int(attrs.zero),
+    )
+    return Permuted(rewriter.builder.emit(result), NHWC, places)
+
+
+def _whole_pixels(
+    rewriter: Rewriter, data: Permuted, weight: np.ndarray
+) -> tuple[Permuted, np.ndarray, np.ndarray]:
+    """Return data, weights, and what they read, so that all channels of a pixel are multiplied.
+
+    Those that no weight is for get zeros: codes are multiplied several at a time, as they lie.
+    """
+    width, inner = data.shape[3], weight.shape[2]
+    scattered = data.planes * width > _MOST_UNUSED * inner or (data.planes > 1 and width % _DOT)
+    if data.repeats or scattered or is_scattered(data):
+        data = together(rewriter.builder, data)
+    located = data.located()
+    if data.planes == 1:
+        data = rewriter.widened(data, _DOT)
+    total = data.planes * data.shape[3]
+    spread = np.zeros((*weight.shape[:2], total, weight.shape[3]), weight.dtype)
+    spread[:, :, located] = weight
+    return data, spread, np.arange(total if data.planes > 1 else 0)
+
+
+def _merged(weight: np.ndarray, groups: int, core: Core) -> tuple[np.ndarray, int]:
+    """Return the weights of fewer groups that compute what several small ones do, and how many.
+
+    They read as many codes as are multiplied at a time, and fill vectors; all are one where no
+    number of them does. Half of the products, or more, are with zeros then.
+    """
+    inner, outer = weight.shape[2], weight.shape[3] // groups
+    count = next(
+        n
+        for n in range(1, groups + 1)
+        if n == groups or (groups % n == n * inner % _DOT == n * outer % core.lanes == 0)
+    )
+    parts = np.split(weight, groups // count, axis=3)
+    return np.concatenate([ungrouped(part, count) for part in parts], axis=3), groups // count
