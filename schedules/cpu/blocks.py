@@ -49,9 +49,11 @@ def spread(sch: Schedule, output: SBlockRV, core: Core) -> None:
     """Schedule what follows the output of the main block over a larger shape, if anything."""
     consumers = sch.get_consumers(output)
     while consumers and (following := sch.get_consumers(consumers[0])):
+        _inline_operands(sch, consumers[0], output)
         sch.compute_inline(consumers[0])
         consumers = following
     if consumers:
+        _inline_operands(sch, consumers[0], output)
         split_over_cores_and_lanes(sch, consumers[0], core)
 
 
