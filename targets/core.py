@@ -24,11 +24,17 @@ class MultiplyAdd:
         Sums of the vector.
     products : int
         Products that each sum gets: 1 of a multiply-add, 4 of a dot product of bytes.
+    widened : str
+        The type that elements have to be brought to before, empty where they need not.
+    scratch : int
+        Registers that it takes for itself.
     """
 
     name: str
     lanes: int
     products: int = 1
+    widened: str = ""
+    scratch: int = 0
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from .costs import AVX2
 from .device import KIB, MIB, Cpu
 from .element import FLOAT32, UINT8
 
-# LLVM multiplies integers of 16 bits in pairs, of which one is zero, and adds: three instructions
-# a cycle on Intel from Haswell and AMD from Zen 2 (uops.info).
-_PRODUCTS = MultiplyAdd("vpmaddwd, vpaddd", 8)
+# Pairs of products of 16 bits, which are then added to the sums: three instructions a cycle on
+# Intel from Haswell and AMD from Zen 2 (uops.info).
+_PAIRS = MultiplyAdd("vpmaddwd", 8, 2, widened="int16", scratch=1)
 
 
 def _fma(lanes: int, codes: Arithmetic) -> tuple[Arithmetic, ...]:
@@ -36,7 +36,7 @@ X86 = Cpu(
     },
     machine="x86_64",
     cores=4,
-    arithmetic=_fma(8, Arithmetic(UINT8, _PRODUCTS, 1.5, 2)),
+    arithmetic=_fma(8, Arithmetic(UINT8, _PAIRS, 1.5, 2)),
     vector_registers=16,
     caches=(32 * KIB, 256 * KIB, 8 * MIB),
     costs=AVX2,
@@ -45,7 +45,7 @@ X86 = Cpu(
 
 def with_wide_vectors(device: Cpu, vnni: bool) -> Cpu:
     """Return a device with the vector registers of AVX-512, and its dot products of bytes."""
-    codes = Arithmetic(UINT8, replace(_PRODUCTS, lanes=16), 1, 2)
+    codes = Arithmetic(UINT8, replace(_PAIRS, lanes=16), 1, 2)
     if vnni:
         # Two a cycle on Intel's servers from Ice Lake and AMD from Zen 5 (uops.info).
         codes = Arithmetic(UINT8, MultiplyAdd("vpdpbusd", 16, 4), 2, 2)

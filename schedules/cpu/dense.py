@@ -44,6 +44,7 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
     whole = channels % min(core.vectors()) == 0
     filled = channels if whole else -(-channels // core.lanes) * core.lanes
     products = _products(core, depth)
+    widened = core.arithmetic.multiply_add.widened if products > 1 else ""
     tile = decisions.choose("tile", dense_tiles(rows, depth // products, filled, core))
 
     def definition() -> Definition:
@@ -53,11 +54,12 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
             window=ops.Window(),
             tile=tile,
             products=products,
+            widened=widened,
         )
         return Definition(define, [ops.pack(layer.weight, tile, products)])
 
     layout = Layout(
-        tile, rows, channels, 0, (depth // products,), rows * depth, False, False, products
+        tile, rows, channels, 0, (depth // products,), rows * depth, False, bool(widened), products
     )
     return Plan(DENSE.name, layer.element, layer.workload, layout, definition=definition)
 
@@ -96,7 +98,8 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
         height, columns = data[first : first + 2]
         maps = read // (height * columns)
         read = maps * (top + height + bottom) * (left + columns + right)
-    panel = simple and bool(layer.prologue)
+    widened = core.arithmetic.multiply_add.widened if products > 1 else ""
+    panel = simple and bool(layer.prologue or widened)
     if panel:
         read = -(-rows // tile.pixels) * tile.pixels * planes * inner
 
@@ -114,6 +117,7 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
             products=products,
             zero=layer.zero,
             groups=layer.groups,
+            widened=widened,
         )
         packed = ops.pack(weight.reshape(*kernel, inner, outer), tile, products)
         return Definition(define, [packed, *places])

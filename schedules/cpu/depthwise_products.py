@@ -47,11 +47,11 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     if not isinstance(layer, Convolution) or not layer.is_depthwise:
         return None
     core = device.core(layer.element)
-    products, (rows, taps) = core.arithmetic.multiply_add.products, layer.weight.shape[:2]
-    *_, columns, channels = layer.shape
+    instruction, rows = core.arithmetic.multiply_add, layer.weight.shape[0]
+    products, channels = instruction.products, layer.shape[3]
     if products == 1 or channels % core.lanes or rows == 1:
         return None
-    tile = decisions.choose("tile", _tiles(columns, channels, taps, core))
+    tile = decisions.choose("tile", _tiles(layer, core))
     strip = decisions.choose("strip", _strips(layer, tile, core))
     plane, channel = divmod(int(layer.reads[0]) if len(layer.reads) else 0, layer.data[3])
     define = partial(
@@ -62,6 +62,7 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
         batch=layer.shape[0],
         first=(plane * layer.shape[0], channel),
         zero=layer.zero,
+        widened=instruction.widened,
     )
     weight = ops.pack_depthwise(by_plane(layer.weight[:, :, 0], channels), products)
     return Plan(
@@ -73,21 +74,24 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     )
 
 
-def _tiles(width: int, channels: int, taps: int, core: Core) -> list[Tile]:
-    """Return tiles for rows of ``width`` pixels, best first.
+def _tiles(layer: Convolution, core: Core) -> list[Tile]:
+    """Return tiles for rows of pixels, best first.
 
-    Registers hold the sums, a column, and the weights of a row's taps, unless these are read again
+    Registers hold the sums, a column, and the weights of the kernel, unless these are read again
     for each pixel.
     """
-    registers = core.vector_registers
+    *_, width, channels = layer.shape
+    arithmetic = core.arithmetic
+    groups, taps = _groups(layer, core), layer.weight.shape[1]
+    registers = core.vector_registers - arithmetic.multiply_add.scratch - 1
 
     def cycles(tile: Tile) -> float:
         """Return what a tile takes for one of its vectors and pixels."""
-        sums = tile.pixels * tile.vectors
-        held = sums + tile.vectors * taps + 1 <= registers
-        loads = (tile.pixels + taps - 1 + (0 if held else taps * tile.pixels)) * tile.vectors
-        arithmetic = core.arithmetic
-        step = max(taps * sums / arithmetic.multiply_adds, loads / arithmetic.loads)
+        sums, weights = tile.pixels * tile.vectors, groups * taps * tile.vectors
+        held = sums + weights <= registers
+        loads = groups * (tile.pixels + taps - 1) * tile.vectors
+        loads += 0 if held else weights * tile.pixels
+        step = max(groups * taps * sums / arithmetic.multiply_adds, loads / arithmetic.loads)
         return (step + core.costs.tile) / sums + _STORE[tile.vectors] / arithmetic.multiply_adds
 
     return ranked(
@@ -95,26 +99,27 @@ def _tiles(width: int, channels: int, taps: int, core: Core) -> list[Tile]:
             Tile(pixels, vectors, core.lanes)
             for vectors in _STORE
             for pixels in range(1, min(width, registers) + 1)
-            if channels // core.lanes % vectors == 0 and pixels * vectors + vectors + 1 <= registers
+            if channels // core.lanes % vectors == 0 and (pixels + 1) * vectors <= registers
         ),
         lambda tile: width / (-(-width // tile.pixels) * tile.pixels) / cycles(tile),
         lambda tile: tile.vectors,
     )
 
 
+def _groups(layer: Convolution, core: Core) -> int:
+    """Return how many times as many rows as are multiplied at once the kernel has."""
+    return -(-layer.weight.shape[0] // core.arithmetic.multiply_add.products)
+
+
 def _strips(layer: Convolution, tile: Tile, core: Core) -> list[int]:
     """Return how many channels go over the map together, best first.
 
-    Their columns for one row of output are to take half the first cache.
+    Their columns for one row of output are to take half the first cache: words of 32 bits.
     """
-    products = core.arithmetic.multiply_add.products
-    width, channels = (
-        layer.data[2] + layer.window.padding[1] + layer.window.padding[3],
-        layer.shape[3],
-    )
-    size = products * -(-layer.weight.shape[0] // products) * width * tile.channels
-    groups = channels // tile.channels
-    best = largest_divisor(groups, max(1, core.first_cache // 2 // size))
+    left, right = layer.window.padding[1::2]
+    words = _groups(layer, core) * (layer.data[2] + left + right) * tile.channels
+    groups = layer.shape[3] // tile.channels
+    best = largest_divisor(groups, max(1, core.first_cache // 2 // (4 * words)))
     strips = [n * tile.channels for n in range(1, groups + 1) if groups % n == 0]
     return [best * tile.channels, *(n for n in strips if n != best * tile.channels)]
 

@@ -17,13 +17,40 @@ from tvm.tirx import PrimFunc
 
 from tvmlcnn.targets import Core
 
-_VPDPBUSD = "llvm.x86.avx512.vpdpbusd.{bits}"
-_SDOT = "llvm.aarch64.neon.sdot.v{lanes}i32.v{bytes}i8"
+# LLVM's names, by the bits or lanes of a vector.
+_PMADDWD = {128: "llvm.x86.sse2.pmadd.wd", 256: "llvm.x86.avx2.pmadd.wd"}
+_PMADDWD |= {512: "llvm.x86.avx512.pmaddw.d.512"}
 
-# By the mnemonic: LLVM's name, and whether the codes come before the weights.
-# vpdpbusd: u8 x s8, without saturation (Intel, "Software Developer's Manual", VPDPBUSD).
-# sdot: s8 x s8 (Arm, "Architecture Reference Manual", SDOT).
-_INSTRUCTIONS = {"vpdpbusd": (_VPDPBUSD, True), "sdot": (_SDOT, False)}
+
+def _vpdpbusd(before: Any, values: Any, weights: Any, lanes: int) -> Any:
+    """u8 x s8, without saturation (Intel, "Software Developer's Manual", VPDPBUSD)."""
+    name = f"llvm.x86.avx512.vpdpbusd.{32 * lanes}"
+    return _call(f"int32x{lanes}", name, before, _as(values, f"int8x{4 * lanes}"), weights)
+
+
+def _sdot(before: Any, values: Any, weights: Any, lanes: int) -> Any:
+    """s8 x s8 (Arm, "Architecture Reference Manual", SDOT)."""
+    name = f"llvm.aarch64.neon.sdot.v{lanes}i32.v{4 * lanes}i8"
+    return _call(f"int32x{lanes}", name, before, weights, _as(values, f"int8x{4 * lanes}"))
+
+
+def _vpmaddwd(before: Any, values: Any, weights: Any, lanes: int) -> Any:
+    """s16 x s16 of widened codes and weights (Intel, "Software Developer's Manual", PMADDWD)."""
+    wide = weights.astype(f"int16x{2 * lanes}")
+    return before + _call(f"int32x{lanes}", _PMADDWD[32 * lanes], values, wide)
+
+
+# By the mnemonic: what adds products of values and weights to sums.
+_INSTRUCTIONS = {"vpdpbusd": _vpdpbusd, "sdot": _sdot, "vpmaddwd": _vpmaddwd}
+
+
+def _call(dtype: str, name: str, *operands: Any) -> Any:
+    number = T.llvm_lookup_intrinsic_id(name)
+    return T.call_llvm_pure_intrin(number, *operands, dtype=dtype)
+
+
+def _as(values: Any, dtype: str) -> Any:
+    return T.reinterpret(values, dtype=dtype)
 
 
 def tensorize(
@@ -46,7 +73,8 @@ def tensorize(
     """
     sch.vectorize(sch.get_loops(init)[-1])
     step = core.arithmetic.multiply_add
-    name = _registered(step.name, core.element.name, lanes, step.products, shared)
+    values = step.widened or core.element.name
+    name = _registered(step.name, values, lanes, step.products, shared)
     sch.tensorize(sch.get_loops(update)[-2], name)
 
 
@@ -104,17 +132,14 @@ def _implementation(mnemonic: str, codes: str, lanes: int, products: int, shared
     data: Any = T.Buffer(shape, codes, align=1, offset_factor=1)
     weights: Any = T.Buffer((lanes, products), "int8", align=1, offset_factor=1)
     sums: Any = T.Buffer((lanes,), "int32", align=1, offset_factor=1)
-    pattern, codes_first = _INSTRUCTIONS[mnemonic]
-    number = T.llvm_lookup_intrinsic_id(pattern.format(bits=8 * count, lanes=lanes, bytes=count))
     reads = [slice(0, size) for size in shape]
 
     def sum_of(before: Any, a: Any, own: Any) -> Any:
         values = a.vload([0] * len(shape), f"{codes}x{products if shared else count}")
         if shared:
-            values = T.broadcast(T.reinterpret(values, dtype="int32"), lanes)
-        values = T.reinterpret(values, dtype=f"int8x{count}")
-        operands = (values, own) if codes_first else (own, values)
-        return T.call_llvm_pure_intrin(number, before, *operands, dtype=f"int32x{lanes}")
+            # Codes of a pixel are as many as make a word of 32 bits.
+            values = _as(T.broadcast(_as(values, "int32"), lanes), f"{codes}x{count}")
+        return _INSTRUCTIONS[mnemonic](before, values, own, lanes)
 
     @T.prim_func(s_tir=True)
     def implementation(a: data, b: weights, c: sums) -> None:

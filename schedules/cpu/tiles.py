@@ -53,7 +53,7 @@ def candidates(channels: int, core: Core) -> Iterator[Tile]:
                 # LLVM loads the values of all rows first where each is used only once.
                 values = rows if vectors == 1 else 1
                 tile = Tile(rows, vectors, lanes)
-                registers = rows * vectors + vectors + values
+                registers = rows * vectors + vectors + values + core.arithmetic.multiply_add.scratch
                 if registers <= core.vector_registers and on_stack(tile, core):
                     yield tile
 

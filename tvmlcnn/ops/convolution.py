@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tvm import te, tirx, topi
 from tvm.ir import Expr
 
-from tvmlcnn.targets import CODES
+from tvmlcnn.targets import INT8
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,8 @@ class Window:
 
 def product(value: Expr, weight: Expr, zero: int = 0) -> Expr:
     """Return the product of a number and a weight, or of a code less its zero and an integer."""
-    code = str(value.ty.dtype)
-    if code not in CODES:
+    if str(weight.ty.dtype) != INT8.name:
         return value * weight
-    wide = CODES[code].accumulator
+    wide = INT8.accumulator
     shifted = value.astype(wide) - tirx.const(zero, wide) if zero else value.astype(wide)
     return shifted * weight.astype(wide)

@@ -57,6 +57,7 @@ def dense(
     products: int = 1,
     zero: int = 0,
     groups: int = 1,
+    widened: str = "",
 ) -> te.Tensor:
     """Return a convolution, or a product with a matrix, with weights from `pack`.
 
@@ -93,6 +94,8 @@ def dense(
         As `pack` was told.
     zero : int
         What lies around the maps.
+    widened : str
+        The type that data are brought to before they are multiplied, if any.
     groups : int
         Of channels: those of a tile are of one group, which reads K channels of its own.
     """
@@ -108,8 +111,11 @@ def dense(
     # Whole tiles are computed: rows past the end repeat the last one, and are not stored.
     computed = -(-rows // tile.pixels) * tile.pixels
 
+    is_made = prologue is not None or bool(widened)
+
     def ready(*place: Expr) -> Expr:
-        return prepared(data, prologue, parameters, place)
+        value = prepared(data, prologue, parameters, place)
+        return value.astype(widened) if widened else value
 
     def read(source: Callable[..., Expr], row: Expr, *inner: Expr) -> Expr:
         """Return the element of a row of the matrix that the reduction is at."""
@@ -128,18 +134,21 @@ def dense(
         return source(where * pixels[0] + batch, *place, channel)
 
     # A table counts past the pixel's own channels, where a prologue's parameters have no more.
-    if any(window.padding) or taps or channels_first or (table and prologue is not None):
+    if any(window.padding) or taps or channels_first or (table and is_made):
         source = data
-        if prologue is not None:
+        if is_made:
             source = te.compute(data.shape, ready, name="prologue")
         padded = window.padded(source, channels_first, zero)
 
         def element(row: Expr, *inner: Expr) -> Expr:
             return read(padded, row, *inner)
-    elif prologue is not None:
+    elif is_made:
         # Its work is done once for all blocks of channels, a few tiles of pixels at a time.
+        *outer, inner = kernel if products == 1 else [*kernel[:-2], kernel[-2] * products]
         element = te.compute(
-            (computed, *kernel), lambda row, *inner: read(ready, row, *inner), name="panel"
+            (computed, *outer, inner * groups),
+            lambda row, *inner: read(ready, row, *inner),
+            name="panel",
         )
     else:
 

@@ -95,6 +95,7 @@ def depthwise_products(
     batch: int | None = None,
     first: tuple[int, int] = (0, 0),
     zero: int = 0,
+    widened: str = "",
 ) -> te.Tensor:
     """Return the depthwise convolution of NHWC codes, summed in int32.
 
@@ -113,6 +114,8 @@ def depthwise_products(
         Of a tile. Whole tiles are computed: those past the end of a row are not stored.
     window, batch, first, zero
         As of `depthwise`.
+    widened : str
+        The type that codes are brought to before they are multiplied, if any.
     """
     outermost, *inner, _ = (int(n) for n in data.shape)
     batch = batch or outermost
@@ -129,9 +132,10 @@ def depthwise_products(
     def code(n: Expr, h: Expr, group: Expr, w: Expr, c: Expr, part: Expr) -> Expr:
         row = group * products + part
         value = padded(*_from(first, [n, h * step + row * spread, w], c))
+        value = value.astype(widened) if widened else value
         if groups * products == rows:
             return value
-        return tirx.if_then_else(row < rows, value, tirx.const(0, data.dtype))
+        return tirx.if_then_else(row < rows, value, tirx.const(0, value.ty.dtype))
 
     together = (batch, height, groups, read, channels, products)
     columns = te.compute(together, code, name="columns")

@@ -15,10 +15,10 @@ from tvm.ir import Expr, TensorLoad
 from tvm.sym import Analyzer
 from tvm.tirx import BufferStore, Ramp, SeqStmt, Stmt
 
-from tvmlcnn.targets import CODES, Cpu
+from tvmlcnn.targets import Cpu
 
 from .narrow_codes import narrowed, number_of
-from .vectors import bytes_in_turns, in_turns, scalar_of, shuffled
+from .vectors import fill_words, in_turns, shuffled, words_in_turns
 
 # Vectors that are taken together: an instruction packs four of int32 to one of bytes.
 _COUNTS = (4, 2)
@@ -103,8 +103,8 @@ def _taking_turns(stores: Sequence[BufferStore], device: Cpu) -> list[Stmt]:
         return []
     codes = [_codes_of([store], device) for store in stores]
     values = [s.value if c is None else c for s, c in zip(stores, codes, strict=True)]
-    bytes_ = device.machine == "x86_64" and count == 4 and scalar_of(values[0]) in CODES
-    value = (bytes_in_turns if bytes_ else in_turns)(values)
+    words = device.machine == "x86_64" and fill_words(values)
+    value = (words_in_turns if words else in_turns)(values)
     return [BufferStore(buffer, value, [Ramp(places[0].base, 1, count * lanes)])]
 
 

@@ -53,31 +53,37 @@ def in_turns(vectors: Sequence[Expr]) -> Expr:
     return shuffled(vectors, (n * lanes + lane for lane in range(lanes) for n in range(count)))
 
 
-def bytes_in_turns(vectors: Sequence[Expr]) -> Expr:
-    """Return the same of four vectors of bytes, each of them shifted in words of four.
+def fill_words(vectors: Sequence[Expr]) -> bool:
+    """Tell whether integers of as many vectors fill a word of 32 bits."""
+    kind = tvm.DataType(scalar_of(vectors[0]))
+    return kind.itemsize < _WORD == kind.itemsize * len(vectors) and "int" in str(kind)
+
+
+def words_in_turns(vectors: Sequence[Expr]) -> Expr:
+    """Return the same as `in_turns` of integers that fill words, each of them shifted in words.
 
     x86 widens what it loads for the price of a shuffle, and shifts and combines words on other
     ports; shuffles of bytes alone would be three times as many.
     """
-    assert len(vectors) == _WORD
-    lanes, bytes_ = lanes_of(vectors[0]), scalar_of(vectors[0])
+    lanes, dtype = lanes_of(vectors[0]), scalar_of(vectors[0])
+    bits, count = 8 * _WORD // len(vectors), len(vectors)
     words = [
-        _shifted(vector, number, lanes)
+        _shifted(vector, number * bits, bits, lanes)
         for number, vector in enumerate(vectors)
         if not _is_zero(vector)
     ]
     if not words:
-        return filled(tirx.const(0, bytes_), _WORD * lanes)
+        return filled(tirx.const(0, dtype), count * lanes)
     whole = words[0]
     for word in words[1:]:
         whole = tirx.bitwise_or(whole, word)
-    return tirx.reinterpret(f"{bytes_}x{_WORD * lanes}", whole)
+    return tirx.reinterpret(f"{dtype}x{count * lanes}", whole)
 
 
-def _shifted(vector: Expr, number: int, lanes: int) -> Expr:
-    """Return bytes as the ones of that number in words."""
-    word = Cast(f"int32x{lanes}", tirx.reinterpret(f"uint8x{lanes}", vector))
-    return tirx.shift_left(word, filled(tirx.const(8 * number, "int32"), lanes)) if number else word
+def _shifted(vector: Expr, places: int, bits: int, lanes: int) -> Expr:
+    """Return integers of so many bits in words, so many places up."""
+    word = Cast(f"int32x{lanes}", tirx.reinterpret(f"uint{bits}x{lanes}", vector))
+    return tirx.shift_left(word, filled(tirx.const(places, "int32"), lanes)) if places else word
 
 
 def _is_zero(vector: Expr) -> bool:
