@@ -61,6 +61,11 @@ class Device:
         return None
 
     @property
+    def lanes(self) -> int:
+        """Numbers of float32 that a vector has; 1 where code has no vectors."""
+        return 1
+
+    @property
     def least_gflops(self) -> float | None:
         """1e9 float32 operations a second that one core does at least; None if not known."""
         raise NotImplementedError
@@ -115,6 +120,11 @@ class Cpu(Device):
     def least_gflops(self) -> float | None:
         """1e9 float32 operations a second of one core, at a clock that few are below."""
         return _SLOW_CLOCK_GHZ * self.arithmetic[0].flops
+
+    @property
+    def lanes(self) -> int:
+        """Numbers of float32 that a vector has."""
+        return self.arithmetic[0].multiply_add.lanes
 
     @property
     def processor(self) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+import tvm
 from codes import HERE, convolution, module, result_of, sums
 from executed import assembly_of
 from hypothesis import given, settings
@@ -59,9 +60,9 @@ def test_sums_are_exact(
 @devices
 @few
 @given(
-    channels=st.integers(1, 40),
-    size=st.tuples(st.integers(5, 14), st.integers(5, 14)),
-    kernel=st.sampled_from([3, 5]),
+    channels=st.one_of(st.integers(1, 40), st.sampled_from([48, 64, 96])),
+    size=st.tuples(st.integers(7, 14), st.integers(7, 14)),
+    kernel=st.sampled_from([1, 3, 5, 7]),
     strides=st.integers(1, 2),
     dilation=st.integers(1, 2),
     zero=st.sampled_from([0, 97, 255]),
@@ -207,16 +208,77 @@ def test_codes_that_are_the_same_are_not_computed() -> None:
     assert operators(integer_layers(DEVICES["x86"])(module((1, 8), "uint8", graph))) == []
 
 
-def test_groups_are_convolved_as_numbers() -> None:
-    generator = np.random.default_rng(0)
-    codes = random(generator, (1, 16, 6, 6), "uint8")
-    weight = random(generator, (16, 4, 3, 3), "int8")
-    graph = convolution(weight, Code(1.0, 9, "uint8"), padding=1, groups=4)
-    assert "tvmlcnn.integer_conv2d" not in operators(
-        integer_layers(DEVICES["x86"])(module(codes.shape, "uint8", graph))
-    )
-    found = result_of(graph, codes, HERE[0])
-    np.testing.assert_allclose(found, sums(codes, weight, 9, padding=1, groups=4), rtol=1e-5)
+@devices
+@few
+@given(
+    groups=st.sampled_from([2, 3, 4, 8]),
+    inner=st.integers(1, 9),
+    outer=st.integers(1, 18),
+    kernel=st.sampled_from([1, 3]),
+    zero=st.sampled_from([0, 97]),
+)
+def test_sums_of_groups_are_exact(
+    device: Cpu, groups: int, inner: int, outer: int, kernel: int, zero: int
+) -> None:
+    generator = np.random.default_rng(inner)
+    codes = random(generator, (1, groups * inner, 7, 9), "uint8")
+    weight = random(generator, (groups * outer, inner, kernel, kernel), "int8")
+    options = {"padding": kernel // 2, "groups": groups}
+    found = result_of(convolution(weight, Code(1.0, zero, "uint8"), **options), codes, device)
+    np.testing.assert_array_equal(found, sums(codes, weight, zero, **options))
+
+
+@devices
+@pytest.mark.parametrize("channels", [16, 58, 116])
+def test_shuffled_channels_are_the_same(device: Cpu, channels: int) -> None:
+    """As ShuffleNet's units split, join and shuffle them, through several of them."""
+    code, generator = Code(1.0, 7, "uint8"), np.random.default_rng(channels)
+    codes = random(generator, (1, channels, 6, 5), "uint8")
+    half = channels // 2
+
+    def graph(emit: Emit, given: relax.Var) -> relax.Expr:
+        whole = emit(quantized.dequantize(given, code))
+        for _ in range(3):
+            parts = emit(relax.op.split(whole, 2, 1))
+            left, right = (emit(relax.TupleGetItem(parts, n)) for n in range(2))
+            joined = emit(relax.op.concat([left, right], 1))
+            apart = emit(relax.op.reshape(joined, (1, 2, half, 6, 5)))
+            turned = emit(relax.op.permute_dims(apart, [0, 2, 1, 3, 4]))
+            whole = emit(relax.op.reshape(turned, (1, channels, 6, 5)))
+        weight = np.eye(channels, dtype=np.int8)[:, :, None, None]
+        held = emit(quantized.dequantize(emit(quantized.quantize(whole, code)), code))
+        ones = emit(quantized.dequantize_channels(constant(weight), np.ones((channels, 1, 1, 1))))
+        return relax.op.nn.conv2d(held, ones)
+
+    expected = codes.astype(np.float32) - code.zero
+    for _ in range(3):
+        expected = expected.reshape(1, 2, half, 6, 5).swapaxes(1, 2).reshape(codes.shape)
+    np.testing.assert_array_equal(result_of(graph, codes, device), expected)
+
+
+@devices
+def test_a_residual_of_codes_is_added_in_the_kernel(device: Cpu) -> None:
+    """Its numbers are made where they are added, not before."""
+    code, generator = Code(0.5, 3, "uint8"), np.random.default_rng(0)
+    weight = random(generator, (32, 32, 1, 1), "int8")
+    codes = random(generator, (1, 32, 6, 6), "uint8")
+
+    def graph(emit: Emit, given: relax.Var) -> relax.Expr:
+        made = emit(convolution(weight, code, np.full(32, 0.01, np.float32))(emit, given))
+        numbers = emit(quantized.dequantize(given, code))
+        return quantized.quantize(emit(relax.op.add(made, numbers)), Code(2.0, 128, "uint8"))
+
+    exact = sums(codes, weight, code.zero) * 0.005 + (codes.astype(np.float64) - code.zero) * 0.5
+    found = result_of(graph, codes, device).astype(int)
+    assert np.abs(found - np.clip(np.rint(exact / 2 + 128), 0, 255)).max() <= 1
+    mod = pipeline.run(module(codes.shape, "uint8", graph), device)
+    (kernel,) = (f for v, f in mod.functions.items() if "convolution" in v.name_hint)
+    assert "float32" not in [str(b.dtype) for b in allocated(kernel)]
+
+
+def allocated(kernel: tvm.tirx.PrimFunc) -> list[tvm.tirx.Buffer]:
+    """Return the buffers that a kernel keeps between its loops."""
+    return list(kernel.body.block.alloc_buffers)
 
 
 @pytest.mark.parametrize(("target", "instruction"), [("rpi5", "sdot"), ("rpi4", "smlal")])

@@ -18,7 +18,7 @@ from tvm import s_tir, tirx
 from tvm.tirx import PrimFunc
 from tvm.tirx.build import codegen_build
 
-from tvmlcnn.targets import Cpu
+from tvmlcnn.targets import Device
 
 from .elf_object import ALIGNMENT
 from .lowering import lowered
@@ -31,7 +31,7 @@ _CPU = 1  # DLDeviceType
 _C_PACKED_FUNC = 1  # CallingConv: what the code generator makes a symbol of
 
 
-def write_kernels(kernels: tvm.IRModule, device: Cpu, path: Path) -> int:
+def write_kernels(kernels: tvm.IRModule, device: Device, path: Path) -> int:
     """Write the code of kernels to an object file; return what `generate` says of them."""
     code, scratch = generate(kernels, device)
     _write(code, path)
@@ -66,7 +66,7 @@ def _write(code: tvm.runtime.Module, path: Path) -> None:
         raise RuntimeError(f"the code generator failed ({status}): {said.strip()}")
 
 
-def generate(kernels: tvm.IRModule, device: Cpu) -> tuple[tvm.runtime.Module, int]:
+def generate(kernels: tvm.IRModule, device: Device) -> tuple[tvm.runtime.Module, int]:
     """Generate the code of kernels for a CPU.
 
     Each becomes a function ``int32_t kernel_NAME(Argument *)`` of ``program.h``.
@@ -74,7 +74,7 @@ def generate(kernels: tvm.IRModule, device: Cpu) -> tuple[tvm.runtime.Module, in
     Parameters
     ----------
     kernels : tvm.IRModule
-    device : Cpu
+    device : Device
 
     Returns
     -------

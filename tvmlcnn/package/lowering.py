@@ -5,7 +5,7 @@ from __future__ import annotations
 import tvm
 from tvm import s_tir, tirx
 
-from tvmlcnn.targets import Cpu
+from tvmlcnn.targets import Device
 
 from .stores_of_vectors import stores_of_vectors
 
@@ -13,7 +13,7 @@ from .stores_of_vectors import stores_of_vectors
 tvm.ir.register_op_attr("tirx.nearbyint", "TVectorizable", True)
 
 
-def lowered(kernels: tvm.IRModule, device: Cpu) -> tvm.IRModule:
+def lowered(kernels: tvm.IRModule, device: Device) -> tvm.IRModule:
     """Return kernels as TVM's wrappers around loops over flat buffers.
 
     The passes are those of TVM's default pipeline that do anything for a CPU. Ours comes where
@@ -23,7 +23,7 @@ def lowered(kernels: tvm.IRModule, device: Cpu) -> tvm.IRModule:
     ----------
     kernels : tvm.IRModule
         Scheduled.
-    device : Cpu
+    device : Device
     """
     target = tvm.target.Target(device.tvm)
     passes = [

@@ -14,7 +14,7 @@ import numpy as np
 from tvmlcnn.files import write_whole
 from tvmlcnn.runtime.checksum import CHECKSUM_SECTION, SIZE, WEIGHTS_SECTION
 from tvmlcnn.runtime.manifest import MANIFEST_SECTION, TensorSpec
-from tvmlcnn.targets import Cpu, Device
+from tvmlcnn.targets import Device
 
 from . import c_library, cuda
 from .checksums import write_checksums
@@ -84,11 +84,10 @@ def write_parts(
     folder : Path
     """
     kernels = folder / "kernels-code.o"
-    if isinstance(device, Cpu):
+    if gpu_compiler is None:
         scratch = write_kernels(variants.mod, device, kernels)
         tables = cpu_tables(variants.programs, features, threads, scratch)
     else:
-        assert gpu_compiler is not None, "a GPU's kernels are compiled by one"
         functions, image = cuda.compile_kernels(variants.mod, device, gpu_compiler)
         kernels.write_bytes(data_object(device.machine, {cuda.CUDA_SECTION: image}))
         tables = cuda_tables(variants.programs, functions, device.gpu_code, gpu_compiler)

@@ -13,7 +13,7 @@ from tvm import tirx
 from tvm.ir import Call, Expr
 from tvm.tirx import Cast, Max, Min
 
-from tvmlcnn.targets import CODES, FLOAT32, Cpu
+from tvmlcnn.targets import CODES, FLOAT32, Device
 
 from .vectors import filled, joined, lanes_of, pieces, scalar_of, shuffled
 
@@ -43,7 +43,7 @@ def number_of(value: Expr, codes: str) -> Expr | None:
     return call.args[0] if scalar_of(call) == FLOAT32.name else None
 
 
-def narrowed(numbers: Sequence[Expr], codes: str, device: Cpu) -> Expr:
+def narrowed(numbers: Sequence[Expr], codes: str, device: Device) -> Expr:
     """Return the codes of several vectors of float32, one after the other.
 
     Parameters
@@ -52,10 +52,10 @@ def narrowed(numbers: Sequence[Expr], codes: str, device: Cpu) -> Expr:
         Of as many lanes each, or a scalar; less than 2**31.
     codes : str
         ``"uint8"`` or ``"int8"``.
-    device : Cpu
+    device : Device
     """
     lanes = lanes_of(numbers[0])
-    whole = device.arithmetic[0].multiply_add.lanes
+    whole = device.lanes
     if device.machine == "x86_64":
         width = next((n for n in (16, 8) if n <= whole and lanes % n == 0), 0)
         pack = _packed

@@ -15,7 +15,7 @@ from tvm.ir import Expr, TensorLoad
 from tvm.sym import Analyzer
 from tvm.tirx import BufferStore, Ramp, SeqStmt, Stmt
 
-from tvmlcnn.targets import Cpu
+from tvmlcnn.targets import Device
 
 from .narrow_codes import narrowed, number_of
 from .vectors import fill_words, in_turns, shuffled, words_in_turns
@@ -24,7 +24,7 @@ from .vectors import fill_words, in_turns, shuffled, words_in_turns
 _COUNTS = (4, 2)
 
 
-def stores_of_vectors(device: Cpu) -> tvm.transform.Pass:
+def stores_of_vectors(device: Device) -> tvm.transform.Pass:
     """Return the pass that takes stores together."""
 
     def sequence(node: SeqStmt) -> Stmt:
@@ -50,7 +50,7 @@ def _sequence(stmts: list[Stmt]) -> Stmt:
     return stmts[0] if len(stmts) == 1 else SeqStmt(stmts)
 
 
-def _first(stmts: Sequence[Stmt], device: Cpu) -> tuple[int, list[Stmt]]:
+def _first(stmts: Sequence[Stmt], device: Device) -> tuple[int, list[Stmt]]:
     """Return how many of the first statements are taken together, and what they become."""
     stores = []
     for stmt in stmts[: max(_COUNTS)]:
@@ -77,7 +77,7 @@ def _together(stores: Sequence[BufferStore]) -> bool:
     read = []
 
     def visit(load: TensorLoad) -> None:
-        read.append(load.source.data.same_as(buffer.data))
+        read.append(load.source.same_as(buffer))
 
     for store in stores:
         tvm_ffi.structural_walk(store.value, (TensorLoad, visit))
@@ -95,7 +95,7 @@ def _apart(stores: Sequence[BufferStore], step: int) -> bool:
     )
 
 
-def _taking_turns(stores: Sequence[BufferStore], device: Cpu) -> list[Stmt]:
+def _taking_turns(stores: Sequence[BufferStore], device: Device) -> list[Stmt]:
     """Merge stores of every fourth element, or every other one, that fill each other's gaps."""
     buffer, places = stores[0].buffer, [store.indices[0] for store in stores]
     count, lanes = len(stores), int(places[0].lanes)
@@ -108,7 +108,7 @@ def _taking_turns(stores: Sequence[BufferStore], device: Cpu) -> list[Stmt]:
     return [BufferStore(buffer, value, [Ramp(places[0].base, 1, count * lanes)])]
 
 
-def _of_codes(stores: Sequence[BufferStore], device: Cpu) -> list[Stmt]:
+def _of_codes(stores: Sequence[BufferStore], device: Device) -> list[Stmt]:
     """Make codes together, wherever they are stored; by one store where they lie side by side."""
     buffer, codes = stores[0].buffer, _codes_of(stores, device)
     if codes is None:
@@ -129,7 +129,7 @@ def _of_codes(stores: Sequence[BufferStore], device: Cpu) -> list[Stmt]:
     return made
 
 
-def _codes_of(stores: Sequence[BufferStore], device: Cpu) -> Expr | None:
+def _codes_of(stores: Sequence[BufferStore], device: Device) -> Expr | None:
     """Return the codes that are stored, one after the other; None if it is not codes."""
     codes = str(stores[0].buffer.dtype)
     numbers = [number_of(store.value, codes) for store in stores]

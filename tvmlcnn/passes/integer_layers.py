@@ -44,7 +44,8 @@ def integer_layers(device: Device) -> Callable[[tvm.IRModule], tvm.IRModule]:
 
 
 def _integer_layers(mod: tvm.IRModule, dtype: str | None) -> tvm.IRModule:
-    if not any(is_call_of(b.value, quantized.DEQUANTIZE) for b in bindings(mod["main"])):
+    names = (quantized.QUANTIZE, quantized.DEQUANTIZE)
+    if not any(is_call_of(b.value, name) for b in bindings(mod["main"]) for name in names):
         return mod
     rewrites: dict[str, Callable[..., Form | list[Form] | relax.Expr | None]] = {
         quantized.QUANTIZE: partial(_quantize, dtype=dtype),
