@@ -30,7 +30,7 @@ from tvmlcnn.schedules import (
     Softmax,
 )
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
-from tvmlcnn.targets import FLOAT32, Device
+from tvmlcnn.targets import CODES, FLOAT32, INT8, UINT8, Device, ElementType
 
 PLAIN = Window()
 AROUND = Window(padding=(1, 1, 1, 1))
@@ -41,6 +41,7 @@ def conv(
     weight: Sequence[int],
     window: Window = PLAIN,
     planes: int = 1,
+    element: ElementType = FLOAT32,
     **more: Any,
 ) -> Convolution:
     """Return a convolution of maps, (planes * N, H, W, C), with an HWIO weight."""
@@ -51,9 +52,9 @@ def conv(
     padding = (window.padding[0] + window.padding[2], window.padding[1] + window.padding[3])
     sides = [(n + padding[i] - taps) // window.strides[i] + 1 for i, (n, taps) in enumerate(taps)]
     return Convolution(
-        FLOAT32,
+        element,
         tuple(data),
-        np.zeros(tuple(weight), np.float32),
+        np.zeros(tuple(weight), np.int8 if element.name in CODES else np.float32),
         (batch // planes, *sides, weight[3]),
         window,
         **more,
@@ -79,6 +80,10 @@ LAYERS: dict[str, Layer] = {
     "depthwise odd": conv((1, 14, 14, 29), (3, 3, 1, 29), AROUND, groups=29),
     "grouped": conv((1, 14, 14, 120), (1, 1, 40, 120), groups=3),
     "diagonals": conv((1, 14, 14, 64), (3, 3, 4, 64), AROUND, groups=16),
+    "bytes": conv((1, 14, 14, 32), (1, 1, 32, 48), element=UINT8),
+    "signed bytes": conv((1, 14, 14, 32), (1, 1, 32, 48), element=INT8),
+    "depthwise bytes": conv((1, 28, 28, 96), (3, 3, 1, 96), AROUND, element=UINT8, groups=96),
+    "depthwise signed bytes": conv((1, 28, 28, 96), (3, 3, 1, 96), AROUND, element=INT8, groups=96),
     "product": Product(FLOAT32, (1, 256), np.zeros((256, 96), np.float32)),
     "pointwise and depthwise": PointwiseDepthwise(
         FLOAT32,
@@ -134,7 +139,7 @@ def defined(layer: Layer, plan: Plan, definition: Definition) -> PrimFunc:
     names = ["weight", *(f"constant_{n}" for n in range(1, len(definition.constants)))]
     tensors = [
         *(
-            te.placeholder(shape, "float32", f"data_{n}" if n else "data")
+            te.placeholder(shape, layer.element.name, f"data_{n}" if n else "data")
             for n, shape in enumerate(data)
         ),
         *(
@@ -152,7 +157,7 @@ def defined(layer: Layer, plan: Plan, definition: Definition) -> PrimFunc:
 
 
 def relu(tensor: te.Tensor) -> te.Tensor:
-    zero = tirx.const(0.0, "float32")
+    zero = tirx.const(0, tensor.dtype)
     return te.compute(tensor.shape, lambda *place: tirx.max(tensor(*place), zero), name="relu")
 
 
