@@ -121,6 +121,16 @@ LAYERS: dict[str, Layer] = {
 }
 
 
+def layers_for(device: Device) -> dict[str, Layer]:
+    """Return the layers whose elements a device computes with."""
+    return {name: layer for name, layer in LAYERS.items() if computes(device, layer)}
+
+
+def computes(device: Device, layer: Layer) -> bool:
+    """Tell whether a device computes with the elements of a layer."""
+    return layer.element == FLOAT32 or layer.element.name == device.codes
+
+
 def kernel(layer: Layer, device: Device, policy: Policy = DEFAULTS) -> PrimFunc:
     """Return the scheduled kernel of a layer, and of a ReLU where it takes an epilogue."""
     plan = schedules.planned(layer, device, policy)
