@@ -20,6 +20,13 @@ from ..run_command import run_command
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
 @click.option("--target", default="native", show_default=True, help="What to compile for.")
+@click.option(
+    "--dtype",
+    type=click.Choice(("float32", "bfloat16", "int8")),
+    default="float32",
+    show_default=True,
+    help="What to compute in.",
+)
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--peers", metavar="A,B,...", help="Only these; by default all.")
 @click.option(
@@ -42,6 +49,7 @@ from ..run_command import run_command
 def command(
     models: tuple[str, ...],
     target: str,
+    dtype: str,
     threads: int,
     peers: str | None,
     seconds: float,
@@ -75,6 +83,7 @@ def command(
     from .compare import compare
     from .frameworks import OURS, PEERS
     from .job import read
+    from .processor import show
     from .results import to_json
     from .tables import print_comparison, print_summary
 
@@ -82,19 +91,20 @@ def command(
     for name in chosen:
         if name not in PEERS:
             raise UserError(f"--peers {name}: there are {', '.join(PEERS)}")
-    resolve(target)
+    device = resolve(target)
     cpu = resolve("native").tvm["mcpu"]
     settings = f"{cpu}, {threads} thread{'s'[: threads > 1]}, compiled for {target}"
     if neighbours:
         settings += f", {neighbours} of the CPUs busy with another program"
-    jobs = [read(model, target, threads) for model in models]
     comparisons = []
     with tempfile.TemporaryDirectory(prefix="peers-") if work is None else nullcontext(work) as at:
         folder = Path(at)
         folder.mkdir(parents=True, exist_ok=True)
+        shown = show(device, folder)
+        settings += f", on the processor {shown.text}"
         if not as_json:
             click.echo(f"{settings}\n")
-        for job in jobs:
+        for job in [read(model, target, threads, dtype) for model in models]:
             comparison = compare(
                 job, (OURS, *chosen), folder, seconds, rounds, neighbours, _progress
             )

@@ -10,6 +10,8 @@ from typing import Any
 
 # Of the output's range; more is shown with a mark, and where nothing is alike the time is void.
 TOLERANCE, WRONG = 1e-4, 1e-2
+# The same of signal to noise, in dB, where the network is computed in fewer bits.
+ENOUGH_DECIBELS, FEWEST_DECIBELS = 15.0, 5.0
 TWO = ("onnxruntime", "openvino")
 
 
@@ -23,7 +25,9 @@ class Row:
     times : tuple of float
         Milliseconds of each counted call.
     error : float or None
-        Largest difference from torch's output, over the output's range.
+        Largest difference from torch's output, over the output's range, in float32.
+    snr : float or None
+        Signal to noise of the outputs against torch's in float32, in dB, in other types.
     reason : str or None
         Why it was not timed, in one line.
     """
@@ -33,6 +37,7 @@ class Row:
     version: str = ""
     times: tuple[float, ...] = ()
     error: float | None = None
+    snr: float | None = None
     reason: str | None = None
 
     @property

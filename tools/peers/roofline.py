@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from .native_code import library
 
 _SECONDS = 0.02  # so long that starting threads is nothing beside it
 
@@ -68,21 +67,7 @@ class Roofline:
 
 @functools.cache
 def _built(work: Path) -> Callable[..., float]:
-    """Compile the loop for this machine with clang, which the extra ``compile`` brings."""
-    library = work / "fma.so"
-    source = Path(__file__).with_name("fma.c")
-    command = [sys.executable, "-m", "ziglang", "cc", "-O3", "-march=native", "-ffp-contract=fast"]
-    caches = {"ZIG_GLOBAL_CACHE_DIR": str(work / "zig"), "ZIG_LOCAL_CACHE_DIR": str(work / "zig")}
-    done = subprocess.run(
-        [*command, "-shared", "-fPIC", "-o", str(library), str(source)],
-        env=os.environ | caches,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"zig cc: {done.stderr.strip().splitlines()[-1]}")
-    loop = ctypes.CDLL(str(library)).fma_loop
+    loop = library("fma", work, "-march=native", "-ffp-contract=fast").fma_loop
     loop.restype = ctypes.c_double
     loop.argtypes = [ctypes.c_long, ctypes.c_float, ctypes.POINTER(ctypes.c_float)]
     return loop

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tvmlcnn.cli.output import print_facts, print_table
 
-from .results import TOLERANCE, TWO, Comparison, Row, geometric_mean
+from .results import ENOUGH_DECIBELS, TOLERANCE, TWO, Comparison, Row, geometric_mean
 
 _IDLE = 0.95  # share of the cores' time that a measurement wants
 
@@ -43,7 +43,11 @@ def _least(comparison: Comparison, peak: float) -> str:
 
 
 def _cells(comparison: Comparison, row: Row) -> list[str]:
-    error = "" if row.error is None else f"{row.error:.0e}"
+    quality = ""
+    if row.snr is not None:
+        quality = f"{row.snr:.1f} dB" + " !" * (row.snr < ENOUGH_DECIBELS)
+    elif row.error is not None:
+        quality = f"{row.error:.0e}" + " !" * (row.error > TOLERANCE)
     return [
         row.title,
         row.version,
@@ -51,7 +55,7 @@ def _cells(comparison: Comparison, row: Row) -> list[str]:
         f"{row.median:.2f}",
         _figure(comparison.speed(row)),
         _figure(comparison.share(row), 100, 0),
-        f"{error} !" if row.error is not None and row.error > TOLERANCE else error,
+        quality,
     ]
 
 

@@ -13,6 +13,7 @@ from tools.peers.job import Job
 def convert(job: Job, folder: Path) -> None:
     """Compile ``model.so``; its numbers are checked with all the others'."""
     import tvmlcnn
+    from tvmlcnn.quantization.calibration import RANDOM  # of which the job's inputs are
 
     tvmlcnn.compile(
         job.module,
@@ -21,6 +22,8 @@ def convert(job: Job, folder: Path) -> None:
         output=folder / "model.so",
         threads=job.threads,
         check=False,
+        dtype=job.dtype,
+        calibration=RANDOM if job.dtype == "int8" else None,
     )
 
 
