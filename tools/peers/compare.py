@@ -111,9 +111,10 @@ def signal_to_noise(outputs: Sequence[np.ndarray], expected: Sequence[np.ndarray
     UnavailableError
         If the shapes differ.
     """
-    for output, wanted in zip(outputs, expected, strict=True):
+    pairs = list(zip(outputs, expected, strict=True))
+    for output, wanted in pairs:
         difference(output, wanted)
-    noise = [output.astype(np.float64) - wanted for output, wanted in zip(outputs, expected)]
+    noise = [output.astype(np.float64) - wanted for output, wanted in pairs]
     if not all(np.isfinite(one).all() for one in noise):
         return -MOST_DECIBELS
     return decibels(sum(map(energy, expected)), sum(map(energy, noise)))

@@ -1,4 +1,4 @@
-"""C of this folder, compiled for the machine at hand by clang, which the extra ``compile`` brings."""
+"""C of this folder, compiled by clang, which the extra ``compile`` brings."""
 
 from __future__ import annotations
 

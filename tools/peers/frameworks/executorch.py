@@ -25,7 +25,7 @@ def convert(job: Job, folder: Path) -> None:
 
 
 def _quantized(job: Job, program: Any) -> Any:
-    """Return the module with its own quantizer's integers: s8 activations, s8 weights by channel."""
+    """Return the module in its own quantizer's integers: s8, weights by channel."""
     import torch
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
         XNNPACKQuantizer,

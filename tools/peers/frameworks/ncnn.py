@@ -36,7 +36,9 @@ def _quantize(job: Job, folder: Path) -> None:
     """Replace the network by one in integers: s8 activations, s8 weights by channel."""
     for tool in _TOOLS:
         if shutil.which(tool) is None:
-            raise UnavailableError(f"{tool}, of ncnn's sources (tools/quantize), is not on the PATH")
+            raise UnavailableError(
+                f"{tool}, of ncnn's sources (tools/quantize), is not on the PATH"
+            )
     names = []
     for number, array in enumerate(job.observed):
         np.save(folder / f"{number}.npy", array[0])

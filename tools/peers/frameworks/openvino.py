@@ -11,7 +11,6 @@ from tools.peers.job import Job
 
 from .onnx_file import onnx_file
 
-
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 """Of an int8 network it chooses itself what it computes the rest in."""
 
