@@ -84,7 +84,7 @@ def crops(photos: Sequence[Path], count: int, seed: int) -> Iterator[np.ndarray]
         top = generator.integers(picture.height - height + 1)
         box = (int(left), int(top), int(left + width), int(top + height))
         crop = np.asarray(picture.resize((_SIDE, _SIDE), Image.Resampling.BILINEAR, box))
-        yield crop[:, ::-1] if generator.random() < 1 / 2 else crop  # noqa: PLR2004
+        yield crop[:, ::-1] if generator.random() < 1 / 2 else crop
 
 
 @dataclass(frozen=True)

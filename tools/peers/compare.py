@@ -11,9 +11,10 @@ import numpy as np
 
 from tvmlcnn.analysis import analyze
 from tvmlcnn.quantization.fidelity import MOST_DECIBELS, decibels, energy
+from tvmlcnn.targets import resolve
 
 from .convert import convert, one_line, version
-from .frameworks import FRAMEWORKS, OURS, Call
+from .frameworks import FRAMEWORKS, OURS, OURS_IN_FLOAT32, Call
 from .job import Job
 from .measure import SETTLE, interleave
 from .neighbours import neighbours
@@ -66,7 +67,8 @@ def compare(
             rows[name] = replace(row, reason=one_line(error))
     roofline = None
     try:
-        roofline = calls[_ROOFLINE] = Roofline(job.threads, work)
+        processor = "native" if job.target == "native" else resolve(job.target).processor
+        roofline = calls[_ROOFLINE] = Roofline(job.threads, work, job.dtype, processor or "native")
     except (RuntimeError, OSError) as error:
         progress(f"no roofline: {one_line(error)}")
 
@@ -87,6 +89,8 @@ def compare(
         None if roofline is None else roofline.availability,
         OURS,
         tuple(replace(row, times=tuple(times.get(name, ()))) for name, row in rows.items()),
+        job.dtype,
+        OURS_IN_FLOAT32,
     )
 
 

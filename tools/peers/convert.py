@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-from .frameworks import FRAMEWORKS, OURS
+from .frameworks import FRAMEWORKS, OURS, OURS_IN_FLOAT32
 from .job import Job, read
 from .quiet import output_to
 from .unavailable import UnavailableError
@@ -93,7 +93,7 @@ def one_line(error: Exception) -> str:
 def _folder(job: Job, name: str, work: Path) -> Path:
     """Return the folder of a network for a framework, whether it is there or not."""
     key = f"{name}-{version(name, job.dtype)}-{job.dtype}"
-    if name == OURS:
+    if name in (OURS, OURS_IN_FLOAT32):
         digest = hashlib.sha256(f"{job.target} {job.threads}".encode())
         for package in ("tvmlcnn", "tvmlcnn.schedules", "tvmlcnn.targets"):
             spec = importlib.util.find_spec(package)

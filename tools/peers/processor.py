@@ -96,6 +96,11 @@ def show(device: Device, work: Path) -> Shown:
     return Shown(text, True)
 
 
+def was_used(work: Path) -> bool:
+    """Tell whether some code of this process asked Linux for AMX, without which it has none."""
+    return bool(library("cpuid", work).uses_amx())
+
+
 def _both(
     one: dict[tuple[int, int], tuple[int, ...]], other: dict[tuple[int, int], tuple[int, ...]]
 ) -> dict[tuple[int, int], tuple[int, ...]]:

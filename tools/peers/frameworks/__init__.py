@@ -45,9 +45,18 @@ class Framework:
 
 
 OURS = "tvmlcnn"
+OURS_IN_FLOAT32 = "tvmlcnn-float32"
+"""Shows what fewer bits bring; it is nobody's peer."""
 
 FRAMEWORKS = {
     OURS: Framework("tvmlcnn", ("tvmlcnn",), tvmlcnn.convert, tvmlcnn.load),
+    OURS_IN_FLOAT32: Framework(
+        "tvmlcnn, float32",
+        ("tvmlcnn",),
+        tvmlcnn.convert_in_float32,
+        tvmlcnn.load,
+        lacks={"float32": "it is the row above"},
+    ),
     "onnxruntime": Framework(
         "ONNX Runtime",
         ("onnxruntime", "onnxscript"),
@@ -86,4 +95,4 @@ FRAMEWORKS = {
         lacks={"int8": "its integer kernels are compiled by TorchInductor, with a C++ compiler"},
     ),
 }
-PEERS = tuple(name for name in FRAMEWORKS if name != OURS)
+PEERS = tuple(name for name in FRAMEWORKS if name not in (OURS, OURS_IN_FLOAT32))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,11 @@ def convert(job: Job, folder: Path) -> None:
         dtype=job.dtype,
         calibration=RANDOM if job.dtype == "int8" else None,
     )
+
+
+def convert_in_float32(job: Job, folder: Path) -> None:
+    """Compile the same network in float32."""
+    convert(replace(job, dtype="float32"), folder)
 
 
 def load(job: Job, folder: Path) -> Callable[[np.ndarray], np.ndarray]:
