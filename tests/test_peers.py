@@ -78,7 +78,7 @@ def in_int8(**fields: object) -> Comparison:
         Row("onnxruntime", "ONNX Runtime", "1.0", (5.0,), snr=1.0),
         Row("mnn", "MNN", reason="its output is another: -6.0 dB of signal to noise"),
     )
-    return comparison(**({"rows": rows, "dtype": "int8"} | fields))
+    return comparison(**({"rows": rows, "dtype": "int8", "in_float32": OURS_IN_FLOAT32} | fields))
 
 
 def test_ours_in_float32_is_nobodys_peer() -> None:

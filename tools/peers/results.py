@@ -78,7 +78,7 @@ class Comparison:
     rows : tuple of Row
     dtype : str
         What all compute in, but for ``in_float32``.
-    in_float32 : str
+    in_float32 : str or None
         Name of the row of ours in float32, which nobody is compared with.
     """
 
@@ -90,7 +90,7 @@ class Comparison:
     ours: str
     rows: tuple[Row, ...]
     dtype: str = "float32"
-    in_float32: str = "tvmlcnn-float32"
+    in_float32: str | None = None
 
     @property
     def peak_gflops(self) -> float | None:
@@ -143,7 +143,7 @@ class Comparison:
 
     def gain(self) -> float | None:
         """Return how many times as fast as in float32 ours is; None where it is float32."""
-        return self.lead([self.in_float32])
+        return None if self.in_float32 is None else self.lead([self.in_float32])
 
 
 def geometric_mean(values: Iterable[float | None]) -> float | None:

@@ -85,7 +85,7 @@ FRAMEWORKS = {
         executorch.convert,
         executorch.load,
         also={"int8": ("torchao",)},
-        lacks={"bfloat16": "ExecuTorch gives it float32, float16 and integers only"},
+        lacks={"bfloat16": "ExecuTorch gives it no convolutions of bfloat16"},
     ),
     "torch": Framework(
         "torch",
