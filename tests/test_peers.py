@@ -296,6 +296,24 @@ def test_every_installed_framework_runs_a_network(tmp_path: Path) -> None:
     assert picture.read_bytes().startswith(PNG)
 
 
+@pytest.mark.slow
+def test_every_installed_framework_is_quantized_or_says_why_not(tmp_path: Path) -> None:
+    done = peers(
+        "squeezenet1_1?resolution=64", "--dtype=int8", "--rounds=1", "--json", f"--work={tmp_path}"
+    )
+    assert done.returncode == 0, done.stderr
+    (network,) = json.loads(done.stdout)["networks"]
+    rows = {row["name"]: row for row in network["frameworks"]}
+    assert set(rows) == set(FRAMEWORKS)
+    for name in (OURS, OURS_IN_FLOAT32, "onnxruntime", "xnnpack"):
+        if installed(name):
+            assert rows[name]["agrees"], rows[name]
+    for row in rows.values():
+        assert row["snr_db"] > 5 if "min_ms" in row else row["reason"]
+    assert rows[OURS_IN_FLOAT32]["snr_db"] > 80
+    assert network["ratio_to_float32"] > 0
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "said"),
@@ -303,6 +321,7 @@ def test_every_installed_framework_runs_a_network(tmp_path: Path) -> None:
         (["mobilenet_v9"], "no model 'mobilenet_v9'"),
         (["mobilenet_v2", "--peers=tflite"], "--peers tflite: there are"),
         (["mobilenet_v2", "--threads=1000"], "--threads 1000"),
+        (["mobilenet_v2", "--dtype=int4"], "'int4' is not one of"),
         (["mobilenet_v2", "--plot=bars.svg"], ".png"),
     ],
 )

@@ -105,10 +105,11 @@ def command(
         folder = Path(at)
         folder.mkdir(parents=True, exist_ok=True)
         shown = show(device, folder)
+        jobs = [read(model, target, threads, dtype) for model in models]
         settings += f"; libraries see the processor {shown.text}"
         if not as_json:
             click.echo(f"{settings}\n")
-        for job in [read(model, target, threads, dtype) for model in models]:
+        for job in jobs:
             comparison = compare(
                 job, (*ours, *chosen), folder, seconds, rounds, neighbours, _progress
             )
