@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -77,7 +78,8 @@ def compare(
 
     progress(f"{job.name}: timing")
     with neighbours(busy):
-        times = interleave(calls, seconds, rounds, SETTLE if job.threads > 1 else 0.0, failed)
+        settle = SETTLE if job.threads > 1 else 0.0
+        times = interleave(calls, seconds, rounds, settle, failed, _clock(job.threads, busy))
     loop: tuple[float, ...] = ()
     if roofline is not None:
         loop = tuple(map(roofline.gflops, times[_ROOFLINE]))
@@ -92,6 +94,17 @@ def compare(
         job.dtype,
         OURS_IN_FLOAT32,
     )
+
+
+def _clock(threads: int, busy: int) -> Callable[[], float]:
+    """Return what times calls.
+
+    With one thread it is the processor's time of this process, from which other programs on the
+    machine take nothing but their share of the caches: between them a call that is longer than a
+    turn of the scheduler is never run in one piece. What threads wait for each other is in no
+    processor's time, nor what a program beside is let do.
+    """
+    return time.process_time if threads == 1 and not busy else time.perf_counter
 
 
 def difference(output: np.ndarray, expected: np.ndarray) -> float:
