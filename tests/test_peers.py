@@ -231,6 +231,12 @@ def test_turns_rotate_and_the_first_call_of_a_turn_is_not_counted() -> None:
     assert all(len(times[name]) == order.count(name) - 3 for name in "abc")
 
 
+def test_calls_are_timed_by_the_clock_that_is_given() -> None:
+    seconds = itertools.count()
+    times = interleave({"a": lambda: None}, 0, rounds=1, clock=lambda: float(next(seconds)))
+    assert times == {"a": [1000.0, 1000.0]}
+
+
 def test_a_function_that_raises_is_left_out_and_the_others_go_on() -> None:
     failures = {}
 
