@@ -39,7 +39,7 @@ def _least(comparison: Comparison, peak: float) -> str:
     least = 2 * comparison.macs / (peak * 1e9) * 1e3
     median = statistics.median(comparison.loop_gflops)
     text = f"{peak:.1f} {comparison.unit} at best, {median:.1f} median, so at least {least:.2f} ms"
-    busy = f"; other programs took {1 - idle:.0%} of the cores' time, so mistrust the medians"
+    busy = f"; other programs took {1 - idle:.0%} of the cores' time, so the medians are rough"
     return text + busy * (idle < _IDLE)
 
 
