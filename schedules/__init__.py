@@ -13,7 +13,7 @@ from tvm.s_tir import Schedule
 from tvm.tirx import PrimFunc
 
 from tvmlcnn import plugins
-from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, Device
+from tvmlcnn.targets import CODES, ELEMENT_TYPES, FLOAT32, Device, ElementType
 
 from . import cpu, cuda
 from .decisions import DEFAULTS, Policy
@@ -54,6 +54,7 @@ __all__ = [
     "Rule",
     "Softmax",
     "alternatives",
+    "element_of",
     "kernels_by_rule",
     "planned",
     "rules_for",
@@ -65,7 +66,7 @@ __all__ = [
 
 RULES: dict[str, tuple[Rule, ...]] = {"cpu": cpu.RULES, "cuda": cuda.RULES}
 """By the family of the device; asked in this order."""
-_RULE, _WORKLOAD = "tvmlcnn.rule", "tvmlcnn.workload"
+_RULE, _WORKLOAD, _ELEMENT = "tvmlcnn.rule", "tvmlcnn.workload", "tvmlcnn.element"
 
 
 def rules_for(device: Device) -> tuple[Rule, ...]:
@@ -158,7 +159,8 @@ def _scheduled(
     decisions = policy.of(plan.rule, workload, plan.element)
     sch = rules[plan.rule].schedule(Schedule(function), plan, device, decisions)
     result = sch.mod[sch.mod.get_global_vars()[0]]
-    for key, value in {**attrs, _RULE: plan.rule, _WORKLOAD: workload}.items():
+    made_by = {_RULE: plan.rule, _WORKLOAD: workload, _ELEMENT: plan.element.name}
+    for key, value in {**attrs, **made_by}.items():
         result = result.with_attr(key, value)
     return result
 
@@ -170,6 +172,12 @@ def kernels_by_rule(mod: tvm.IRModule) -> dict[str, list[str]]:
         if isinstance(function, PrimFunc):
             kernels.setdefault(str(function.attrs[_RULE]), []).append(variable.name_hint)
     return {rule: sorted(kernels[rule]) for rule in sorted(kernels)}
+
+
+def element_of(function: PrimFunc) -> ElementType:
+    """Return the type that a scheduled kernel multiplies; that of one that TVM made is float32."""
+    name = str((function.attrs or {}).get(_ELEMENT, FLOAT32.name))
+    return (ELEMENT_TYPES | CODES)[name]
 
 
 def workloads(mod: tvm.IRModule) -> dict[str, str]:

@@ -60,6 +60,13 @@ class Device:
         """The type of codes that kernels of our own multiply, None where there are none."""
         return None
 
+    def gain(self, dtype: str) -> float | None:
+        """Return how many operations it does in a type in the time of one in float32.
+
+        None where it has no arithmetic of the type; ``"int8"`` is that of its codes.
+        """
+        return 1.0 if dtype == "float32" else None
+
     @property
     def lanes(self) -> int:
         """Numbers of float32 that a vector has; 1 where code has no vectors."""
@@ -140,6 +147,12 @@ class Cpu(Device):
     def computes(self, element: ElementType) -> bool:
         """Tell whether it has arithmetic of an element type."""
         return any(arithmetic.element == element for arithmetic in self.arithmetic)
+
+    def gain(self, dtype: str) -> float | None:
+        """Return how many operations it does in a type in the time of one in float32."""
+        name = self.codes if dtype == "int8" else dtype
+        rates = {each.element.name: each.flops for each in self.arithmetic}
+        return None if name not in rates else rates[name] / rates["float32"]
 
     def core(self, element: ElementType) -> Core:
         """Return a core as it computes in an element type.

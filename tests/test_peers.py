@@ -16,12 +16,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 sys.path.insert(0, str(Path(__file__).parents[1]))  # tools/ is no package that is installed
 
 from tools.peers.bars import _draw, write_plot
-from tools.peers.compare import difference
-from tools.peers.convert import UnavailableError
-from tools.peers.frameworks import FRAMEWORKS, OURS
+from tools.peers.compare import difference, signal_to_noise
+from tools.peers.convert import version
+from tools.peers.frameworks import FRAMEWORKS, OURS, OURS_IN_FLOAT32, PEERS
+from tools.peers.goals import LIGHT, Goal, verdicts
+from tools.peers.job import read
 from tools.peers.measure import interleave
 from tools.peers.results import TWO, Comparison, Row, geometric_mean, to_json
 from tools.peers.tables import print_comparison, print_summary
+from tools.peers.unavailable import UnavailableError
 
 ROOT = Path(__file__).parents[1]
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -67,6 +70,81 @@ def test_share_of_the_roofline_is_of_the_best_loop() -> None:
     assert comparison(loop_gflops=()).share(found.timed["tvmlcnn"]) is None
 
 
+def in_int8(**fields: object) -> Comparison:
+    """Ours takes 4 ms and 10 in float32, the best peer 5; a network of 1 dB is marked."""
+    rows = (
+        Row("tvmlcnn", "tvmlcnn", "0.1.0", (4.0, 6.0, 5.0), snr=33.0),
+        Row(OURS_IN_FLOAT32, "tvmlcnn, float32", "0.1.0", (10.0,), snr=120.0),
+        Row("onnxruntime", "ONNX Runtime", "1.0", (5.0,), snr=1.0),
+        Row("mnn", "MNN", reason="its output is another: -6.0 dB of signal to noise"),
+    )
+    return comparison(**({"rows": rows, "dtype": "int8", "in_float32": OURS_IN_FLOAT32} | fields))
+
+
+def test_ours_in_float32_is_nobodys_peer() -> None:
+    found = in_int8(rows=(Row(OURS_IN_FLOAT32, "float32", "1", (1.0,)), *in_int8().rows))
+    assert found.peers == ("onnxruntime",)
+    assert in_int8().lead() == pytest.approx(5 / 4)
+    assert in_int8().gain() == pytest.approx(10 / 4)
+    assert comparison().gain() is None
+
+
+def test_fewer_bits_are_judged_by_signal_to_noise(capsys: pytest.CaptureFixture[str]) -> None:
+    print_comparison(in_int8())
+    out = capsys.readouterr().out
+    assert "GOP/s" in out
+    (head,) = [line for line in out.splitlines() if "framework" in line]
+    assert head.endswith("signal to noise dB")
+    body = {line.split()[0]: line.split() for line in out.splitlines() if "ONNX" in line}
+    assert body["ONNX"][-2:] == ["1.0", "!"]
+    data = to_json([in_int8()], "cpu", "as it is", "native", 1)["networks"][0]
+    assert (data["dtype"], data["ratio_to_float32"]) == ("int8", pytest.approx(2.5))
+    rows = {row["name"]: row for row in data["frameworks"]}
+    assert [rows[name]["agrees"] for name in ("tvmlcnn", "onnxruntime")] == [True, False]
+    print_summary([in_int8(), in_int8()])
+    assert capsys.readouterr().out.split("geometric mean")[1].split()[-1] == "2.50"
+
+
+def test_signal_to_noise_is_of_all_outputs_and_of_nothing_where_one_is_no_number() -> None:
+    expected = [np.array([[3.0, 4.0]]), np.array([[0.0, 5.0]])]
+    outputs = [expected[0] + [[0.0, 0.5]], expected[1] + [[0.5, 0.0]]]
+    assert signal_to_noise(outputs, expected) == pytest.approx(10 * np.log10(50 / 0.5))
+    assert signal_to_noise([outputs[0], outputs[1] * np.nan], expected) < -100
+    with pytest.raises(UnavailableError, match="shape"):
+        signal_to_noise([outputs[0], outputs[1][0]], expected)
+
+
+def test_goals_say_what_was_reached_and_missed() -> None:
+    both = [in_int8(model=LIGHT[0]), in_int8(model=LIGHT[1]), in_int8(model="another")]
+    goals = [Goal(LIGHT, None, mean=1.3), Goal(LIGHT, (OURS_IN_FLOAT32,), each=1.3)]
+    missed, reached = verdicts(both, goals)
+    assert missed == (
+        "1.3 times the best peer",
+        "1.25 in the geometric mean of 2 of 5: missed",
+    )
+    assert reached[1] == f"2.50 at least, for {LIGHT[0]}"
+    assert verdicts(both[2:], goals) == []
+
+
+def test_a_type_that_a_framework_lacks_is_told() -> None:
+    with pytest.raises(UnavailableError, match="bfloat16 on ARM only"):
+        version("onnxruntime", "bfloat16")
+    for name in PEERS:
+        assert "float32" not in FRAMEWORKS[name].lacks
+
+
+@pytest.mark.long
+def test_all_are_calibrated_alike_and_judged_by_other_inputs() -> None:
+    one, other = (
+        read("mobilenet_v3_small?resolution=32", "native", 1, "int8"),
+        read("mobilenet_v3_small?resolution=32", "native", 1, "int8"),
+    )
+    assert len(one.observed) > len(one.inputs) > 1
+    assert one.fingerprint == other.fingerprint
+    assert not any((a == b).all() for a in one.observed for b in one.inputs)
+    assert read("mobilenet_v3_small?resolution=32", "native", 1).observed == ()
+
+
 def test_without_a_peer_or_without_ours_there_is_no_ratio() -> None:
     rows = comparison().rows
     alone = comparison(rows=rows[:1])
@@ -81,7 +159,7 @@ def test_geometric_mean_is_of_what_is_there() -> None:
 
 
 def test_json_has_a_figure_or_a_reason_for_each_framework() -> None:
-    data = json.loads(json.dumps(to_json([comparison()], "cpu", "native", 1)))
+    data = json.loads(json.dumps(to_json([comparison()], "cpu", "as it is", "native", 1)))
     (network,) = data["networks"]
     assert network["best_peer"] == "mnn"
     assert network["ratio_to_best_peer"] == data["geometric_mean"]["ratio_to_best_peer"] == 1.25
@@ -153,6 +231,12 @@ def test_turns_rotate_and_the_first_call_of_a_turn_is_not_counted() -> None:
     assert all(len(times[name]) == order.count(name) - 3 for name in "abc")
 
 
+def test_calls_are_timed_by_the_clock_that_is_given() -> None:
+    seconds = itertools.count()
+    times = interleave({"a": lambda: None}, 0, rounds=1, clock=lambda: float(next(seconds)))
+    assert times == {"a": [1000.0, 1000.0]}
+
+
 def test_a_function_that_raises_is_left_out_and_the_others_go_on() -> None:
     failures = {}
 
@@ -206,7 +290,7 @@ def test_every_installed_framework_runs_a_network(tmp_path: Path) -> None:
     (network,) = json.loads(done.stdout)["networks"]
     assert network["peak_gflops"] > 1
     rows = {row["name"]: row for row in network["frameworks"]}
-    assert set(rows) == set(FRAMEWORKS)
+    assert set(rows) == set(FRAMEWORKS) - {OURS_IN_FLOAT32}
     for name, row in rows.items():
         if installed(name):
             assert "reason" not in row, row
@@ -218,6 +302,24 @@ def test_every_installed_framework_runs_a_network(tmp_path: Path) -> None:
     assert picture.read_bytes().startswith(PNG)
 
 
+@pytest.mark.slow
+def test_every_installed_framework_is_quantized_or_says_why_not(tmp_path: Path) -> None:
+    done = peers(
+        "squeezenet1_1?resolution=64", "--dtype=int8", "--rounds=1", "--json", f"--work={tmp_path}"
+    )
+    assert done.returncode == 0, done.stderr
+    (network,) = json.loads(done.stdout)["networks"]
+    rows = {row["name"]: row for row in network["frameworks"]}
+    assert set(rows) == set(FRAMEWORKS)
+    for name in (OURS, OURS_IN_FLOAT32, "onnxruntime", "xnnpack"):
+        if installed(name):
+            assert rows[name]["agrees"], rows[name]
+    for row in rows.values():
+        assert row["snr_db"] > 5 if "min_ms" in row else row["reason"]
+    assert rows[OURS_IN_FLOAT32]["snr_db"] > 80
+    assert network["ratio_to_float32"] > 0
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "said"),
@@ -225,6 +327,7 @@ def test_every_installed_framework_runs_a_network(tmp_path: Path) -> None:
         (["mobilenet_v9"], "no model 'mobilenet_v9'"),
         (["mobilenet_v2", "--peers=tflite"], "--peers tflite: there are"),
         (["mobilenet_v2", "--threads=1000"], "--threads 1000"),
+        (["mobilenet_v2", "--dtype=int4"], "'int4' is not one of"),
         (["mobilenet_v2", "--plot=bars.svg"], ".png"),
     ],
 )

@@ -176,8 +176,8 @@ def compile(
         clock.start("check")
         if check:
             text["check"], times = _checked(linked, device, needed, expected, each)
-        if times is not None and device.least_gflops is not None:
-            notes += slow_kernels(variants.calls[0], times, device.least_gflops)
+        if times is not None:
+            notes += slow_kernels(variants.calls[0], times, device)
         clock.start("write")
         model_file.link_library(parts, text, linked)
         model_file.publish(linked, path)

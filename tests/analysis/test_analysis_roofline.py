@@ -9,6 +9,7 @@ from tvmlcnn.errors import UserError
 from tvmlcnn.targets import DEVICES, resolve
 
 RPI4 = resolve("rpi4")  # 48 GFLOP/s, 12.8 GB/s: compute-bound from 3.75 operations a byte
+RPI5 = resolve("rpi5")  # whose dot products add four bytes where float32 adds one number
 
 
 def bounds_of(module, *shape):
@@ -58,3 +59,45 @@ def test_targets_without_figures(target):
         analyze("resnet101", resolve(target))
     named = str(raised.value).partition(": ")[2].split(", ")
     assert named == [name for name, device in DEVICES.items() if device.bandwidth_gbs]
+
+
+def test_in_eight_bits_layers_move_a_quarter_at_the_peak_of_codes():
+    net = nn.Sequential(nn.Conv2d(4, 64, 1), nn.Conv2d(64, 64, 3, padding=1), nn.Conv2d(64, 8, 1))
+    analysis = analyze(net, RPI5, [(1, 4, 32, 32)], dtype="int8")
+    assert (analysis.limits.peak_gflops, analysis.limits.unit) == (4 * RPI5.peak_gflops, "GOP/s")
+    first, middle, last = [row.layer for row in analysis.rows]
+    pixels = 32 * 32
+    # What comes in and goes out is float32, and so are biases.
+    assert first.access_bytes == pixels * (4 * 4 + 64) + 64 * 4 + 64 * 4
+    assert middle.access_bytes == pixels * (64 + 64) + 64 * 64 * 9 + 64 * 4
+    assert last.access_bytes == pixels * (64 + 8 * 4) + 64 * 8 + 8 * 4
+    assert middle.macs == 64 * 64 * 9 * pixels
+    assert analysis.rows[1].bound.compute_us == pytest.approx(
+        2 * middle.macs / RPI5.peak_gflops / 4e3
+    )
+    assert analysis.peak.bytes == pixels * (64 + 64)
+
+
+def test_sixteen_bits_halve_what_is_moved():
+    net = nn.Sequential(nn.Conv2d(8, 8, 1, bias=False), nn.Conv2d(8, 8, 1, bias=False), nn.ReLU())
+    whole, half = [
+        analyze(net, input_shapes=[(1, 8, 16, 16)], dtype=dtype).rows[1].layer.access_bytes
+        for dtype in ("float32", "bfloat16")
+    ]
+    assert whole == 2 * half
+
+
+def test_integers_of_a_network_stay_as_they_are():
+    class Index(nn.Module):
+        def forward(self, x):
+            return x.argmax(1).add(1).float()
+
+    rows = analyze(Index(), input_shapes=[(1, 4, 8)], dtype="int8").rows
+    assert [value.bytes for row in rows for value in row.layer.writes] == [8 * 8, 8 * 8, 8 * 4]
+
+
+def test_types_that_there_are_not_or_a_target_has_not():
+    with pytest.raises(UserError, match=r"no dtype 'int9'.*mean int8"):
+        analyze(nn.ReLU(), input_shapes=[(1, 2)], dtype="int9")
+    with pytest.raises(UserError, match="rpi4 computes nothing in bfloat16"):
+        analyze(nn.ReLU(), RPI4, [(1, 2)], dtype="bfloat16")

@@ -16,6 +16,7 @@ from conftest import Cli
 from tools.peers.neighbours import neighbours
 from tvmlcnn.runtime.machine import logical_cpus
 from tvmlcnn.runtime.neighbours import Neighbours
+from tvmlcnn.targets import resolve
 
 # Neither torch nor the compiler can be imported; they are there, since TVM's libraries are needed.
 THIN = (
@@ -48,7 +49,7 @@ def test_figures_agree(cli: Cli, small_file: Path) -> None:
     data = cli("profile", small_file, "--threads", 1, "--seconds", 0.2, "--json").json
     kernels = data["kernels"]
     assert set(kernels[0]) == {
-        *("function", "rule", "layers", "flops", "bytes"),
+        *("function", "rule", "layers", "flops", "bytes", "gain"),
         *("us", "share", "gflops", "roofline"),
     }
     assert all(kernel["us"] > 0 and kernel["bytes"] > 0 for kernel in kernels)
@@ -63,7 +64,33 @@ def test_figures_agree(cli: Cli, small_file: Path) -> None:
     assert all(bandwidth > 0 for bandwidth in data["limits"]["bandwidth_gbs"].values())
     for kernel in kernels:
         assert kernel["gflops"] == pytest.approx(kernel["flops"] / kernel["us"] / 1e3)
-        assert kernel["roofline"] >= kernel["gflops"] / data["limits"]["peak_gflops"] * 0.999
+        peak = kernel["gain"] * data["limits"]["peak_gflops"]
+        assert kernel["roofline"] >= kernel["gflops"] / peak * 0.999
+
+
+@pytest.mark.long
+def test_kernels_of_codes_are_held_to_the_peak_of_codes(cli: Cli, tmp_path: Path) -> None:
+    network = "squeezenet1_1?resolution=64"
+    cli(
+        "compile",
+        network,
+        "--dtype",
+        "int8",
+        "--calibrate",
+        "random",
+        "-o",
+        "int8.so",
+        "--target",
+        "x86",
+    )
+    data = cli("profile", "int8.so", "--threads", 1, "--seconds", 0.2, "--json").json
+    gain = resolve("x86").gain("int8")
+    products = [kernel for kernel in data["kernels"] if kernel["rule"] == "dense"]
+    assert products
+    assert {kernel["gain"] for kernel in products} == {gain}
+    for kernel in products:
+        peak = gain * data["limits"]["peak_gflops"]
+        assert kernel["roofline"] >= kernel["gflops"] / peak * 0.999
 
 
 def test_table(cli: Cli, small_file: Path) -> None:

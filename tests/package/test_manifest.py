@@ -33,11 +33,12 @@ def composed(
     specs = tuple(TensorSpec(f"x{i}", shape, "float32") for i, shape in enumerate(shapes))
     graph = Graph(tvm.IRModule(), specs, (TensorSpec("output", output, "float32"),), False)
     call = {"layers": ["conv"], "bindings": ["_conv:conv2d"], "flops": 12, "bytes": 34}
+    codes, numbers = {"element": "int8"}, {"element": "float32"}
     return compose(
         network,
         weights="net.pth",
         graphs=[graph],
-        device=DEVICES["rpi4"],
+        device=DEVICES["rpi5"],
         features=["b", "a"],
         gpu_compiler=None,
         kernels={"dense": ["fused_conv", "fused_conv1"], "default": ["add"]},
@@ -46,7 +47,7 @@ def composed(
             tvm.IRModule(),
             [],
             [[0]],
-            [[call | {"function": "fused_conv1"}, call | {"function": "add"}]],
+            [[call | codes | {"function": "fused_conv1"}, call | numbers | {"function": "add"}]],
         ),
         layout=[{"shape": [2, 3], "dtype": "float32", "offset": 64}],
         threads=2,
@@ -63,7 +64,7 @@ def test_the_runtime_reads_what_is_written() -> None:
     assert manifest.preprocessing == GREY
     assert manifest.labels == ("cat", "dog")
     assert manifest.calls == (
-        KernelCall("fused_conv1", "dense", ("conv",), 12, 34),
+        KernelCall("fused_conv1", "dense", ("conv",), 12, 34, gain=4.0),  # by dot products
         KernelCall("add", "default", ("conv",), 12, 34),
     )
 

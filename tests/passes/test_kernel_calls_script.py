@@ -57,6 +57,7 @@ def test_each_call_has_its_own_variables() -> None:
         "function": "fused_matmul_relu",
         "flops": 2 * 4 * 16 * 8 + 4 * 8,
         "bytes": 4 * (size["x"] + size["w"] + size["y"]),
+        "element": "float32",
     }
     assert calls_of(with_layers(Branches)) == [
         product | {"layers": ["left"], "bindings": ["_left:mm", "_left:relu"]},
@@ -67,6 +68,7 @@ def test_each_call_has_its_own_variables() -> None:
             "bindings": ["turned"],
             "flops": 0,
             "bytes": 4 * 2 * size["y"],
+            "element": "float32",
         },
     ]
 

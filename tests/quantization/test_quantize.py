@@ -16,6 +16,7 @@ from tvmlcnn.models import create
 from tvmlcnn.models.conv_bn import conv_bn
 from tvmlcnn.quantization import Calibration, quantize, quantized
 from tvmlcnn.quantization.equalization import equalize
+from tvmlcnn.quantization.lockstep import Converted
 
 ZOO = ["mobilenet_v1?width=0.25", "mobilenet_v2?width=0.25", "mobilenet_v3_small", "shufflenet_v1"]
 ZOO += ["shufflenet_v2_x0_5", "squeezenet1_1", "mobilefacenet", "se_resnet50", "densenet121"]
@@ -114,6 +115,40 @@ def test_the_module_is_left_as_it_is() -> None:
     of(network, (1, 3, 8, 8))
     for name, value in network.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
+def test_torch_has_its_threads_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small operators are run on one thread, since several that wait spin on busy cores."""
+    threads, seen = torch.get_num_threads(), []
+    torch.set_num_threads(2)
+    monkeypatch.setattr(
+        quantize, "float_graph", lambda *_: seen.append(torch.get_num_threads()) or 1 / 0
+    )
+    try:
+        with pytest.raises(ZeroDivisionError):
+            of(nn.ReLU(), (1, 4, 8, 8))
+        assert (seen, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_weights_are_dequantized_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = of(_depthwise(nn.ReLU), (1, 4, 12, 12)).program.module()
+    runs: list[str] = []
+    plain = torch.fx.Interpreter.call_function
+
+    def counted(self: object, target: object, args: object, kwargs: object) -> object:
+        runs.append(str(target))
+        return plain(self, target, args, kwargs)
+
+    monkeypatch.setattr(torch.fx.Interpreter, "call_function", counted)
+    x = torch.randn(1, 4, 12, 12)
+    converted = Converted(program)
+    with torch.no_grad():
+        for _ in range(3):
+            torch.testing.assert_close(converted.run(x), program(x), rtol=0, atol=0)
+    assert sum("dequantize_per_channel" in name for name in runs) == 3
+    assert sum("dequantize_per_tensor" in name for name in runs) >= 9
 
 
 @pytest.mark.slow

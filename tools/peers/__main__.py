@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from tvmlcnn.cli.output import json_option, print_json
+from tvmlcnn.cli.output import json_option, print_facts, print_json
 from tvmlcnn.errors import UserError
 
 from ..run_command import run_command
@@ -20,6 +20,13 @@ from ..run_command import run_command
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
 @click.option("--target", default="native", show_default=True, help="What to compile for.")
+@click.option(
+    "--dtype",
+    type=click.Choice(("float32", "bfloat16", "int8")),
+    default="float32",
+    show_default=True,
+    help="What to compute in.",
+)
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--peers", metavar="A,B,...", help="Only these; by default all.")
 @click.option(
@@ -42,6 +49,7 @@ from ..run_command import run_command
 def command(
     models: tuple[str, ...],
     target: str,
+    dtype: str,
     threads: int,
     peers: str | None,
     seconds: float,
@@ -55,9 +63,11 @@ def command(
 
     MODEL is what `tvmlcnn compile` takes. Weights are random, the same for all. A ratio is how
     many times as fast as the best peer a framework is, by the fastest calls; the error is the
-    largest difference from torch's output, over the output's range, marked above 1e-4. The
-    roofline is a loop of multiply-adds on registers that is timed with the others; Winograd's
-    algorithm needs fewer than are counted and can exceed it.
+    largest difference from torch's output, over the output's range, marked above 1e-4. In fewer
+    bits each framework is quantized by its own tools, from the same noise, and the signal to
+    noise ratio of its outputs against float32's is marked below 15 dB. The roofline is a loop of
+    multiply-adds on registers that is timed with the others; Winograd's algorithm needs fewer
+    than are counted and can exceed it. Libraries see no instructions that the target lacks.
     """
     available = sorted(os.sched_getaffinity(0))
     if threads > len(available):
@@ -73,8 +83,10 @@ def command(
     from tvmlcnn.targets import resolve
 
     from .compare import compare
-    from .frameworks import OURS, PEERS
+    from .frameworks import OURS, OURS_IN_FLOAT32, PEERS
+    from .goals import GOALS, verdicts
     from .job import read
+    from .processor import show, was_used
     from .results import to_json
     from .tables import print_comparison, print_summary
 
@@ -82,29 +94,36 @@ def command(
     for name in chosen:
         if name not in PEERS:
             raise UserError(f"--peers {name}: there are {', '.join(PEERS)}")
-    resolve(target)
+    ours = (OURS,) if dtype == "float32" else (OURS, OURS_IN_FLOAT32)
+    device = resolve(target)
     cpu = resolve("native").tvm["mcpu"]
-    settings = f"{cpu}, {threads} thread{'s'[: threads > 1]}, compiled for {target}"
+    settings = f"{cpu}, {threads} thread{'s'[: threads > 1]}, {dtype}, compiled for {target}"
     if neighbours:
         settings += f", {neighbours} of the CPUs busy with another program"
-    jobs = [read(model, target, threads) for model in models]
     comparisons = []
     with tempfile.TemporaryDirectory(prefix="peers-") if work is None else nullcontext(work) as at:
         folder = Path(at)
         folder.mkdir(parents=True, exist_ok=True)
+        shown = show(device, folder)
+        jobs = [read(model, target, threads, dtype) for model in models]
+        settings += f"; libraries see the processor {shown.text}"
         if not as_json:
             click.echo(f"{settings}\n")
         for job in jobs:
             comparison = compare(
-                job, (OURS, *chosen), folder, seconds, rounds, neighbours, _progress
+                job, (*ours, *chosen), folder, seconds, rounds, neighbours, _progress
             )
             comparisons.append(comparison)
             if not as_json:
                 print_comparison(comparison)
+        if shown.is_less and was_used(folder):
+            raise RuntimeError("a library found AMX, which was hidden from it")
     if as_json:
-        print_json(to_json(comparisons, cpu, target, threads))
+        print_json(to_json(comparisons, cpu, shown.text, target, threads))
     elif len(comparisons) > 1:
         print_summary(comparisons)
+        if threads == 1:
+            print_facts(verdicts(comparisons, GOALS.get((dtype, target), ())))
     if path is not None:
         from .bars import write_plot
 

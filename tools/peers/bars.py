@@ -17,6 +17,7 @@ from .results import Comparison
 # Okabe and Ito's colours, which the colour-blind can tell apart; ours is the one that glows.
 _COLOURS = {
     "tvmlcnn": "#D55E00",
+    "tvmlcnn-float32": "#F0B58C",
     "onnxruntime": "#0072B2",
     "openvino": "#56B4E9",
     "ncnn": "#009E73",
@@ -68,7 +69,7 @@ def _draw(comparisons: Sequence[Comparison], subtitle: str) -> Figure:
     if len(comparisons) > _UPRIGHT:
         for name in axes.get_xticklabels():  # each ends at its bars
             name.set(rotation=20, ha="right", rotation_mode="anchor")
-    axes.set(ylabel="share of the FMA roofline" if rooted else "speed, best peer = 1")
+    axes.set(ylabel="share of the roofline" if rooted else "speed, best peer = 1")
     axes.margins(y=0.12)
     axes.set_title(f"{subtitle}; bars bear milliseconds", fontsize=9)
     columns = min(len(rows), int(figure.get_figwidth() / _ENTRY_WIDTH))

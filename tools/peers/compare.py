@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,15 +11,18 @@ from pathlib import Path
 import numpy as np
 
 from tvmlcnn.analysis import analyze
+from tvmlcnn.quantization.fidelity import MOST_DECIBELS, decibels, energy
+from tvmlcnn.targets import resolve
 
-from .convert import UnavailableError, convert, one_line, version
-from .frameworks import FRAMEWORKS, OURS, Call
+from .convert import convert, one_line, version
+from .frameworks import FRAMEWORKS, OURS, OURS_IN_FLOAT32, Call
 from .job import Job
 from .measure import SETTLE, interleave
 from .neighbours import neighbours
 from .quiet import output_to
-from .results import WRONG, Comparison, Row
+from .results import FEWEST_DECIBELS, WRONG, Comparison, Row
 from .roofline import Roofline
+from .unavailable import UnavailableError
 
 _ROOFLINE = "roofline"
 
@@ -54,21 +58,18 @@ def compare(
         progress(f"{job.name}: loading {FRAMEWORKS[name].title}")
         rows[name] = row = Row(name, FRAMEWORKS[name].title)
         try:
-            rows[name] = row = replace(row, version=version(name))
+            rows[name] = row = replace(row, version=version(name, job.dtype))
             if isinstance(place, UnavailableError):
                 raise place
-            call, error = _loaded(job, name, place)
-            rows[name] = row = replace(row, error=error)
-            if not error <= WRONG:  # nor if it is not a number
-                raise UnavailableError(
-                    f"its output is another: {error:.0e} of the range from torch's"
-                )
+            call, outputs = _loaded(job, name, place)
+            rows[name] = row = _checked(job, row, outputs)
             calls[name] = partial(call, job.input)
         except Exception as error:  # whatever the framework raises
             rows[name] = replace(row, reason=one_line(error))
     roofline = None
     try:
-        roofline = calls[_ROOFLINE] = Roofline(job.threads, work)
+        processor = "native" if job.target == "native" else resolve(job.target).processor
+        roofline = calls[_ROOFLINE] = Roofline(job.threads, work, job.dtype, processor or "native")
     except (RuntimeError, OSError) as error:
         progress(f"no roofline: {one_line(error)}")
 
@@ -77,7 +78,8 @@ def compare(
 
     progress(f"{job.name}: timing")
     with neighbours(busy):
-        times = interleave(calls, seconds, rounds, SETTLE if job.threads > 1 else 0.0, failed)
+        settle = SETTLE if job.threads > 1 else 0.0
+        times = interleave(calls, seconds, rounds, settle, failed, _clock(job.threads, busy))
     loop: tuple[float, ...] = ()
     if roofline is not None:
         loop = tuple(map(roofline.gflops, times[_ROOFLINE]))
@@ -89,7 +91,20 @@ def compare(
         None if roofline is None else roofline.availability,
         OURS,
         tuple(replace(row, times=tuple(times.get(name, ()))) for name, row in rows.items()),
+        job.dtype,
+        OURS_IN_FLOAT32,
     )
+
+
+def _clock(threads: int, busy: int) -> Callable[[], float]:
+    """Return what times calls.
+
+    With one thread it is the processor's time of this process, from which other programs on the
+    machine take nothing but their share of the caches: between them a call that is longer than a
+    turn of the scheduler is never run in one piece. What threads wait for each other is in no
+    processor's time, nor what a program beside is let do.
+    """
+    return time.process_time if threads == 1 and not busy else time.perf_counter
 
 
 def difference(output: np.ndarray, expected: np.ndarray) -> float:
@@ -105,8 +120,38 @@ def difference(output: np.ndarray, expected: np.ndarray) -> float:
     return float(np.abs(output - expected).max() / np.ptp(expected))
 
 
-def _loaded(job: Job, name: str, folder: Path) -> tuple[Call, float]:
-    """Return the framework's function for a network, and its error."""
+def signal_to_noise(outputs: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> float:
+    """Return the energy of what torch computes in float32 over that of the difference, in dB.
+
+    Raises
+    ------
+    UnavailableError
+        If the shapes differ.
+    """
+    pairs = list(zip(outputs, expected, strict=True))
+    for output, wanted in pairs:
+        difference(output, wanted)
+    noise = [output.astype(np.float64) - wanted for output, wanted in pairs]
+    if not all(np.isfinite(one).all() for one in noise):
+        return -MOST_DECIBELS
+    return decibels(sum(map(energy, expected)), sum(map(energy, noise)))
+
+
+def _checked(job: Job, row: Row, outputs: Sequence[np.ndarray]) -> Row:
+    """Return the row with its error, or raise what is wrong: a broken network is not timed."""
+    if job.dtype == "float32":
+        error = difference(outputs[0], job.expected[0])
+        if not error <= WRONG:  # nor if it is not a number
+            raise UnavailableError(f"its output is another: {error:.0e} of the range from torch's")
+        return replace(row, error=error)
+    ratio = signal_to_noise(outputs, job.expected)
+    if ratio < FEWEST_DECIBELS:
+        raise UnavailableError(f"its output is another: {ratio:.1f} dB of signal to noise")
+    return replace(row, snr=ratio)
+
+
+def _loaded(job: Job, name: str, folder: Path) -> tuple[Call, list[np.ndarray]]:
+    """Return the framework's function for a network, and what it gives for the job's inputs."""
     with output_to(folder / "log.txt"):
         call = FRAMEWORKS[name].load(job, folder)
-        return call, difference(np.asarray(call(job.input)), job.expected)
+        return call, [np.array(call(each)) for each in job.inputs]

@@ -19,15 +19,12 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-from .frameworks import FRAMEWORKS, OURS
+from .frameworks import FRAMEWORKS, OURS, OURS_IN_FLOAT32
 from .job import Job, read
 from .quiet import output_to
+from .unavailable import UnavailableError
 
 _PARTIAL, _LOG, _REASON = ".partial", "log.txt", "reason.txt"
-
-
-class UnavailableError(Exception):
-    """A framework is not here, or cannot run the network; the message says why, in one line."""
 
 
 def convert(job: Job, names: Iterable[str], work: Path) -> dict[str, Path | UnavailableError]:
@@ -55,7 +52,7 @@ def convert(job: Job, names: Iterable[str], work: Path) -> dict[str, Path | Unav
         partial.mkdir(parents=True)
     if pending:
         command = [sys.executable, "-m", "tools.peers.convert"]
-        command += [job.source, job.target, str(job.threads)]
+        command += [job.source, job.target, str(job.threads), job.dtype]
         folders = [f"{name}={folder}" for name, folder in pending.items()]
         subprocess.run([*command, *folders], stdout=subprocess.DEVNULL, check=False)
     for name, folder in pending.items():
@@ -66,16 +63,19 @@ def convert(job: Job, names: Iterable[str], work: Path) -> dict[str, Path | Unav
     return found
 
 
-def version(name: str) -> str:
+def version(name: str, dtype: str = "float32") -> str:
     """Return the version of the framework's first package.
 
     Raises
     ------
     UnavailableError
-        If one of its packages is not installed.
+        If one of its packages is not installed, or it does not compute in the type.
     """
+    framework = FRAMEWORKS[name]
+    if dtype in framework.lacks:
+        raise UnavailableError(framework.lacks[dtype])
     versions = []
-    for distribution in FRAMEWORKS[name].distributions:
+    for distribution in (*framework.distributions, *framework.also.get(dtype, ())):
         try:
             versions.append(importlib.metadata.version(distribution))
         except importlib.metadata.PackageNotFoundError as error:
@@ -92,8 +92,8 @@ def one_line(error: Exception) -> str:
 
 def _folder(job: Job, name: str, work: Path) -> Path:
     """Return the folder of a network for a framework, whether it is there or not."""
-    key = f"{name}-{version(name)}"
-    if name == OURS:
+    key = f"{name}-{version(name, job.dtype)}-{job.dtype}"
+    if name in (OURS, OURS_IN_FLOAT32):
         digest = hashlib.sha256(f"{job.target} {job.threads}".encode())
         for package in ("tvmlcnn", "tvmlcnn.schedules", "tvmlcnn.targets"):
             spec = importlib.util.find_spec(package)
@@ -133,12 +133,12 @@ def _convert_forked(job: Job, name: str, folder: Path) -> None:
         (partial / _REASON).write_text(f"crashed with signal {-status}")
 
 
-def _main(model: str, target: str, threads: str, *folders: str) -> None:
+def _main(model: str, target: str, threads: str, dtype: str, *folders: str) -> None:
     import torch
 
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)  # a fork has none of its parent's threads
-    job = read(model, target, int(threads))
+    job = read(model, target, int(threads), dtype)
     for text in folders:
         name, _, folder = text.partition("=")
         print(f"{job.name}: converting for {FRAMEWORKS[name].title} ...", file=sys.stderr)

@@ -19,6 +19,7 @@ def interleave(
     rounds: int | None = None,
     settle: float = 0.0,
     failed: Callable[[str, Exception], None] = lambda name, error: None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Return the milliseconds of the counted calls of each function.
 
@@ -36,6 +37,8 @@ def interleave(
         Seconds of sleep before each turn.
     failed : callable
         Gets the name and the exception of a function that raises; it is left out from then on.
+    clock : callable
+        Returns the seconds that are counted.
     """
     names = list(calls)
     repeats: dict[str, int] = {}
@@ -48,11 +51,11 @@ def interleave(
             call = calls[name]
             time.sleep(settle)
             try:
-                first = _milliseconds(call)
+                first = _milliseconds(call, clock)
                 if name not in repeats:
                     wanted = math.ceil(1e3 * _TURN / first)
                     repeats[name] = min(max(wanted, _LEAST_CALLS), _MOST_CALLS)
-                times[name] += [_milliseconds(call) for _ in range(repeats[name])]
+                times[name] += [_milliseconds(call, clock) for _ in range(repeats[name])]
             except Exception as error:  # whatever a framework raises
                 failed(name, error)
                 del times[name]
@@ -68,7 +71,7 @@ def _wanted(done: int, rounds: int | None, spent: float, seconds: float) -> bool
     return done < _LEAST_ROUNDS or spent < seconds
 
 
-def _milliseconds(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def _milliseconds(call: Callable[[], object], clock: Callable[[], float]) -> float:
+    start = clock()
     call()
-    return 1e3 * (time.perf_counter() - start)
+    return 1e3 * (clock() - start)

@@ -10,6 +10,8 @@ from typing import Any
 
 # Of the output's range; more is shown with a mark, and where nothing is alike the time is void.
 TOLERANCE, WRONG = 1e-4, 1e-2
+# The same of signal to noise, in dB, where the network is computed in fewer bits.
+ENOUGH_DECIBELS, FEWEST_DECIBELS = 15.0, 5.0
 TWO = ("onnxruntime", "openvino")
 
 
@@ -23,7 +25,9 @@ class Row:
     times : tuple of float
         Milliseconds of each counted call.
     error : float or None
-        Largest difference from torch's output, over the output's range.
+        Largest difference from torch's output, over the output's range, in float32.
+    snr : float or None
+        Signal to noise of the outputs against torch's in float32, in dB, in other types.
     reason : str or None
         Why it was not timed, in one line.
     """
@@ -33,7 +37,15 @@ class Row:
     version: str = ""
     times: tuple[float, ...] = ()
     error: float | None = None
+    snr: float | None = None
     reason: str | None = None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether its output is near enough to torch's."""
+        if self.snr is not None:
+            return self.snr >= ENOUGH_DECIBELS
+        return self.error is not None and self.error <= TOLERANCE
 
     @property
     def min(self) -> float:
@@ -64,6 +76,10 @@ class Comparison:
     ours : str
         Name of the row that the others are peers of.
     rows : tuple of Row
+    dtype : str
+        What all compute in, but for ``in_float32``.
+    in_float32 : str or None
+        Name of the row of ours in float32, which nobody is compared with.
     """
 
     model: str
@@ -73,11 +89,23 @@ class Comparison:
     availability: float | None
     ours: str
     rows: tuple[Row, ...]
+    dtype: str = "float32"
+    in_float32: str | None = None
 
     @property
     def peak_gflops(self) -> float | None:
         """The roofline."""
         return max(self.loop_gflops, default=None)
+
+    @property
+    def unit(self) -> str:
+        """Of the roofline: operations on integers are none of floating point."""
+        return "GOP/s" if self.dtype == "int8" else "GFLOP/s"
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        """Names of the rows that are peers and have times."""
+        return tuple(name for name in self.timed if name not in (self.ours, self.in_float32))
 
     @property
     def timed(self) -> dict[str, Row]:
@@ -87,7 +115,7 @@ class Comparison:
     @property
     def best_peer(self) -> Row | None:
         """The peer of the least minimum."""
-        return self.best(name for name in self.timed if name != self.ours)
+        return self.best(self.peers)
 
     def best(self, names: Iterable[str]) -> Row | None:
         """Return the one of these rows with the least minimum; None where none was timed."""
@@ -100,7 +128,7 @@ class Comparison:
         return best.min / row.min if best and row.times else None
 
     def share(self, row: Row) -> float | None:
-        """Return the share of the roofline that a row's fastest call reached."""
+        """Return the share of the roofline, of the type, that a row's fastest call reached."""
         if not self.peak_gflops or not row.times:
             return None
         return 2 * self.macs / (self.peak_gflops * 1e9) / (row.min / 1e3)
@@ -113,6 +141,10 @@ class Comparison:
             return None
         return best.median / ours.median if median else best.min / ours.min
 
+    def gain(self) -> float | None:
+        """Return how many times as fast as in float32 ours is; None where it is float32."""
+        return None if self.in_float32 is None else self.lead([self.in_float32])
+
 
 def geometric_mean(values: Iterable[float | None]) -> float | None:
     """Return the geometric mean of the values that are there; None where none is."""
@@ -121,11 +153,12 @@ def geometric_mean(values: Iterable[float | None]) -> float | None:
 
 
 def to_json(
-    comparisons: Sequence[Comparison], cpu: str, target: str, threads: int
+    comparisons: Sequence[Comparison], cpu: str, shown: str, target: str, threads: int
 ) -> dict[str, Any]:
     """Return the comparisons as a JSON object: milliseconds, ratios, shares of the roofline."""
     return {
         "cpu": cpu,
+        "shown": shown,
         "target": target,
         "threads": threads,
         "networks": [_network(comparison) for comparison in comparisons],
@@ -142,6 +175,7 @@ def _network(comparison: Comparison) -> dict[str, Any]:
     best, loop = comparison.best_peer, comparison.loop_gflops
     return {
         "model": comparison.model,
+        "dtype": comparison.dtype,
         "input_shape": comparison.input_shape,
         "macs": comparison.macs,
         "peak_gflops": comparison.peak_gflops,
@@ -151,6 +185,7 @@ def _network(comparison: Comparison) -> dict[str, Any]:
         "ratio_to_best_peer": comparison.lead(),
         "median_ratio_to_best_peer": comparison.lead(median=True),
         "ratio_to_best_of_onnxruntime_and_openvino": comparison.lead(TWO),
+        "ratio_to_float32": comparison.gain(),
         "frameworks": [_row(comparison, row) for row in comparison.rows],
     }
 
@@ -158,7 +193,7 @@ def _network(comparison: Comparison) -> dict[str, Any]:
 def _row(comparison: Comparison, row: Row) -> dict[str, Any]:
     base = {"name": row.name, "title": row.title, "version": row.version}
     if not row.times:
-        return base | {"error": row.error, "reason": row.reason}
+        return base | {"error": row.error, "snr_db": row.snr, "reason": row.reason}
     return base | {
         "min_ms": row.min,
         "median_ms": row.median,
@@ -166,5 +201,6 @@ def _row(comparison: Comparison, row: Row) -> dict[str, Any]:
         "ratio_to_best_peer": comparison.speed(row),
         "roofline_share": comparison.share(row),
         "error": row.error,
-        "agrees": row.error is not None and row.error <= TOLERANCE,
+        "snr_db": row.snr,
+        "agrees": row.agrees,
     }

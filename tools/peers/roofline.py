@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from tvmlcnn.runtime.machine import machine
+
+from .native_code import library
 
 _SECONDS = 0.02  # so long that starting threads is nothing beside it
 
 
 class Roofline:
     """The loop on a number of threads; call it to run it once.
+
+    Parameters
+    ----------
+    threads : int
+    work : Path
+        Folder for the compiled loop.
+    dtype : str
+        What is multiplied: ``"float32"``, ``"bfloat16"`` or ``"int8"``.
+    processor : str
+        Clang's name of the processor whose instructions may be used, or ``"native"``.
 
     Raises
     ------
@@ -27,8 +38,10 @@ class Roofline:
     # The loop never waits, so what it lacks of the processors' time went to other programs.
     _wall = _processor = 0.0
 
-    def __init__(self, threads: int, work: Path) -> None:
-        loop = _built(work)
+    def __init__(
+        self, threads: int, work: Path, dtype: str = "float32", processor: str = "native"
+    ) -> None:
+        loop = _built(work, dtype, processor)
         sink = ctypes.c_float()
 
         def run(rounds: int) -> float:
@@ -67,22 +80,12 @@ class Roofline:
 
 
 @functools.cache
-def _built(work: Path) -> Callable[..., float]:
-    """Compile the loop for this machine with clang, which the extra ``compile`` brings."""
-    library = work / "fma.so"
-    source = Path(__file__).with_name("fma.c")
-    command = [sys.executable, "-m", "ziglang", "cc", "-O3", "-march=native", "-ffp-contract=fast"]
-    caches = {"ZIG_GLOBAL_CACHE_DIR": str(work / "zig"), "ZIG_LOCAL_CACHE_DIR": str(work / "zig")}
-    done = subprocess.run(
-        [*command, "-shared", "-fPIC", "-o", str(library), str(source)],
-        env=os.environ | caches,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"zig cc: {done.stderr.strip().splitlines()[-1]}")
-    loop = ctypes.CDLL(str(library)).fma_loop
+def _built(work: Path, dtype: str, processor: str) -> Callable[..., float]:
+    options = [f"-march={processor}", "-ffp-contract=fast"]
+    if machine() == "x86_64":
+        # Else clang halves the vectors for processors that once slowed down with whole ones.
+        options.append("-mprefer-vector-width=512")
+    loop = getattr(library("fma", work, *options), f"loop_of_{dtype}")
     loop.restype = ctypes.c_double
     loop.argtypes = [ctypes.c_long, ctypes.c_float, ctypes.POINTER(ctypes.c_float)]
     return loop

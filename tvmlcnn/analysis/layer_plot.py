@@ -125,13 +125,13 @@ def _roof(axes: Axes, rows: list[Row], limits: Limits, timed: Sequence[Measured]
         axes.scatter(kernel.intensity, kernel.gflops, marker="x", s=24, lw=1.2, **place)
     most = max([limits.peak_gflops, *(kernel.gflops for kernel in timed)])
     axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(None, 1.5 * most))
-    what = "GFLOP/s: at most (discs), measured (crosses)" if timed else "GFLOP/s at most"
-    axes.set(xlabel="operations a byte", ylabel=what)
+    what = ": at most (discs), measured (crosses)" if timed else " at most"
+    axes.set(xlabel="operations a byte", ylabel=f"{limits.unit}{what}")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter("{x:g}")
         axis.set_minor_locator(NullLocator())
-    peak = f"compute-bound: {limits.peak_gflops:g} GFLOP/s"
+    peak = f"compute-bound: {limits.peak_gflops:g} {limits.unit}"
     slope = f"memory-bound: {limits.bandwidth_gbs:g} GB/s"
     near: Any = {"textcoords": "offset points", "color": "#444444"}
     axes.annotate(peak, (right, limits.peak_gflops), (-2, 9), ha="right", **near)

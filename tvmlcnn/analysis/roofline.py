@@ -23,14 +23,22 @@ class Limits:
     ----------
     target : str
     peak_gflops : float
-        float32 of all cores, a multiply-add counted as two.
+        1e9 operations a second of all cores, a multiply-add counted as two.
     bandwidth_gbs : float
         Of the memory, 1e9 bytes a second.
+    dtype : str
+        What the operations are in.
     """
 
     target: str
     peak_gflops: float
     bandwidth_gbs: float
+    dtype: str = "float32"
+
+    @property
+    def unit(self) -> str:
+        """Of the peak: operations on integers are none of floating point."""
+        return "GOP/s" if self.dtype == "int8" else "GFLOP/s"
 
     @property
     def ridge(self) -> float:
@@ -66,13 +74,14 @@ class Bound:
         return "compute" if self.compute_us >= self.memory_us else "memory"
 
 
-def limits_of(device: Device) -> Limits:
-    """Return the limits of a device.
+def limits_of(device: Device, dtype: str = "float32") -> Limits:
+    """Return the limits of a device that computes in a type.
 
     Raises
     ------
     UserError
-        If it has none: they are of data sheets, which a class of machines does not have.
+        If it has none: they are of data sheets, which a class of machines does not have. Or if
+        it has no arithmetic of the type.
     """
     if device.peak_gflops is None or device.bandwidth_gbs is None:
         known = ", ".join(
@@ -82,7 +91,15 @@ def limits_of(device: Device) -> Limits:
             f"the target {device.name} has no figures of peak and bandwidth for a roofline; "
             f"use one that has: {known}"
         )
-    return Limits(device.name, device.peak_gflops, device.bandwidth_gbs)
+    gain = device.gain(dtype)
+    if gain is None:
+        able = [name for name, entry in devices().items() if entry.gain(dtype) is not None]
+        raise UserError(
+            f"the target {device.name} computes nothing in {dtype}; "
+            f"targets that do: {', '.join(able) or 'none of ours'}",
+            parameters=("dtype", "target"),
+        )
+    return Limits(device.name, gain * device.peak_gflops, device.bandwidth_gbs, dtype)
 
 
 def bounds(graph: Graph, limits: Limits) -> tuple[Bound, ...]:

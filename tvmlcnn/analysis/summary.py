@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from tvmlcnn.errors import UserError, did_you_mean
 from tvmlcnn.targets import Device
 
 from .export import export
@@ -18,6 +19,9 @@ from .memory import Peak, peak_memory
 from .roofline import Bound, Limits, bounds, limits_of
 from .totals import Row, Totals, totals
 from .trace import trace
+
+BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
+"""Types that a network can be counted in, and the bytes of an element."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Analysis:
     guidelines : Guidelines
     limits : Limits or None
         Of the target; None without one.
+    dtype : str
+        What was counted in.
     """
 
     model: str
@@ -45,6 +51,7 @@ class Analysis:
     peak: Peak
     guidelines: Guidelines
     limits: Limits | None
+    dtype: str
 
     @property
     def total(self) -> Totals:
@@ -69,6 +76,7 @@ def analyze(
     target: Device | None = None,
     input_shapes: Any = None,
     trust: bool = False,
+    dtype: str = "float32",
 ) -> Analysis:
     """Count what a network computes, moves and holds; it is exported, never run.
 
@@ -82,15 +90,24 @@ def analyze(
         By default what the zoo or the exported program says, else 1x3x224x224.
     trust : bool
         As `tvmlcnn.compile` takes it.
+    dtype : str
+        Of `BYTES`: what is float32 in the network, as if it were of this type. The network's
+        inputs and outputs, biases and batch norms stay float32.
 
     Raises
     ------
     UserError
-        If there is no such model, it cannot be exported, or the target has no figures.
+        If there is no such model, it cannot be exported, there is no such type, or the target has
+        no figures, or no arithmetic of the type.
     """
-    limits = None if target is None else limits_of(target)
+    if dtype not in BYTES:
+        raise UserError(
+            f"no dtype {dtype!r}{did_you_mean(str(dtype), BYTES)}; there are {', '.join(BYTES)}",
+            parameters=("dtype",),
+        )
+    limits = None if target is None else limits_of(target, dtype)
     network, program = export(model, input_shapes, trust)
-    graph = trace(program)
+    graph = trace(program, BYTES[dtype])
     moved = traffic(graph)
     under: Sequence[Bound | None] = [None] * len(moved)
     if limits is not None:
@@ -103,6 +120,7 @@ def analyze(
         peak_memory(graph),
         check(graph),
         limits,
+        dtype,
     )
 
 
@@ -113,6 +131,7 @@ def to_json(analysis: Analysis) -> dict[str, Any]:
         "model": analysis.model,
         "source": analysis.source,
         "input_shapes": analysis.input_shapes,
+        "dtype": analysis.dtype,
         "total": _sums(analysis.total) | {"peak_memory": asdict(analysis.peak)},
         "types": {kind: _sums(sums) for kind, sums in analysis.kinds.items()},
         "layers": [_layer(row) for row in analysis.rows],

@@ -17,7 +17,7 @@ from .kinds import Convolution, is_batch_norm, kind_of, operator_name
 from .layer_graph import CONVOLUTIONS, Graph, Layer, Value
 
 
-def trace(program: torch.export.ExportedProgram) -> Graph:
+def trace(program: torch.export.ExportedProgram, size: int = 4) -> Graph:
     """Return the layers of an exported program.
 
     Operators are those of ``torch.export``, not decomposed further: a ``hardswish`` is one layer.
@@ -28,10 +28,14 @@ def trace(program: torch.export.ExportedProgram) -> Graph:
     ----------
     program : torch.export.ExportedProgram
         Of static shapes.
+    size : int
+        Bytes of what is float32 in the program, but for its inputs, its outputs, and what is
+        added to sums: biases, and what batch norms know.
     """
     placeholders = [node for node in program.graph.nodes if node.op == "placeholder"]
     tensors = [node.meta["val"] for node in placeholders]
-    tracer = _Tracer(program, dict(zip((node.name for node in placeholders), tensors, strict=True)))
+    by_name = dict(zip((node.name for node in placeholders), tensors, strict=True))
+    tracer = _Tracer(program, by_name, size)
     mode = detect_fake_mode(tensors)
     assert mode is not None
     with mode, tracer.counter:
@@ -46,9 +50,13 @@ class _Tracer(torch.fx.Interpreter):
     """
 
     def __init__(
-        self, program: torch.export.ExportedProgram, tensors: dict[str, torch.Tensor]
+        self, program: torch.export.ExportedProgram, tensors: dict[str, torch.Tensor], size: int
     ) -> None:
         super().__init__(program.graph_module, garbage_collect_values=False)
+        self.size = size
+        self.wide: set[int] = set()  # addresses of inputs and outputs
+        (output,) = program.graph.find_nodes(op="output")
+        self.last = set(output.all_input_nodes)
         self.counter = FlopCounterMode(display=False)
         self.layers: list[Layer] = []
         self.nodes: list[torch.fx.Node] = []
@@ -62,18 +70,21 @@ class _Tracer(torch.fx.Interpreter):
             tensor = tensors[spec.arg.name]
             if spec.kind == InputKind.USER_INPUT:
                 if isinstance(tensor, torch.Tensor):
+                    self.wide.add(_address(tensor))
                     self.writers[self._number(tensor)] = -1 - len(self.inputs)
                     self.inputs.append(self._value(tensor))
             else:
                 name = spec.target or spec.arg.name
                 learned = spec.kind == InputKind.PARAMETER
                 self.weights[_address(tensor)] = frozenset([name])
-                self.unread[name] = (tensor.numel() if learned else 0, _bytes(tensor))
+                self.unread[name] = (tensor.numel() if learned else 0, self._bytes(tensor))
 
     def run_node(self, n: torch.fx.Node) -> Any:
         """Run one node, and record it if it is a layer."""
         before = self.counter.get_total_flops()
         result = super().run_node(n)
+        if n in self.last:
+            self.wide.update(map(_address, _tensors(result)))
         if n.op == "call_function":
             arguments = _tensors(self.fetch_args_kwargs_from_env(n))
             macs = (self.counter.get_total_flops() - before) // 2
@@ -122,7 +133,7 @@ class _Tracer(torch.fx.Interpreter):
                 writes=tuple(map(self._value, results)),
                 parameters=sum(count for count, _ in firsts),
                 weight_bytes=sum(size for _, size in firsts),
-                weight_reads=sum(map(_bytes, _distinct(constants))),
+                weight_reads=sum(map(self._bytes, _distinct(constants))),
                 macs=macs,
                 kernel=convolution.kernel if convolution else (),
                 groups=convolution.groups if convolution else 1,
@@ -131,21 +142,29 @@ class _Tracer(torch.fx.Interpreter):
 
     def _number(self, tensor: torch.Tensor) -> int:
         number = self.numbers.setdefault(_address(tensor), len(self.numbers))
-        self.buffers[number] = tensor.untyped_storage().nbytes()
+        self.buffers[number] = self._narrow(tensor, tensor.untyped_storage().nbytes())
         return number
 
     def _value(self, tensor: torch.Tensor) -> Value:
         number = self._number(tensor)
-        return Value(number, self.writers[number], tuple(tensor.shape), _bytes(tensor))
+        return Value(number, self.writers[number], tuple(tensor.shape), self._bytes(tensor))
+
+    def _bytes(self, tensor: torch.Tensor) -> int:
+        # A broadcast view has more elements than there are in memory.
+        whole = tensor.untyped_storage().nbytes()
+        return self._narrow(tensor, min(tensor.numel() * tensor.element_size(), whole))
+
+    def _narrow(self, tensor: torch.Tensor, size: int) -> int:
+        """Return the bytes of a tensor that has so many in the program."""
+        address = _address(tensor)
+        vector = address in self.weights and tensor.ndim < 2
+        if tensor.dtype != torch.float32 or vector or address in self.wide:
+            return size
+        return size * self.size // tensor.element_size()
 
 
 def _address(tensor: torch.Tensor) -> int:
     return tensor.untyped_storage()._cdata
-
-
-def _bytes(tensor: torch.Tensor) -> int:
-    # A broadcast view has more elements than there are in memory.
-    return min(tensor.numel() * tensor.element_size(), tensor.untyped_storage().nbytes())
 
 
 def _tensors(tree: Any) -> list[torch.Tensor]:

@@ -78,6 +78,7 @@ def kernel_calls(mod: tvm.IRModule) -> list[dict[str, Any]]:
         In the order in which they run: ``function``, the name of the kernel; ``layers``, the names
         of the torch module's layers that it computes; ``bindings``, those of the graph's bindings
         that became it, as they are called from the import on; ``flops``, their floating point
-        operations (`tvmlcnn.passes.count_flops`); ``bytes``, the size of its arguments and results.
+        operations (`tvmlcnn.passes.count_flops`); ``bytes``, the size of its arguments and results;
+        ``element``, the type that it multiplies.
     """
     return list(json.loads(str(mod.attrs[_CALLS])))

@@ -76,13 +76,13 @@ def compose(
         "assumed": assumed,
         "kernels": {rule: len(names) for rule, names in kernels.items()},
         "records": records,
-        "calls": _noted(variants.calls[0], rules),
+        "calls": _noted(variants.calls[0], rules, device),
         "programs": [
             {
                 "inputs": [spec.shape for spec in each.inputs],
                 "outputs": [spec.shape for spec in each.outputs],
             }
-            | ({"calls": _noted(calls, rules)} if each is not graph else {})
+            | ({"calls": _noted(calls, rules, device)} if each is not graph else {})
             for each, calls in zip(graphs, variants.calls, strict=True)
         ],
         "versions": {
@@ -94,12 +94,17 @@ def compose(
     }
 
 
-def _noted(calls: list[dict[str, Any]], rules: dict[str, str]) -> list[dict[str, Any]]:
-    return [
-        {key: call[key] for key in ("function", "layers", "flops", "bytes")}
-        | {"rule": rules[call["function"]]}
-        for call in calls
-    ]
+def _noted(
+    calls: list[dict[str, Any]], rules: dict[str, str], device: Device
+) -> list[dict[str, Any]]:
+    found = []
+    for call in calls:
+        noted = {key: call[key] for key in ("function", "layers", "flops", "bytes")}
+        gain = device.gain(call["element"])
+        if gain not in (None, 1.0):
+            noted["gain"] = gain
+        found.append(noted | {"rule": rules[call["function"]]})
+    return found
 
 
 def read_labels(name: str) -> list[str]:

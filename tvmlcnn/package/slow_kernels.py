@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tvmlcnn.targets import Device
+
 # Of the roofline, and of the network's time.
 _ROOFLINE, _SHARE = 0.1, 0.05
 # A kernel below is mostly its call, and the clock's.
@@ -16,7 +18,7 @@ _MOST = 3
 _BANDWIDTH_GBS = 8.0
 
 
-def slow_kernels(calls: Sequence[dict[str, Any]], times: np.ndarray, gflops: float) -> list[str]:
+def slow_kernels(calls: Sequence[dict[str, Any]], times: np.ndarray, device: Device) -> list[str]:
     """Return a line for each kernel that is slow, the one that takes longest first.
 
     The roofline (Williams, Waterman and Patterson 2009) is that of a slow memory.
@@ -27,12 +29,15 @@ def slow_kernels(calls: Sequence[dict[str, Any]], times: np.ndarray, gflops: flo
         As `tvmlcnn.passes.kernel_calls` has them.
     times : numpy.ndarray
         Microseconds of each call on one thread.
-    gflops : float
-        1e9 operations a second of one core.
+    device : Device
+        What is not known of it is not held against a kernel.
     """
+    if device.least_gflops is None:
+        return []
     total = float(times.sum())
     found = []
     for call, time in zip(calls, map(float, times), strict=True):
+        gflops = device.least_gflops * (device.gain(call["element"]) or 1.0)
         least = max(call["flops"] / (gflops * 1e3), call["bytes"] / (_BANDWIDTH_GBS * 1e3))
         if time > _LEAST_US and time > _SHARE * total and least < _ROOFLINE * time:
             layers = " + ".join(call["layers"]) or call["function"]

@@ -10,6 +10,7 @@ from tvm import relax
 
 from tvmlcnn.graph.kernel_calls import is_kernel_call, note_calls
 from tvmlcnn.graph.variables import bindings
+from tvmlcnn.schedules import element_of
 
 from .group import members_of
 
@@ -26,6 +27,7 @@ def list_kernel_calls(mod: tvm.IRModule) -> tvm.IRModule:
             "function": str(binding.value.args[0].name_hint),
             **members.get(str(binding.var.name), unknown),
             "bytes": _bytes(binding.value),
+            "element": element_of(mod[binding.value.args[0]]).name,
         }
         for binding in bindings(mod["main"])
         if is_kernel_call(binding.value)

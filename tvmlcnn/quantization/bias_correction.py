@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from .lockstep import DEQUANTIZE_WEIGHT
+from .lockstep import DEQUANTIZE_WEIGHT, Converted
 
 _PLACES = {"conv1d": 1, "conv2d": 2}
 """Axes that follow that of the channels; a product has none."""
@@ -34,7 +34,8 @@ def correct_biases(
     inputs : sequence of sequence of torch.Tensor
         In the order of the network's placeholders.
     """
-    runs = [_Run(converted, each) for each in inputs]
+    weights: dict[fx.Node, torch.Tensor] = {}
+    runs = [_Run(converted, weights, each) for each in inputs]
     last_use = {source: node for node in converted.graph.nodes for source in node.all_input_nodes}
     for node in converted.graph.nodes:
         if node.op == "output":
@@ -68,11 +69,16 @@ def _places(node: fx.Node) -> int:
     return next((places for kind, places in _PLACES.items() if kind in name), 0)
 
 
-class _Run(fx.Interpreter):
+class _Run(Converted):
     """A run of one input that goes a node at a time."""
 
-    def __init__(self, model: fx.GraphModule, inputs: Iterable[Any]) -> None:
-        super().__init__(model, garbage_collect_values=False)
+    def __init__(
+        self,
+        model: fx.GraphModule,
+        weights: dict[fx.Node, torch.Tensor],
+        inputs: Iterable[Any],
+    ) -> None:
+        super().__init__(model, weights)
         self.values = self.env
         self.args_iter = iter(inputs)
 

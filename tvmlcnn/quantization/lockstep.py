@@ -47,7 +47,32 @@ class Exact(fx.Interpreter):
         return result
 
 
-class Local(fx.Interpreter):
+class Converted(fx.Interpreter):
+    """Runs a converted network, whose weights are dequantized the first time alone.
+
+    Parameters
+    ----------
+    converted : torch.fx.GraphModule
+    weights : dict, optional
+        Those that were dequantized, by their nodes; runs of one network can share it.
+    """
+
+    def __init__(
+        self, converted: fx.GraphModule, weights: dict[fx.Node, torch.Tensor] | None = None
+    ) -> None:
+        super().__init__(converted)
+        self._dequantized = {} if weights is None else weights
+
+    def run_node(self, n: fx.Node) -> Any:
+        """Return what a node gives."""
+        if n.target is not DEQUANTIZE_WEIGHT:
+            return super().run_node(n)
+        if n not in self._dequantized:
+            self._dequantized[n] = super().run_node(n)
+        return self._dequantized[n]
+
+
+class Local(Converted):
     """Runs each unit of a converted network on what float32 gives it.
 
     Attributes
@@ -74,7 +99,7 @@ class Local(fx.Interpreter):
         return exact
 
 
-class Partial(fx.Interpreter):
+class Partial(Converted):
     """Runs a converted network as if some of its units had stayed float32.
 
     Parameters

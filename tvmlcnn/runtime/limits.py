@@ -49,11 +49,11 @@ class Limits:
         sizes, bandwidths = zip(*self.bandwidth_gbs.items(), strict=True)
         return float(np.interp(np.log2(size), np.log2(sizes), bandwidths))
 
-    def microseconds(self, flops: int, size: int) -> float:
+    def microseconds(self, flops: float, size: int) -> float:
         """Return the least time of so many operations on so many bytes: the roofline.
 
         Williams, Waterman and Patterson 2009: the larger one of computing at the peak and of
-        moving at the bandwidth.
+        moving at the bandwidth. Operations are those of float32.
         """
         return max(flops / self.peak_gflops, size / self.bandwidth(size)) / 1e3
 

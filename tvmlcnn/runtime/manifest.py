@@ -72,6 +72,9 @@ class KernelCall:
         Floating point operations of the layers, a multiply-add counted as two.
     bytes : int
         Size of the tensors that are read and of those that are written.
+    gain : float
+        How many of these operations the target's cores do in the time of one in float32: more
+        than one where a kernel multiplies codes, or numbers of 16 bits.
     """
 
     function: str
@@ -79,6 +82,7 @@ class KernelCall:
     layers: tuple[str, ...]
     flops: int
     bytes: int
+    gain: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -175,7 +179,14 @@ def _program(data: dict[str, Any], number: int) -> Program:
 
 def _kernel_call(data: dict[str, Any]) -> KernelCall:
     layers = tuple(data["layers"])
-    return KernelCall(data["function"], data["rule"], layers, data["flops"], data["bytes"])
+    return KernelCall(
+        data["function"],
+        data["rule"],
+        layers,
+        data["flops"],
+        data["bytes"],
+        data.get("gain", 1.0),
+    )
 
 
 def read_manifest(path: str | Path) -> tuple[ElfFile, Manifest]:

@@ -98,6 +98,15 @@ def _object(**fields: Form) -> Form:
     )
 
 
+def _either(one: Form, other: Form) -> Form:
+    """Have one of two forms."""
+    return lambda value: one(value) or other(value)
+
+
+def _gain(value: Any) -> bool:
+    return _number(value) and value > 0
+
+
 def _printable(value: Any, depth: int = 0) -> bool:
     """Have finite numbers, and no endless nesting."""
     if type(value) in (dict, list):
@@ -146,7 +155,8 @@ def _program(value: Any) -> bool:
 
 _SHAPES = _list(_shape, most=_MOST_TENSORS)
 _TENSORS = _list(_object(name=_text, shape=_shape, dtype=_dtype), most=_MOST_TENSORS)
-_CALLS = _list(_object(function=_text, rule=_text, layers=_texts, flops=_whole, bytes=_whole))
+_CALL = {"function": _text, "rule": _text, "layers": _texts, "flops": _whole, "bytes": _whole}
+_CALLS = _list(_either(_object(**_CALL), _object(**_CALL, gain=_gain)))
 _THREE = _list(_number, 3, 3)
 _QUANTIZATION = _object(
     dtype=_text,

@@ -126,7 +126,7 @@ def profile(model: Model, seconds: float) -> Profile:
                 float(us),
                 float(us) / total,
                 call.flops / float(us) / 1e3,
-                machine.microseconds(call.flops, call.bytes) / float(us),
+                machine.microseconds(call.flops / call.gain, call.bytes) / float(us),
             )
             for call, us in zip(model.calls, times, strict=True)
         ),

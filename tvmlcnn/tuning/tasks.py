@@ -38,6 +38,8 @@ class Task:
         Bytes that pass through the caches between two of its calls, in the smallest network.
     element : ElementType
         What it computes in.
+    gain : float
+        How many operations the device does in that type in the time of one in float32.
     calls : dict of str to int
         How often each network calls it.
     """
@@ -51,6 +53,7 @@ class Task:
     bytes: int
     footprint: int
     element: ElementType
+    gain: float
     calls: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -111,6 +114,7 @@ def extract(name: str, mod: tvm.IRModule, device: Device, tasks: dict[str, Task]
                 call["bytes"],
                 footprint,
                 noting.elements[workload],
+                device.gain(call["element"]) or 1.0,
             )
         tasks[workload].footprint = min(tasks[workload].footprint, footprint)
         calls = tasks[workload].calls

@@ -249,5 +249,5 @@ def _kernel(key: Key) -> Key:
 
 def _state(task: Task, limits: Limits | None) -> TaskState:
     name = task.layers[0] if task.layers else task.workload
-    least = None if limits is None else limits.microseconds(task.flops, task.bytes)
+    least = None if limits is None else limits.microseconds(task.flops / task.gain, task.bytes)
     return TaskState(name, task.rule, task.calls, task.flops, least)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +18,27 @@ def convert(job: Job, folder: Path) -> None:
     from executorch.exir import to_edge_transform_and_lower
 
     program = torch.export.export(job.module, (torch.from_numpy(job.input),))
+    if job.dtype == "int8":
+        program = torch.export.export(_quantized(job, program), (torch.from_numpy(job.input),))
     lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
     (folder / "model.pte").write_bytes(lowered.to_executorch().buffer)
+
+
+def _quantized(job: Job, program: Any) -> Any:
+    """Return the module in its own quantizer's integers: s8, weights by channel."""
+    import torch
+    from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
+        XNNPACKQuantizer,
+        get_symmetric_quantization_config,
+    )
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+
+    quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(True))
+    prepared = prepare_pt2e(program.module(), quantizer)
+    with torch.no_grad():
+        for array in job.observed:
+            prepared(torch.from_numpy(array))
+    return convert_pt2e(prepared)
 
 
 def load(job: Job, folder: Path) -> Callable[[np.ndarray], np.ndarray]:

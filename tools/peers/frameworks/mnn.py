@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,14 +14,44 @@ from .onnx_file import INPUT, OUTPUT, onnx_file
 
 
 def convert(job: Job, folder: Path) -> None:
-    """Write ``model.mnn``."""
+    """Write ``model.mnn``, for int8 with what mnnquant makes of it."""
     # The command mnnconvert is this function, and a module that installs packages with pip when
     # it is imported and reports each conversion to a server.
     import _tools
 
     source = str(onnx_file(job, folder))
-    files = ["--modelFile", source, "--MNNModel", str(folder / "model.mnn")]
+    path = folder / "model.mnn"
+    written = folder / "float.mnn" if job.dtype == "int8" else path
+    files = ["--modelFile", source, "--MNNModel", str(written)]
     _tools.mnnconvert(["mnnconvert", "-f", "ONNX", *files, "--bizCode", "tvmlcnn"])
+    if job.dtype == "int8":
+        settings = folder / "quantization.json"
+        settings.write_text(json.dumps(_quantization(job, folder / "observed")))
+        _tools.mnnquant(["mnnquant", str(written), str(path), str(settings)])
+        if not path.exists():
+            raise RuntimeError("mnnquant wrote nothing")
+
+
+def _quantization(job: Job, inputs: Path) -> dict[str, object]:
+    """Write inputs as mnnquant reads what is no photo, and return its settings.
+
+    Of its methods "EMA" is the one that does not crash with such inputs.
+    """
+    shapes = [{"name": INPUT, "shape": job.input.shape}]
+    for number, array in enumerate(job.observed):
+        each = inputs / f"{number}"
+        each.mkdir(parents=True)
+        np.savetxt(each / f"{INPUT}.txt", array.reshape(1, -1), "%.6g")
+        (each / "input.json").write_text(json.dumps({"inputs": shapes, "outputs": [OUTPUT]}))
+    return {
+        "input_type": "sequence",
+        "inputs": shapes,
+        "path": f"{inputs}/",
+        "used_sample_num": len(job.observed),
+        "feature_quantize_method": "EMA",
+        "weight_quantize_method": "MAX_ABS",
+        "batch_size": 1,
+    }
 
 
 def load(job: Job, folder: Path) -> Callable[[np.ndarray], np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,9 +22,11 @@ def load(job: Job, folder: Path) -> Callable[[np.ndarray], np.ndarray]:
         module = job.module
     if job.input.ndim == 4:
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    dtype = getattr(torch, job.dtype)
+    module = copy.deepcopy(module).to(dtype)
 
     def call(image: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            return module(torch.from_numpy(image)).numpy()
+            return module(torch.from_numpy(image).to(dtype)).float().numpy()
 
     return call
