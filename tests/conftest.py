@@ -192,6 +192,17 @@ def classifier(
     return make
 
 
+@pytest.fixture(scope="session")
+def resizing_file(small_net: torch.nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small network, compiled for frames of any size."""
+    path = tmp_path_factory.mktemp("resizing") / "frames.so"
+    net = copy.deepcopy(small_net)
+    net.labels, net.preprocessing = LABELS, Preprocessing(crop_ratio=0.8)
+    options = {"input": "uint8", "resize": True, "output": path}
+    tvmlcnn.compile(net, "x86", (1, 3, 32, 40), **options)
+    return path
+
+
 @pytest.fixture
 def lab() -> Iterator[Lab]:
     """Servers of boards and trackers, which end with the test."""

@@ -107,3 +107,11 @@ def test_a_wheel_has_header_sources_and_examples(tmp_path: Path) -> None:
             if path.is_file() and "__pycache__" not in path.parts:
                 assert str(path.relative_to(ROOT)) in names
     assert {"tvmlcnn/examples/LICENSE", "tvmlcnn/examples/NOTICE"} <= names
+
+
+def test_the_readme_says_what_frames_are(resizing_file: Path, tmp_path: Path, cli: Cli) -> None:
+    assert cli("bundle", resizing_file, "-o", "out").code == 0
+    readme = (tmp_path / "out" / "README.md").read_text()
+    assert "- input `frame`: uint8 1x32x40x3" in readme
+    assert "planes" not in readme
+    assert "`tvmlcnn_run_frames` takes photos of any size" in readme

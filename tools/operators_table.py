@@ -28,6 +28,7 @@ BEGIN, END = "<!-- operators -->\n", "<!-- /operators -->"
 _RULES = {
     "convolution": ("winograd", "dense", "depthwise", "grouped"),
     "products": ("dense", "batched_product"),
+    "frames": ("dense", "depthwise"),
     "quantization": ("dense", "depthwise"),
     "attention": ("batched_product", "softmax"),
     "pooling": ("pooling", "reduction", "resample"),

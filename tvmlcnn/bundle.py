@@ -63,6 +63,13 @@ Of a photo these are planes of red, green and blue, of which each value, from 0 
 {mean} taken off and is divided by {std}.
 """
 
+_FRAME = """\
+Of a photo these are its bytes, the red, green and blue of a pixel one after the other.
+"""
+_RESIZED = f"""\
+{_FRAME}`tvmlcnn_run_frames` takes photos of any size; INPUT is one of the size above.
+"""
+
 
 def bundle(file: str | Path, folder: Path) -> None:
     """Write a folder with a compiled file, its header, examples, licence and a README.
@@ -94,7 +101,7 @@ def bundle(file: str | Path, folder: Path) -> None:
 
 
 def _readme(name: str, machine: str, manifest: Manifest) -> str:
-    target, how = manifest.json["target"], manifest.preprocessing
+    target = manifest.json["target"]
     lines = [f"- input `{spec.name}`: {_form(str(spec))}" for spec in manifest.inputs]
     lines += [f"- output `{spec.name}`: {_form(str(spec))}" for spec in manifest.outputs]
     return _README.format(
@@ -105,8 +112,16 @@ def _readme(name: str, machine: str, manifest: Manifest) -> str:
         features=f" with {', '.join(target['features'])}" if target["features"] else "",
         tensors="\n".join(lines),
         arrays=" ".join(["INPUT"] * len(manifest.inputs)),
-        photo="" if how is None else _PHOTO.format(mean=list(how.mean), std=list(how.std)),
+        photo=_photo(manifest),
     )
+
+
+def _photo(manifest: Manifest) -> str:
+    """Say how a photo becomes INPUT."""
+    how = manifest.preprocessing
+    if manifest.frames:
+        return _RESIZED if manifest.resizes else _FRAME
+    return "" if how is None else _PHOTO.format(mean=list(how.mean), std=list(how.std))
 
 
 def _form(spec: str) -> str:

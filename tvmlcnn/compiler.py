@@ -17,6 +17,7 @@ from tvmlcnn.errors import UserError
 from tvmlcnn.files import check_writable, make_folder, scratch
 from tvmlcnn.input_form import size_of
 from tvmlcnn.package import cuda, evaluate, features, manifest, model_file
+from tvmlcnn.package.fitting_table import fitting_table
 from tvmlcnn.package.slow_kernels import slow_kernels
 from tvmlcnn.package.variants import together
 from tvmlcnn.precision import check_request
@@ -35,6 +36,8 @@ def compile(
     weights: str | Path | None = None,
     output: str | Path | None = None,
     *,
+    input: str = "float32",
+    resize: bool = False,
     dtype: str = "float32",
     calibration: Any = None,
     keep_float: str | Sequence[str] = (),
@@ -63,11 +66,17 @@ def compile(
         the module's own weights.
     output : str or Path, optional
         By default ``MODEL-TARGET.so`` in the working folder.
+    input : str
+        ``"float32"``: pictures are given as the module takes them, normalized. ``"uint8"``: as a
+        camera gives them, of shape (N, height, width, channels) with values of 0 to 255; the file
+        normalizes them by the model's preprocessing.
+    resize : bool
+        Whether frames may be of any size; the file resizes them by the model's preprocessing.
     dtype : str
         ``"float32"``, or ``"int8"``: weights and what layers hand on are bytes.
     calibration : str, Path, numpy.ndarray, mapping or iterable, optional
         Inputs like those that an int8 network will be given, to observe its ranges on: a folder of
-        photos, preprocessed as the model wants them; a ``.npy`` file of shape (N, ...), or a
+        photos, preprocessed as the file wants them; a ``.npy`` file of shape (N, ...), or a
         ``.npz`` with an array for each input; such arrays; an iterable of inputs; or ``"random"``.
         A quarter of them is not observed but compared with float32.
     keep_float : str or sequence of str
@@ -105,6 +114,7 @@ def compile(
     clock = Clock(progress)
     clock.start("load model")
     check_request(dtype, calibration, keep_float)
+    frontend.check_frames(input, resize)
     device = _with_threads(resolve(target), threads)
     gpu_compiler = cuda.find_compiler(device.gpu_code) if device.gpu_code else None
     network = frontend.resolve(model, input_shape, trust)
@@ -117,6 +127,8 @@ def compile(
     elif network.random_weights:
         notes.append(f"{network.name}: {RANDOM_WEIGHTS}; give weights")
     notes += frontend.without_numbers(network.module)
+    if input == "uint8":
+        network = frontend.of_frames(network, resize)
     quantization: dict[str, Any] | None = None
     if dtype == "int8":
         from tvmlcnn.quantization import quantized_network  # torchao takes two seconds to import
@@ -132,7 +144,9 @@ def compile(
         expected = [frontend.references(one, check, here, weights is not None) for one in each]
         clock.start("export")
         graphs = [
-            frontend.import_graph(one.module, cases["random"][0], one.keywords)
+            frontend.import_graph(
+                one.module, frontend.as_called(one, cases["random"][0]), one.keywords
+            )
             for one, cases in zip(each, expected, strict=True)
         ]
     folder = Path(dump_ir) if dump_ir is not None else None
@@ -151,7 +165,14 @@ def compile(
         clock.start("generate code" if gpu_compiler is None else f"compile with {gpu_compiler}")
         specs = [graph.inputs for graph in graphs], [graph.outputs for graph in graphs]
         parts = model_file.write_parts(
-            variants, *specs, device, needed, threads, gpu_compiler, temporary
+            variants,
+            *specs,
+            device,
+            needed,
+            threads,
+            gpu_compiler,
+            temporary,
+            fitting_table(network),
         )
         text = manifest.compose(
             network,

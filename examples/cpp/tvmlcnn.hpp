@@ -83,6 +83,7 @@ public:
             open = &find<tvmlcnn_open_function>("tvmlcnn_open");
             threads = &find<tvmlcnn_threads_function>("tvmlcnn_threads");
             run = &find<tvmlcnn_run_function>("tvmlcnn_run");
+            run_frames = reinterpret_cast<tvmlcnn_run_frames_function *>(dlsym(handle_, "tvmlcnn_run_frames"));
             error = &find<tvmlcnn_error_function>("tvmlcnn_error");
             close = &find<tvmlcnn_close_function>("tvmlcnn_close");
         } catch (...) {
@@ -126,6 +127,7 @@ private:
     tvmlcnn_open_function *open;
     tvmlcnn_threads_function *threads;
     tvmlcnn_run_function *run;
+    tvmlcnn_run_frames_function *run_frames; // NULL in a file that does not resize frames
     tvmlcnn_error_function *error;
     tvmlcnn_close_function *close;
 };
@@ -158,6 +160,21 @@ public:
     void run(std::initializer_list<Input> inputs, std::initializer_list<Output> outputs,
              std::size_t program = 0) {
         run(std::span(inputs.begin(), inputs.size()), std::span(outputs.begin(), outputs.size()), program);
+    }
+
+    // Run the network of a file that resizes frames on one for each picture of its batch.
+    void run_frames(std::span<const tvmlcnn_frame> frames, std::span<const Output> outputs,
+                    std::size_t program = 0) {
+        if (!file_->run_frames) throw Error("the file resizes no frames");
+        const auto inputs = file_->inputs(program);
+        if (inputs.empty() || static_cast<std::int64_t>(frames.size()) != inputs[0].shape[0])
+            throw Error("the network takes as many frames as its batch has pictures");
+        const auto to = addresses<void *>(file_->outputs(program), outputs, "output");
+        check(file_->run_frames(handle_.get(), program, frames.data(), to.data()));
+    }
+    void run_frames(std::initializer_list<tvmlcnn_frame> frames, std::initializer_list<Output> outputs,
+                    std::size_t program = 0) {
+        run_frames(std::span(frames.begin(), frames.size()), std::span(outputs.begin(), outputs.size()), program);
     }
 
 private:

@@ -9,15 +9,14 @@ import sys
 
 import tvmlcnn
 from tvmlcnn.runtime.classify import top
-from tvmlcnn.runtime.preprocessing import Preprocessing, read_image
+from tvmlcnn.runtime.photo import read_photo
 
 
 def main(file: str, *photos: str) -> None:
     """Print the five best classes of each photo."""
     model = tvmlcnn.load(file)
-    how = model.preprocessing or Preprocessing()
     for photo in photos:
-        scores = model(read_image(photo, model.inputs[0].shape, how))
+        scores = model(read_photo(photo, model))
         labels = model.labels or [f"class {number}" for number in range(scores.size)]
         print(photo)
         for guess in top(scores, labels):

@@ -20,7 +20,7 @@ from fastapi import FastAPI, HTTPException, UploadFile
 
 import tvmlcnn
 from tvmlcnn.runtime.classify import top
-from tvmlcnn.runtime.preprocessing import Preprocessing, read_image
+from tvmlcnn.runtime.photo import read_photo
 
 
 def service(file: str, threads: int) -> FastAPI:
@@ -35,7 +35,6 @@ def service(file: str, threads: int) -> FastAPI:
         earlier while there are few.
     """
     model = tvmlcnn.load(file, threads=threads)
-    how = model.preprocessing or Preprocessing()
     labels = model.labels
     app = FastAPI(title=model.manifest["model"])
 
@@ -51,7 +50,7 @@ def service(file: str, threads: int) -> FastAPI:
     @app.post("/classify")
     def classify(photo: UploadFile, count: int = 5) -> dict[str, Any]:
         try:
-            pixels = read_image(photo.file, model.inputs[0].shape, how)
+            pixels = read_photo(photo.file, model)
         except tvmlcnn.UserError as error:
             raise HTTPException(400, f"{photo.filename} is no photo that can be read") from error
         scores = model(pixels)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from programs import call, emulated, refused, sample, sources, with_cmake, with_zig
+
+import tvmlcnn
 
 Classifier = Callable[[str], Path]
 
@@ -76,6 +79,15 @@ int main(int, char **words) {
     throws([&] { moved.run({y}, {y}); }, "x is float32 of 12288 bytes; given was float32 of 40");
     throws([&] { moved.run({x, x}, {y}); }, "has 1 inputs");
     throws([&] { moved.run({x}, {y}, 1); }, "has 0 inputs");
+    throws([&] { moved.run_frames({{nullptr, 1, 1, 0}}, {y}); }, "resizes no frames");
+    tvmlcnn::Instance seeing(std::make_shared<const tvmlcnn::File>(words[2]));
+    std::vector<std::uint8_t> pixels(60 * 50 * 3);
+    for (std::size_t i = 0; i < pixels.size(); i++) pixels[i] = static_cast<std::uint8_t>(i % 251);
+    seeing.run_frames({{pixels.data(), 60, 50, 0}}, {y});
+    for (const float score : y) std::cout << score << ' ';
+    const std::vector<tvmlcnn_frame> two(2, {pixels.data(), 60, 50, 0});
+    throws([&] { seeing.run_frames(two, std::vector<tvmlcnn::Output>{y}); }, "as many frames");
+    throws([&] { seeing.run_frames({{pixels.data(), 60, 0, 0}}, {y}); }, "a frame of 60x0 pixels");
     throws([&] { tvmlcnn::Instance(file, 100000); }, "100000 threads");
     throws([&] { tvmlcnn::File("none.so"); }, "none.so");
     throws([&] { tvmlcnn::File("libm.so.6"); }, "no compiled network");
@@ -84,7 +96,9 @@ int main(int, char **words) {
 
 
 @pytest.mark.system
-def test_what_does_not_fit_is_thrown(classifier: Classifier, tmp_path: Path) -> None:
+def test_what_does_not_fit_is_thrown(
+    classifier: Classifier, resizing_file: Path, tmp_path: Path
+) -> None:
     """Under the sanitizers, which see what is used after it was freed, or never freed."""
     folder = sources("cpp", tmp_path)
     (folder / "checks.cpp").write_text(CHECKS)
@@ -92,4 +106,7 @@ def test_what_does_not_fit_is_thrown(classifier: Classifier, tmp_path: Path) -> 
     sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g"]
     command = ["g++", "-std=c++20", *sanitizers, folder / "checks.cpp", "-o", program]
     call([*command, "-include", "array", "-pthread", "-ldl"])
-    call([program, classifier("x86_64")])
+    printed = call([program, classifier("x86_64"), resizing_file])
+    pixels = (np.arange(60 * 50 * 3) % 251).astype(np.uint8).reshape(1, 50, 60, 3)
+    expected = tvmlcnn.load(resizing_file)(pixels)[0]
+    np.testing.assert_allclose(np.array(printed.split(), np.float32), expected, rtol=1e-4)

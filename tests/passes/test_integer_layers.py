@@ -296,3 +296,48 @@ def test_a_gpu_computes_with_numbers() -> None:
     names = operators(integer_layers(DEVICES["cuda"])(module((1, 16, 8, 8), "uint8", graph)))
     assert "relax.nn.conv2d" in names
     assert not [name for name in names if name.startswith("tvmlcnn.")]
+
+
+@devices
+@few
+@given(
+    channels=st.integers(1, 5),
+    size=st.tuples(st.integers(5, 14), st.integers(5, 14)),
+    kernel=st.sampled_from([1, 3, 5]),
+    strides=st.integers(1, 2),
+    depthwise=st.booleans(),
+    seed=st.integers(0, 9),
+)
+def test_bytes_less_a_zero_of_each_channel(
+    device: Cpu, channels: int, size: tuple[int, int], kernel: int, strides: int,
+    depthwise: bool, seed: int,
+) -> None:  # fmt: skip
+    """They are convolved as bytes, and around the maps lies what stands for zero."""
+    generator = np.random.default_rng(seed)
+    codes = random(generator, (1, channels, *size), "uint8")
+    zeros = generator.choice([0, 3, 104, 255], channels)
+    shape = (channels, 1) if depthwise else (24, channels)
+    weight = random(generator, (*shape, kernel, kernel), "int8")
+    scales = generator.uniform(0.5, 1, len(weight)).astype(np.float32)
+    options = {
+        "strides": strides, "padding": kernel // 2, "groups": channels if depthwise else 1,
+    }  # fmt: skip
+
+    def graph(emit: Emit, codes: relax.Var) -> relax.Expr:
+        numbers = emit(relax.op.astype(codes, "float32"))
+        taken = constant(zeros.reshape(1, -1, 1, 1).astype(np.float32))
+        numbers = emit(relax.op.subtract(numbers, taken))
+        along = scales.reshape(-1, 1, 1, 1)
+        weights = emit(quantized.dequantize_channels(constant(weight), along))
+        return relax.op.nn.conv2d(numbers, weights, **options)
+
+    centred = codes.astype(np.int64) - zeros.reshape(1, -1, 1, 1)
+    with torch.no_grad():
+        expected = torch.nn.functional.conv2d(
+            torch.from_numpy(centred).double(), torch.from_numpy(weight).double(),
+            None, strides, kernel // 2, 1, options["groups"],
+        ).numpy() * scales.reshape(1, -1, 1, 1)  # fmt: skip
+    found = result_of(graph, codes, device)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6 * 255 * 127 * weight.size)
+    mod = integer_layers(device)(module(codes.shape, "uint8", graph))
+    assert quantized.INTEGER_CONV2D in mod.script()

@@ -39,6 +39,15 @@ from .trust import trust_option
     help="A torch state dict or .safetensors; or imagenet.",
 )
 @shapes_option
+@click.option(
+    "--input",
+    "given",
+    default="float32",
+    show_default=True,
+    metavar="TYPE",
+    help="float32, normalized; or uint8: frames of a camera, which the file normalizes.",
+)
+@click.option("--resize", is_flag=True, help="Take frames of any size; the file resizes them.")
 @click.option("--dtype", default="float32", show_default=True, help="float32 or int8.")
 @click.option(
     "--calibrate",
@@ -66,6 +75,8 @@ def command(
     output: str | None,
     weights: str | None,
     shapes: tuple[str, ...],
+    given: str,
+    resize: bool,
     dtype: str,
     calibration: str | None,
     keep_float: tuple[str, ...],
@@ -97,6 +108,8 @@ def command(
             input_shape=read_shapes(shapes),
             weights=weights,
             output=output,
+            input=given,
+            resize=resize,
             dtype=dtype,
             calibration=calibration,
             keep_float=keep_float,

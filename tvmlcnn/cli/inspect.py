@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from tvmlcnn.compile_report import check_fact, quantization_facts, records_fact
 
 from . import completion
 from .output import json_option, print_facts, print_json
+
+if TYPE_CHECKING:
+    from tvmlcnn.runtime import Manifest
 
 
 @click.command("inspect")
@@ -49,6 +53,7 @@ def command(file: str, verify: bool, as_json: bool) -> None:
             ("threads", data["threads"] or "all physical cores"),
             *(("input", spec) for spec in manifest.inputs),
             *(("output", spec) for spec in manifest.outputs),
+            *([("frames", _frames(manifest))] if manifest.frames else []),
             ("preprocessing", manifest.preprocessing or "none"),
             ("labels", f"{len(labels)}: {', '.join(labels[:3])}, ..." if labels else "none"),
             ("assumed", ", ".join(data["assumed"]) or "nothing"),
@@ -60,3 +65,10 @@ def command(file: str, verify: bool, as_json: bool) -> None:
             *([("checksum", f"holds: sha256 {digest}")] if digest else []),
         ]
     )
+
+
+def _frames(manifest: Manifest) -> str:
+    """Say what frames a file takes."""
+    channels = manifest.inputs[0].shape[3]
+    kind = "grey" if channels == 1 else "red, green and blue"
+    return f"bytes of {kind}, {'of any size' if manifest.resizes else 'of the size of the input'}"

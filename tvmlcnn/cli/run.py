@@ -64,7 +64,7 @@ def command(
     from tvmlcnn.runtime import classify, load, read_manifest
     from tvmlcnn.runtime.manifest import RANDOM_WEIGHTS
     from tvmlcnn.runtime.output_summary import summarize
-    from tvmlcnn.runtime.preprocessing import Preprocessing, read_image
+    from tvmlcnn.runtime.photo import read_photo
 
     if sum((image is not None, bool(inputs), random)) != 1:
         raise click.UsageError("give one of --image, --input and --random")
@@ -72,8 +72,7 @@ def command(
     if model.random_weights:
         click.echo(f"warning: {file}: {RANDOM_WEIGHTS}; compile it with --weights", err=True)
     if image is not None:
-        how = model.preprocessing or Preprocessing()
-        arrays = [read_image(image, model.inputs[0].shape, how)]
+        arrays = [read_photo(image, model)]
     elif inputs:
         arrays = [files.read_array(path) for path in inputs]
     else:

@@ -34,5 +34,11 @@ class Layers:
 def _path(node: fx.Node) -> str:
     """Return the path of the innermost module that the node is of; empty for the network."""
     stack = list((node.meta.get("nn_module_stack") or {}).values())
+    if not stack:
+        return ""
     # torch marks the second call of a module with "@1".
-    return str(stack[-1][0]).partition("@")[0] if stack else ""
+    path = str(stack[-1][0]).partition("@")[0]
+    around = getattr(stack[0][1], "__name__", str(stack[0][1]))
+    if around.rpartition(".")[2] == "OfFrames":  # whose child is what the user knows
+        path = path.removeprefix("network").removeprefix(".")
+    return path

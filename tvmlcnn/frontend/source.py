@@ -51,6 +51,10 @@ class Network:
     running : callable
         Returns a context in which the module's code may run: it finds the modules beside it, and
         what it prints goes to stderr.
+    takes_frames : bool
+        Whether the input is pictures as a camera gives them; see `tvmlcnn.frontend.frames`.
+    resizes : bool
+        Whether the file is to resize them to what the module takes.
     """
 
     name: str
@@ -63,6 +67,8 @@ class Network:
     random_weights: bool = False
     notes: tuple[str, ...] = ()
     running: Callable[[], AbstractContextManager[None]] = running_code
+    takes_frames: bool = False
+    resizes: bool = False
 
     @property
     def inputs(self) -> tuple[Input, ...]:

@@ -18,9 +18,10 @@ from tvmlcnn.errors import UserError
 from .arguments import placed_and_named
 from .checkpoint import is_plain
 from .failed_runs import run_refusal
+from .frames import as_called, as_given
 from .order_of_equals import FirstOfEquals
 from .source import Network
-from .trial_inputs import KINDS, ROUNDING, disturbed, image_input, random_inputs
+from .trial_inputs import KINDS, ROUNDING, disturbed, image_input, picture_of, random_inputs
 
 Outputs = list[np.ndarray]
 
@@ -100,16 +101,13 @@ def references(
     UserError
         As `reference` does, for the first kind.
     """
-    inputs = random_inputs(network.inputs)
+    inputs = random_inputs(as_given(network))
     found = {"random": (inputs, _asked(network, inputs))}
     if not check:
         return found
-    first, *others = network.inputs
-    shape = first.shape
-    picture = first.dtype == "float32" and len(shape) == 4 and shape[:2] == (1, 3)
-    if trained and not others and picture:
-        inputs = [image_input(shape, network.preprocessing)]
-        found["image"] = (inputs, _asked(network, inputs))
+    picture = _picture(network) if trained else None
+    if picture is not None:
+        found["image"] = ([picture], _asked(network, [picture]))
     if not thorough:
         # What has no numbers for normal noise, as a power of it, is made for values of 0 to 1.
         lost = any(np.isnan(output).any() for output in found["random"][1])
@@ -120,7 +118,7 @@ def references(
     for kind in kinds:
         if time.process_time() - start > _SECONDS:
             break
-        inputs = random_inputs(network.inputs, kind=kind)
+        inputs = random_inputs(as_given(network), kind=kind)
         try:
             outputs = _asked(network, inputs)
         except UserError:  # as an index that is out of range
@@ -130,8 +128,19 @@ def references(
     return found
 
 
+def _picture(network: Network) -> np.ndarray | None:
+    """Return a picture, where a network takes one and nothing else."""
+    first, *others = as_given(network)
+    if others or len(first.shape) != 4 or first.shape[0] != 1:
+        return None
+    if network.takes_frames:
+        return picture_of(first.shape)
+    fits = first.dtype == "float32" and first.shape[1] == 3
+    return image_input(first.shape, network.preprocessing) if fits else None
+
+
 def _asked(network: Network, inputs: Sequence[np.ndarray]) -> Outputs:
-    return reference(network.module, inputs, network.keywords)
+    return reference(network.module, as_called(network, inputs), network.keywords)
 
 
 def doubt(network: Network, inputs: Sequence[np.ndarray], outputs: Outputs) -> Doubt:
@@ -162,7 +171,8 @@ def doubt(network: Network, inputs: Sequence[np.ndarray], outputs: Outputs) -> D
 def _exact(network: Network, inputs: Sequence[np.ndarray]) -> Outputs | None:
     """Return what torch computes in float64; None where the module cannot be run so."""
     try:
-        wide = [x.astype(np.float64) if x.dtype == np.float32 else x for x in inputs]
+        taken = as_called(network, inputs)
+        wide = [x.astype(np.float64) if x.dtype == np.float32 else x for x in taken]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's own deprecations
             module = copy.deepcopy(network.module).double()

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from tvmlcnn.input_form import Shape
-from tvmlcnn.runtime.preprocessing import Preprocessing, normalize
+from tvmlcnn.runtime.preprocessing import Preprocessing, normalized
 
 from .exported import Input
 from .failed_runs import too_large
@@ -61,10 +61,16 @@ def _filled(generator: np.random.Generator, one: Input, kind: str) -> np.ndarray
 
 def image_input(shape: Shape, preprocessing: Preprocessing | None) -> np.ndarray:
     """Return a smooth random picture of shape (1, 3, height, width), normalized as a photo is."""
-    how = preprocessing or Preprocessing()
+    _, channels, *size = shape
+    return normalized(picture_of((1, *size, channels)), preprocessing or Preprocessing())
+
+
+def picture_of(shape: Shape) -> np.ndarray:
+    """Return a smooth random picture, uint8 of shape (1, height, width, channels)."""
+    _, height, width, channels = shape
     coarse = np.random.default_rng(1).uniform(0, 255, (8, 8, 3)).astype(np.uint8)
-    picture = Image.fromarray(coarse).resize((shape[3], shape[2]), Image.Resampling.BICUBIC)
-    return normalize(picture, how)
+    picture = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(picture)[None, ..., :channels]
 
 
 def disturbed(inputs: Sequence[np.ndarray], seed: int) -> list[np.ndarray]:

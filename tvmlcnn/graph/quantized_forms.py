@@ -85,7 +85,23 @@ class Sums:
         return float(np.max(self.sizes * self.scales + np.abs(self.bias), initial=0.0)) * factor
 
 
-Form = Codes | Weights | Sums
+@dataclass(frozen=True)
+class Centred:
+    """A variable of the old function that holds bytes less an integer for each channel.
+
+    Attributes
+    ----------
+    expr : relax.Expr
+        The bytes, uint8, NCHW, in the new function.
+    zeros : numpy.ndarray
+        The integers, of bytes too.
+    """
+
+    expr: relax.Expr
+    zeros: np.ndarray
+
+
+Form = Codes | Weights | Sums | Centred
 Graph = Rebuilding[Form]
 
 
@@ -105,6 +121,10 @@ def lowered(graph: Graph, var: relax.Var, form: Form) -> relax.Expr:
     """Emit what a variable of the old function holds."""
     if isinstance(form, Weights):
         return constant((form.integers * form.scales).astype(np.float32))
+    if isinstance(form, Centred):
+        wide = graph.emit(relax.op.astype(form.expr, FLOAT32.name), var)
+        zeros = form.zeros.reshape(1, -1, 1, 1).astype(np.float32)
+        return graph.emit(relax.op.subtract(wide, constant(zeros)), var)
     if isinstance(form, Sums):
         result = scaled(graph, var, form)
         if form.bounded:
@@ -115,6 +135,8 @@ def lowered(graph: Graph, var: relax.Var, form: Form) -> relax.Expr:
         if form.code.zero:
             zero = relax.const(float(form.code.zero), FLOAT32.name)
             wide = graph.emit(relax.op.subtract(wide, zero), var)
+        if form.code.scale == 1:
+            return wide
         scale = relax.const(form.code.scale, FLOAT32.name)
         return graph.emit(relax.op.multiply(wide, scale), var)
     return of_type(graph, var, form, form.dtype).expr

@@ -29,6 +29,7 @@ from .shuffle import shuffle
 from .softmax import softmax
 from .sort import sort
 from .suppress import suppress
+from .surround import surround
 from .tile import Tile
 from .winograd import Blocking, transform_weights, winograd
 
@@ -73,6 +74,7 @@ __all__ = [
     "softmax",
     "sort",
     "suppress",
+    "surround",
     "transform_weights",
     "winograd",
 ]

@@ -18,8 +18,16 @@ from .zig import run_zig
 
 FUNCTIONS = frozenset(
     (
-        *("calloc", "clock_gettime", "close", "free", "getauxval", "getpid", "memcpy", "memmove"),
-        *("memset", "open", "posix_memalign", "pthread_mutex_lock", "pthread_mutex_unlock", "read"),
+        *("calloc", "clock_gettime", "close", "free", "getauxval", "getpid", "malloc", "memcpy"),
+        *(
+            "memmove",
+            "memset",
+            "open",
+            "posix_memalign",
+            "pthread_mutex_lock",
+            "pthread_mutex_unlock",
+            "read",
+        ),
         *("sched_getaffinity", "sched_setaffinity", "sched_yield", "sigfillset", "snprintf"),
         *("strcmp", "strtol", "syscall"),
     )

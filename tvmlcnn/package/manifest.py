@@ -91,7 +91,7 @@ def compose(
             "torch": torch.__version__,
         },
         "weights": layout,
-    }
+    } | ({"frames": {"resize": network.resizes}} if network.takes_frames else {})
 
 
 def _noted(

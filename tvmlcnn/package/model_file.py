@@ -66,6 +66,7 @@ def write_parts(
     threads: int | None,
     gpu_compiler: cuda.Compiler | None,
     folder: Path,
+    fitting: str | None = None,
 ) -> Parts:
     """Write the object files of a network into ``folder``.
 
@@ -82,6 +83,8 @@ def write_parts(
     gpu_compiler : cuda.Compiler, optional
         Where the device is a GPU.
     folder : Path
+    fitting : str, optional
+        How frames of any size become the input; see `tvmlcnn.package.fitting_table`.
     """
     kernels = folder / "kernels-code.o"
     if gpu_compiler is None:
@@ -100,8 +103,10 @@ def write_parts(
     weights = folder / "weights.o"
     weights.write_bytes(data_object(device.machine, {WEIGHTS_SECTION: bytes(blob)}))
     offsets = [weight["offset"] for weight in layout]
-    source = program_source(tables, variants.programs, inputs, outputs, offsets)
-    objects = [kernels, *runtime_objects(device.machine, device.family, source, folder)]
+    source = program_source(tables, variants.programs, inputs, outputs, offsets) + (fitting or "")
+    resizes = fitting is not None
+    runtime = runtime_objects(device.machine, device.family, source, folder, resizes)
+    objects = [kernels, *runtime]
     if called := c_library.missing([*objects, weights]) - _OF_LINKER:
         objects.append(c_library.supply(called, TRIPLES[device.machine], folder))
     return Parts(device.machine, tuple(objects), weights, layout)

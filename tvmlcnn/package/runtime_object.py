@@ -25,9 +25,15 @@ SOURCES = {
     "cuda": ("instance.c", "intact.c", "resolve.c", "cuda.c", "driver.c", "gpu.c"),
 }
 """By the family of the device that runs the kernels."""
+OF_FRAMES = ("fitting.c", "frames.c", "resample.c")
+"""Of files that resize what they are given."""
+# A multiplication and an addition in one round otherwise: weights would differ between machines.
+_EXACT = "-ffp-contract=off"
 
 
-def runtime_objects(machine: str, family: str, program: str, folder: Path) -> list[Path]:
+def runtime_objects(
+    machine: str, family: str, program: str, folder: Path, resizes: bool = False
+) -> list[Path]:
     """Compile the runtime of `tvmlcnn/runtime/c` with the tables of a network.
 
     Parameters
@@ -40,6 +46,8 @@ def runtime_objects(machine: str, family: str, program: str, folder: Path) -> li
         The source that `tvmlcnn.package.program_source` returns.
     folder : Path
         For the object files.
+    resizes : bool
+        Whether frames of any size are to be taken.
 
     Raises
     ------
@@ -49,10 +57,12 @@ def runtime_objects(machine: str, family: str, program: str, folder: Path) -> li
     source = folder / "program.c"
     source.write_text(program)
     sources = [source, *(FOLDER / name for name in SOURCES[family])]
+    sources += [FOLDER / name for name in OF_FRAMES if resizes]
     objects = []
     for each in sources:
         path = folder / f"{each.stem}.o"
         command = ["cc", "-target", TRIPLES[machine], *_FLAGS, f"-I{FOLDER}"]
+        command += [_EXACT] if each.name in OF_FRAMES else []
         run_zig([*command, "-c", str(each), "-o", str(path)])
         objects.append(path)
     return objects

@@ -32,6 +32,7 @@ from tvmlcnn.graph.byte_channels import is_scattered, together
 from tvmlcnn.graph.permuted import NHWC, Permuted, compact
 from tvmlcnn.graph.resample import RESAMPLE, resample_permuted
 from tvmlcnn.graph.rewriter import Rewrite, Rewriter, plain_order
+from tvmlcnn.graph.surround import SURROUND, surround_permuted
 from tvmlcnn.graph.variables import named
 from tvmlcnn.targets import Cpu
 
@@ -141,6 +142,7 @@ _REWRITES: dict[str, Rewrite] = {
     "relax.reshape": channel_moves.reshape,
     "relax.permute_dims": channel_moves.permute_dims,
     RESAMPLE: resample_permuted,
+    SURROUND: surround_permuted,
     pixel_operators.INTERLEAVE: pixel_moves.interleave,
     pixel_operators.GATHER_FRAMES: pixel_moves.gather_frames,
     pixel_operators.REGROUP: pixel_moves.regroup,

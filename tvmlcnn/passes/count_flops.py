@@ -17,16 +17,17 @@ from tvm import relax
 from tvmlcnn.elementwise import BY_RELAX
 from tvmlcnn.graph.quantized_operators import INTEGER_CONV2D, INTEGER_MATMUL
 from tvmlcnn.graph.resample import RESAMPLE
+from tvmlcnn.graph.surround import SURROUND
 
 _ATTRIBUTE = "tvmlcnn.flops"
-_MOVES = frozenset(
+_MOVES = {SURROUND} | {
     f"relax.{name}"
     for name in (
         *("reshape", "permute_dims", "concat", "split", "strided_slice", "expand_dims", "squeeze"),
         *("flatten", "nn.pad", "broadcast_to", "take", "stack", "repeat", "tile", "flip"),
         *("full", "zeros", "ones", "arange", "image.resize2d", "nn.pixel_shuffle", "nn.dropout"),
     )
-)
+}
 _REDUCTIONS = frozenset(
     f"relax.{name}"
     for name in (

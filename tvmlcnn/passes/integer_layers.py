@@ -20,8 +20,10 @@ import tvm
 from tvm import relax
 
 from tvmlcnn.graph import quantized_operators as quantized
+from tvmlcnn.graph.attributes import changed, ints
 from tvmlcnn.graph.constants import constant, is_call_of, value_of
 from tvmlcnn.graph.quantized_forms import (
+    Centred,
     Codes,
     Form,
     Graph,
@@ -31,6 +33,7 @@ from tvmlcnn.graph.quantized_forms import (
     of_type,
     scaled,
 )
+from tvmlcnn.graph.surround import surround
 from tvmlcnn.graph.variables import bindings
 from tvmlcnn.targets import FLOAT32, Device
 
@@ -44,13 +47,15 @@ def integer_layers(device: Device) -> Callable[[tvm.IRModule], tvm.IRModule]:
 
 
 def _integer_layers(mod: tvm.IRModule, dtype: str | None) -> tvm.IRModule:
-    names = (quantized.QUANTIZE, quantized.DEQUANTIZE)
+    names = (quantized.QUANTIZE, quantized.DEQUANTIZE, quantized.DEQUANTIZE_CHANNELS)
     if not any(is_call_of(b.value, name) for b in bindings(mod["main"]) for name in names):
         return mod
     rewrites: dict[str, Callable[..., Form | list[Form] | relax.Expr | None]] = {
         quantized.QUANTIZE: partial(_quantize, dtype=dtype),
         quantized.DEQUANTIZE: _dequantize,
         quantized.DEQUANTIZE_CHANNELS: _dequantize_channels,
+        "relax.astype": _astype,
+        "relax.subtract": _subtract,
         "relax.permute_dims": _permute_dims,
         "relax.concat": _concat,
         "relax.split": _split,
@@ -125,13 +130,62 @@ def _dequantize_channels(graph: Graph, var: relax.Var, call: relax.Call) -> Form
 
 def _conv2d(graph: Graph, var: relax.Var, call: relax.Call, dtype: str) -> Form | None:
     data, weights = map(graph.form, call.args)
-    if not (isinstance(data, Codes) and isinstance(weights, Weights)) or not _fit(weights, 0):
+    if not (isinstance(data, Codes | Centred) and isinstance(weights, Weights)):
         return None
+    if not _fit(weights, 0):
+        return None
+    if isinstance(data, Centred):
+        return _conv2d_of_bytes(graph, var, call, data, weights, dtype)
     data = of_type(graph, var, data, dtype)
     made = quantized.integer_conv2d(
         data.expr, constant(weights.integers.astype(np.int8)), data.code.zero, call.attrs
     )
     return _sums(graph, var, made, data, weights, (1, 2, 3))
+
+
+def _conv2d_of_bytes(
+    graph: Graph, var: relax.Var, call: relax.Call, data: Centred, weights: Weights, dtype: str
+) -> Sums:
+    """Convolve bytes whose zero differs by channel: no convolution puts those around maps."""
+    around = surround(data.expr, ints(data.zeros), ints(call.attrs.padding), dtype)
+    code = quantized.Code(1.0, 0, "uint8").of_type(dtype)
+    codes = Codes(graph.emit(around, var), code, dtype)
+    integers = weights.integers
+    made = quantized.integer_conv2d(
+        codes.expr,
+        constant(integers.astype(np.int8)),
+        code.zero,
+        changed(call.attrs, padding=[0, 0, 0, 0]),
+    )
+    sums = _sums(graph, var, made, codes, weights, (1, 2, 3))
+    groups = int(call.attrs.groups)
+    by_group = integers.reshape(groups, -1, *integers.shape[1:]).astype(np.int64)
+    taken = (by_group * data.zeros.reshape(groups, 1, -1, 1, 1)).sum((2, 3, 4))
+    return replace(sums, bias=sums.bias - taken.reshape(sums.scales.shape) * sums.scales)
+
+
+def _astype(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
+    """Let integers be codes of themselves."""
+    dtype = str(call.args[0].ty.dtype)
+    if dtype not in quantized.CODES or str(call.ty.dtype) != FLOAT32.name:
+        return None
+    if graph.form(call.args[0]) is not None:
+        return None  # codes that stand for other numbers are their own integers here
+    return Codes(graph.plain(call.args[0]), quantized.Code(1.0, 0, dtype), FLOAT32.name)
+
+
+def _subtract(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
+    """Move the zero of bytes that are their own numbers, by channel."""
+    form, taken = graph.form(call.args[0]), value_of(call.args[1])
+    if not isinstance(form, Codes) or taken is None or form.code != quantized.Code(1.0, 0, "uint8"):
+        return None
+    low, high = quantized.CODES["uint8"]
+    rank, channels = len(call.ty.shape), [int(n) for n in call.ty.shape][1:2]
+    by_channel = rank == 4 and list(taken.shape) == [1, *channels, 1, 1]
+    within = (taken == np.round(taken)).all() and low <= taken.min() and taken.max() <= high
+    if form.dtype != FLOAT32.name or not by_channel or not within:
+        return None
+    return Centred(form.expr, taken.reshape(-1).astype(np.int64))
 
 
 def _matmul(graph: Graph, var: relax.Var, call: relax.Call, dtype: str) -> Form | None:

@@ -20,6 +20,7 @@ from tvmlcnn.graph.kernel_calls import call_of
 from tvmlcnn.graph.permuted import copied
 from tvmlcnn.graph.resample import RESAMPLE
 from tvmlcnn.graph.rows import OPERATORS as ROW_OPERATORS
+from tvmlcnn.graph.surround import SURROUND, surround_defined
 from tvmlcnn.schedules import BatchedProduct, Convolution, Layer, Normalization, Rows, planned
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
 from tvmlcnn.targets import Device
@@ -85,6 +86,7 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
     definitions = extremes.DEFINED | definitions
     definitions |= dict.fromkeys(exact_operators.EXACT, exact)
     definitions[quantized_operators.TO_CODES] = quantized_operators.codes_defined
+    definitions[SURROUND] = surround_defined
     definitions[operators.COPY] = lambda builder, call: copied(builder, call.args[0])
     definitions |= dict.fromkeys(("relax.nn.softmax", "relax.nn.log_softmax"), softmax)
     return relax.transform.LegalizeOps(definitions)

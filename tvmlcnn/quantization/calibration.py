@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from tvmlcnn.files import refuse_special
 from tvmlcnn.frontend.exported import Input
 from tvmlcnn.frontend.trial_inputs import random_inputs
 from tvmlcnn.input_form import size_of
-from tvmlcnn.runtime.preprocessing import Preprocessing, read_image
+from tvmlcnn.runtime.preprocessing import Preprocessing, fitted, normalized, read_frame
 
 Example = tuple[np.ndarray, ...]
 """Arrays for the inputs of a network, in order."""
@@ -26,6 +26,7 @@ RANDOM = "random"
 MOST = 256
 """Examples that are used at most: ranges hardly move after a hundred photos, and a network of
 60 ms takes half a minute for so many, here and once more where they are compared."""
+_IMAGE_AXES = 4
 _HELD_OUT = 4
 """One of so many is not observed, but shows what was lost. So a quarter, which is a share that
 evaluations are often made of."""
@@ -60,6 +61,8 @@ def calibration(
     inputs: Sequence[Input],
     preprocessing: Preprocessing | None = None,
     names: Sequence[str] = (),
+    frames: bool = False,
+    fit: Callable[[np.ndarray], np.ndarray] = lambda array: array,
 ) -> Calibration:
     """Return what a user gives to calibrate with, as a network takes it.
 
@@ -76,6 +79,10 @@ def calibration(
         Of photos; by default ImageNet's.
     names : sequence of str
         Of the inputs, as ``forward`` calls them.
+    frames : bool
+        Whether the input is pictures as bytes, (N, height, width, channels).
+    fit : callable
+        Returns what the network is called with for an array that its file is given.
 
     Raises
     ------
@@ -84,7 +91,8 @@ def calibration(
         elements that are no finite numbers.
     """
     how = preprocessing or Preprocessing()
-    source, examples = _examples(given, list(inputs), how, names)
+    taken = _Taken(list(inputs), how, names, frames, fit)
+    source, examples = _examples(given, taken)
     for number, example in enumerate(examples):
         _check(example, inputs, f"{source}: example {number}")
     held = examples[_HELD_OUT - 1 :: _HELD_OUT] or examples[-1:]
@@ -92,33 +100,40 @@ def calibration(
     return Calibration(observed, held, source, isinstance(given, str) and given == RANDOM)
 
 
-def _examples(
-    given: Any, inputs: Sequence[Input], how: Preprocessing, names: Sequence[str]
-) -> tuple[str, list[Example]]:
+@dataclass(frozen=True)
+class _Taken:
+    """What `calibration` was told of the network."""
+
+    inputs: Sequence[Input]
+    how: Preprocessing
+    names: Sequence[str]
+    frames: bool
+    fit: Callable[[np.ndarray], np.ndarray]
+
+
+def _examples(given: Any, taken: _Taken) -> tuple[str, list[Example]]:
     if isinstance(given, str) and given == RANDOM:
         seeds = range(_RANDOM_EXAMPLES)
-        return "random numbers", [tuple(random_inputs(inputs, seed)) for seed in seeds]
+        return "random numbers", [tuple(random_inputs(taken.inputs, seed)) for seed in seeds]
     if isinstance(given, str | os.PathLike):
-        return str(given), _of_path(Path(given), inputs, how, names)
+        return str(given), _of_path(Path(given), taken)
     if isinstance(given, Mapping):
-        return "arrays", _of_named(given, inputs, "calibration", names)
+        return "arrays", _of_named(given, taken, "calibration")
     if hasattr(given, "__array__"):
-        return "arrays", _of_batch([np.asarray(given)], inputs, "calibration")
+        return "arrays", _of_batch([np.asarray(given)], taken, "calibration")
     if not isinstance(given, Iterable):
         raise _refused(f"calibration data is no {type(given).__name__}")
     # Of what has no end only as much is read as is used.
-    found = [_of_item(item, inputs) for item in itertools.islice(_silently(given), MOST)]
+    found = [_of_item(item, taken) for item in itertools.islice(_silently(given), MOST)]
     if not found:
         raise _refused("the calibration data is empty")
     return "arrays", found
 
 
-def _of_path(
-    path: Path, inputs: Sequence[Input], how: Preprocessing, names: Sequence[str]
-) -> list[Example]:
+def _of_path(path: Path, taken: _Taken) -> list[Example]:
     refuse_special(path)
     if path.is_dir():
-        return _of_photos(path, inputs, how)
+        return _of_photos(path, taken)
     if not path.exists():
         raise _refused(f"no such folder or file of calibration data: {path}")
     if path.suffix not in (".npy", ".npz"):
@@ -129,12 +144,14 @@ def _of_path(
     except Exception as error:  # numpy raises many types for a header that is damaged
         raise _refused(f"{path} cannot be read: {first_line(error)}") from error
     if isinstance(arrays, dict):
-        return _of_named(arrays, inputs, str(path), names)
-    return _of_batch([arrays], inputs, str(path))
+        return _of_named(arrays, taken, str(path))
+    return _of_batch([arrays], taken, str(path))
 
 
-def _of_photos(folder: Path, inputs: Sequence[Input], how: Preprocessing) -> list[Example]:
-    if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[1] != 3:
+def _of_photos(folder: Path, taken: _Taken) -> list[Example]:
+    inputs, how, channels = taken.inputs, taken.how, 3 if taken.frames else 1
+    pictures = len(inputs) == 1 and len(inputs[0].shape) == _IMAGE_AXES
+    if not pictures or inputs[0].shape[channels] != how.channels:
         shapes = ", ".join(size_of(one.shape) for one in inputs)
         raise _refused(f"photos are for one input of RGB; the inputs are {shapes}: give a .npz")
     paths = sorted(
@@ -144,18 +161,19 @@ def _of_photos(folder: Path, inputs: Sequence[Input], how: Preprocessing) -> lis
         and not path.name.startswith(".")
         and path.suffix.lower() not in _NOT_AN_IMAGE
     )
-    batch, *place = inputs[0].shape
+    shape = inputs[0].shape
+    batch, height, width = shape[0], *(shape[1:3] if taken.frames else shape[2:])
     if not paths:
         raise _refused(f"there are no photos in {folder}")
     chosen = _evenly(paths, MOST * batch)
-    photos = [read_image(path, (1, *place), how) for path in chosen]
-    return _of_batch([np.concatenate(photos)], inputs, str(folder))
+    photos = [fitted(read_frame(path, how), (height, width), how) for path in chosen]
+    each = photos if taken.frames else [normalized(photo, how) for photo in photos]
+    return _of_batch([np.concatenate(each)], taken, str(folder))
 
 
-def _of_named(
-    arrays: Mapping[str, Any], inputs: Sequence[Input], source: str, names: Sequence[str]
-) -> list[Example]:
+def _of_named(arrays: Mapping[str, Any], taken: _Taken, source: str) -> list[Example]:
     """Return examples of arrays by name; those that numpy names are in order."""
+    inputs, names = taken.inputs, taken.names
     if len(arrays) != len(inputs):
         raise _refused(f"{source} has {len(arrays)} arrays, the model {len(inputs)} inputs")
     order = list(arrays)
@@ -165,11 +183,12 @@ def _of_named(
                 f"{source} has arrays called {', '.join(order)}; the inputs are {', '.join(names)}"
             )
         order = list(names)
-    return _of_batch([np.asarray(arrays[name]) for name in order], inputs, source)
+    return _of_batch([np.asarray(arrays[name]) for name in order], taken, source)
 
 
-def _of_batch(arrays: Sequence[np.ndarray], inputs: Sequence[Input], source: str) -> list[Example]:
+def _of_batch(arrays: Sequence[np.ndarray], taken: _Taken, source: str) -> list[Example]:
     """Return the examples that lie one after the other in arrays, one for each input."""
+    inputs, arrays = taken.inputs, [taken.fit(array) for array in arrays]
     if len(arrays) != len(inputs):
         raise _refused(f"{source} has {len(arrays)} arrays, the model {len(inputs)} inputs")
     each = [_parts(array, one.shape, source) for array, one in zip(arrays, inputs, strict=True)]
@@ -192,8 +211,9 @@ def _parts(array: np.ndarray, shape: tuple[int, ...], source: str) -> list[np.nd
     raise _refused(f"{source} is of shape {size_of(array.shape)}; the model takes {wanted}")
 
 
-def _of_item(item: Any, inputs: Sequence[Input]) -> Example:
+def _of_item(item: Any, taken: _Taken) -> Example:
     """Return the example that an iterable of a user's gives."""
+    inputs = taken.inputs
     if isinstance(item, Mapping):
         item = list(item.values())
     each = item if isinstance(item, tuple | list) else [item]
@@ -201,7 +221,7 @@ def _of_item(item: Any, inputs: Sequence[Input]) -> Example:
         raise _refused(f"an example has {len(each)} arrays, the model {len(inputs)} inputs")
     arrays = []
     for value, one in zip(each, inputs, strict=False):  # what follows may be labels
-        array = np.asarray(value)
+        array = taken.fit(np.asarray(value))
         if array.dtype.kind not in "biuf":
             raise _refused(f"an example of {type(value).__name__} is no array of numbers")
         arrays.append(array[None] if array.shape == one.shape[1:] else array)

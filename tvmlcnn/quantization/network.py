@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tvmlcnn.errors import UserError
-from tvmlcnn.frontend import Network
+from tvmlcnn.frontend import Network, fitted_frames
 
 from .calibration import calibration
 from .fidelity import Fidelity
@@ -65,7 +65,14 @@ def quantized_network(
             "an int8 file takes one shape of each input: each size would have its own ranges",
             parameters=("input_shape",),
         )
-    data = calibration(given, network.inputs, network.preprocessing, _names(network))
+    data = calibration(
+        given,
+        network.inputs,
+        network.preprocessing,
+        _names(network),
+        network.takes_frames,
+        lambda array: fitted_frames(network, array),
+    )
     patterns = [keep_float] if isinstance(keep_float, str) else list(keep_float)
     with network.running():
         result = quantized(network.module, data, network.keywords, patterns)

@@ -22,6 +22,7 @@ from .bias_correction import channel_means, correct_biases
 from .calibration import Calibration, Example
 from .fidelity import Fidelity, fidelity
 from .float_graph import float_graph
+from .frames import take_bytes
 from .layers import Layer, matching, named
 from .lockstep import Converted, Exact
 from .names import name_after_layers
@@ -86,22 +87,25 @@ def quantized(
     with warnings.catch_warnings(), torch.no_grad(), _one_thread():
         warnings.simplefilter("ignore")  # torchao's own deprecations
         first = _placed(calibration.observed[0], keywords)
-        graph = float_graph(module, *first)
+        exact = float_graph(module, *first)
+        asked = matching(named(exact.graph, Units(exact.graph).all), keep_float)
+        graph = copy.deepcopy(exact)
+        take_bytes(graph, {node.name for layer in asked for node in layer.unit.nodes})
         units = Units(graph.graph)
         by_name = matching(named(graph.graph, units.all), keep_float)
         observed = [_tensors(one) for one in calibration.observed]
         prepared, converted, quantizer = _converted(graph, observed, by_name)
         compared = observed[:_COMPARED]
-        exact = Exact(prepared, [layer.unit.end.name for layer in quantizer.layers])
-        own = ratios(exact, converted, quantizer.layers, compared)
-        by_error = kept_by_error(exact, converted, quantizer, own, compared)
+        noted = Exact(prepared, [layer.unit.end.name for layer in quantizer.layers])
+        own = ratios(noted, converted, quantizer.layers, compared)
+        by_error = kept_by_error(noted, converted, quantizer, own, compared)
         if by_error:
             prepared, converted, quantizer = _converted(graph, observed, [*by_name, *by_error])
         means = _means(prepared, quantizer.layers, observed[:_CORRECTED])
         correct_biases(converted, means, observed[:_CORRECTED])
         program = exported_program(converted, *first)
         held_out = [_tensors(one) for one in calibration.held_out]
-        ours, theirs = fx.Interpreter(graph), Converted(converted)
+        ours, theirs = fx.Interpreter(exact), Converted(converted)
         measured = fidelity(
             [_arrays(ours.run(*one)) for one in held_out],
             [_arrays(theirs.run(*one)) for one in held_out],

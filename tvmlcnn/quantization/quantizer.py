@@ -20,6 +20,7 @@ from torchao.quantization.pt2e.quantizer import (
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 from .equalization import equalize
+from .frames import is_of_bytes
 from .layers import Layer, named
 from .operators import is_float
 from .units import Unit, Units
@@ -94,6 +95,8 @@ class KernelQuantizer(Quantizer):
             for source in node.all_input_nodes:
                 is_shortcut = unit.is_weighted and node is not unit.root
                 if source in inner or units.is_constant(source) or (is_shortcut and not gives):
+                    continue
+                if is_of_bytes(source):
                     continue
                 taken[source] = self._as_given(units.of.get(source), source)
         if unit.is_weighted:

@@ -41,6 +41,11 @@ def write_arrays(path: str | Path, arrays: Sequence[np.ndarray]) -> None:
 
 
 def random_arrays(specs: Sequence[TensorSpec], seed: int = 0) -> list[np.ndarray]:
-    """Return normally distributed arrays of the specs' shapes and dtypes."""
+    """Return normally distributed arrays of the specs' shapes and dtypes, bytes of all values."""
     generator = np.random.default_rng(seed)
-    return [generator.standard_normal(spec.shape).astype(spec.dtype) for spec in specs]
+    return [
+        generator.integers(0, 256, spec.shape, np.uint8)
+        if spec.dtype == "uint8"
+        else generator.standard_normal(spec.shape).astype(spec.dtype)
+        for spec in specs
+    ]

@@ -48,6 +48,11 @@ class Instances:
         finally:
             idle.give(instance)
 
+    def run_frames(self, program: int, frames: np.ndarray, outputs: Sequence[np.ndarray]) -> None:
+        """Run a program on frames of any size so, as `Instance.run_frames`."""
+        with self.one() as instance:
+            instance.run_frames(program, frames, outputs)
+
     @contextmanager
     def one(self) -> Iterator[Instance]:
         """Have an instance that nobody else uses meanwhile."""

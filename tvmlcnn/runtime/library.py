@@ -28,6 +28,15 @@ class _Options(ctypes.Structure):
     )
 
 
+class _Frame(ctypes.Structure):
+    _fields_ = (
+        ("pixels", ctypes.c_void_p),
+        ("width", ctypes.c_uint32),
+        ("height", ctypes.c_uint32),
+        ("stride", ctypes.c_size_t),
+    )
+
+
 class _Times(ctypes.Structure):
     _fields_ = (("clock", ctypes.c_int32), ("nanoseconds", ctypes.c_void_p))
 
@@ -50,12 +59,23 @@ _FUNCTIONS = {
 }
 
 
+_OF_FRAMES = {
+    "tvmlcnn_run_frames": (
+        ctypes.c_int,
+        [ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(_Frame), _Pointers],
+    ),
+}
+"""What a file has that resizes frames."""
+
+
 class Library:
     """A loaded file.
 
     Parameters
     ----------
     path : Path
+    resizes : bool
+        Whether it takes frames of any size.
 
     Raises
     ------
@@ -63,10 +83,10 @@ class Library:
         If the dynamic loader refuses it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, resizes: bool = False) -> None:
         self.path = path
         self._library = _loaded(path)
-        for name, (result, arguments) in _FUNCTIONS.items():
+        for name, (result, arguments) in (_FUNCTIONS | (_OF_FRAMES if resizes else {})).items():
             function = getattr(self._library, name, None)
             if function is None:
                 raise UserError(f"{path} is damaged: {name} is missing; compile it again")
@@ -107,6 +127,17 @@ class Instance:
     ) -> None:
         """Run a program on arrays without gaps, of its types and shapes."""
         status = self._run(self._handle, program, _addresses(inputs), _addresses(outputs))
+        if status:
+            raise RuntimeError(f"{self._library.path}: {self._error()}")
+
+    def run_frames(self, program: int, frames: np.ndarray, outputs: Sequence[np.ndarray]) -> None:
+        """Run a program on frames of any size, uint8 of shape (N, height, width, channels)."""
+        batch, height, width, _ = frames.shape
+        address, size = _address(frames), frames[0].nbytes
+        each = [_Frame(address + i * size, width, height, 0) for i in range(batch)]
+        status = self._functions.tvmlcnn_run_frames(
+            self._handle, program, (_Frame * batch)(*each), _addresses(outputs)
+        )
         if status:
             raise RuntimeError(f"{self._library.path}: {self._error()}")
 

@@ -118,6 +118,10 @@ class Manifest:
         How a photo becomes the input, where the input is an image.
     labels : tuple of str or None
         Names of the classes, where the output is scores of classes.
+    frames : bool
+        Whether the input is pictures as a camera gives them: bytes, (N, height, width, channels).
+    resizes : bool
+        Whether these may be of any size.
     random_weights : bool
         The file is a network of the zoo without trained weights.
     """
@@ -128,6 +132,8 @@ class Manifest:
     weights: tuple[Weight, ...]
     preprocessing: Preprocessing | None
     labels: tuple[str, ...] | None
+    frames: bool
+    resizes: bool
     random_weights: bool
 
     @property
@@ -156,6 +162,8 @@ class Manifest:
             tuple(Weight(tuple(w["shape"]), w["dtype"], w["offset"]) for w in data["weights"]),
             None if preprocessing is None else Preprocessing.from_json(preprocessing),
             None if labels is None else tuple(labels),
+            "frames" in data,
+            "frames" in data and data["frames"]["resize"],
             data["random_weights"],
         )
 

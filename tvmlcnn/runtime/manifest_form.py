@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .preprocessing import FILTERS, FITS
+
 Form = Callable[[Any], bool]
 
 DTYPES = {
@@ -41,12 +43,13 @@ def problem(manifest: Any, weight_bytes: int) -> str | None:
     """
     if not isinstance(manifest, dict):
         return "it is no object"
+    known = {**_FORMS, **_MAY_BE}
     for name in (*_FORMS, *manifest):
         if name not in manifest:
             return f"{name} is missing"
-        if name not in _FORMS:
+        if name not in known:
             return f"{name!r:.40} is unknown"
-        if not _FORMS[name](manifest[name]):
+        if not known[name](manifest[name]):
             return f"{name} is not what it should be"
     return next(_relations(manifest, weight_bytes), None)
 
@@ -144,6 +147,17 @@ def _check(value: Any) -> bool:
     return _number(value.get("max_error")) and _text(value.get("where"))
 
 
+def _byte(value: Any) -> bool:
+    return _whole(value) and value <= 255
+
+
+def _preprocessing(value: Any) -> bool:
+    if type(value) is not dict:
+        return False
+    said = {"fit": "crop", "filter": "bilinear", "fill": 0} | value
+    return _PREPROCESSING(said) and len(value["mean"]) == len(value["std"]) != 2
+
+
 def _program(value: Any) -> bool:
     known = {"inputs": _SHAPES, "outputs": _SHAPES, "calls": _CALLS}
     return (
@@ -157,7 +171,14 @@ _SHAPES = _list(_shape, most=_MOST_TENSORS)
 _TENSORS = _list(_object(name=_text, shape=_shape, dtype=_dtype), most=_MOST_TENSORS)
 _CALL = {"function": _text, "rule": _text, "layers": _texts, "flops": _whole, "bytes": _whole}
 _CALLS = _list(_either(_object(**_CALL), _object(**_CALL, gain=_gain)))
-_THREE = _list(_number, 3, 3)
+_PREPROCESSING = _object(
+    crop_ratio=_number,
+    mean=_list(_number, 1, 3),
+    std=_list(_number, 1, 3),
+    fit=FITS.__contains__,
+    filter=FILTERS.__contains__,
+    fill=_byte,
+)
 _QUANTIZATION = _object(
     dtype=_text,
     calibration=_text,
@@ -191,7 +212,7 @@ _FORMS: dict[str, Form] = {
     "inputs": _TENSORS,
     "outputs": _TENSORS,
     "in_collection": _flag,
-    "preprocessing": _maybe(_object(crop_ratio=_number, mean=_THREE, std=_THREE)),
+    "preprocessing": _maybe(_preprocessing),
     "labels": _maybe(_texts),
     "assumed": _texts,
     "kernels": _table(_whole),
@@ -202,6 +223,8 @@ _FORMS: dict[str, Form] = {
     "versions": _table(_text),
     "weights": _list(_object(shape=_shape, dtype=_dtype, offset=_whole)),
 }
+_MAY_BE: dict[str, Form] = {"frames": _object(resize=_flag)}
+"""What only some files say."""
 
 
 def _relations(manifest: dict[str, Any], weight_bytes: int) -> Iterator[str]:
@@ -215,6 +238,8 @@ def _relations(manifest: dict[str, Any], weight_bytes: int) -> Iterator[str]:
         yield "labels are not as many as there are classes"
     if how is not None and (how["crop_ratio"] <= 0 or 0 in how["std"]):
         yield "preprocessing divides by zero"
+    if "frames" in manifest and (how is None or not _takes_frames(manifest, len(how["mean"]))):
+        yield "frames are no input"
     end = 0
     for weight in sorted(manifest["weights"], key=lambda each: each["offset"]):
         if weight["offset"] % _ALIGNMENT or weight["offset"] < end:
@@ -222,3 +247,10 @@ def _relations(manifest: dict[str, Any], weight_bytes: int) -> Iterator[str]:
         end = weight["offset"] + math.prod(weight["shape"]) * DTYPES[weight["dtype"]]
     if end > weight_bytes:
         yield "weights are missing"
+
+
+def _takes_frames(manifest: dict[str, Any], channels: int) -> bool:
+    """Tell whether the only input is pictures of bytes."""
+    shapes = [shape for program in manifest["programs"] for shape in program["inputs"]]
+    pictures = all(len(shape) == 4 and shape[3] == channels and 0 not in shape for shape in shapes)
+    return [each["dtype"] for each in manifest["inputs"]] == ["uint8"] and pictures

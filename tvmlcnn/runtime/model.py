@@ -13,12 +13,14 @@ from tvmlcnn.errors import UserError
 
 from .checks import check_fits
 from .checksum import check_rest
+from .frames import chosen
 from .instances import Instances
 from .library import Library
 from .machine import logical_cpus, physical_cores
 from .manifest import Manifest, TensorSpec, read_manifest
 from .outputs import Outputs
-from .tensors import check_tensors
+from .placement import Placement
+from .tensors import check_tensors, described
 
 
 def load(path: str | Path, threads: int | None = None) -> Model:
@@ -46,7 +48,7 @@ def load(path: str | Path, threads: int | None = None) -> Model:
         threads = min(manifest.json["threads"] or physical_cores(), available)
     if not 1 <= threads <= available:
         raise UserError(f"threads={threads}: this process has {available} CPUs")
-    library = Library(elf.path)
+    library = Library(elf.path, manifest.resizes)
     check_tensors(library, manifest.programs)
     return Model(library, manifest, threads)
 
@@ -61,10 +63,6 @@ def _forms(specs: Sequence[TensorSpec]) -> list[tuple[tuple[int, ...], np.dtype]
 
 def _threads(count: int) -> str:
     return f"{count} thread" if count == 1 else f"{count} threads"
-
-
-def _given(array: np.ndarray) -> str:
-    return f"{array.dtype} {'x'.join(map(str, array.shape)) or 'scalar'}"
 
 
 class Model:
@@ -84,6 +82,10 @@ class Model:
         One for each size of the inputs; a call takes that whose shapes fit.
     manifest : dict
         Everything that the file says of itself.
+    frames : bool
+        Whether the input is pictures as a camera gives them: bytes, (N, height, width, channels).
+    resizes : bool
+        Whether these may be of any size.
     threads : int
         Threads that a call uses.
     instances : Instances
@@ -100,6 +102,7 @@ class Model:
         self.manifest: dict[str, Any] = manifest.json
         self.preprocessing = manifest.preprocessing
         self.labels = manifest.labels
+        self.frames, self.resizes = manifest.frames, manifest.resizes
         self.calls = manifest.calls
         self.threads = threads
         self._numbers = {_shapes(each.inputs): n for n, each in enumerate(self.programs)}
@@ -137,7 +140,8 @@ class Model:
         Parameters
         ----------
         *inputs : numpy.ndarray
-            One array for each of `inputs`, of its shape and dtype.
+            One array for each of `inputs`, of its shape and dtype; where the model resizes frames,
+            of any height and width.
 
         Returns
         -------
@@ -150,11 +154,31 @@ class Model:
         UserError
             If the number of arrays, a shape or a dtype does not fit.
         """
-        number = 0 if len(self.programs) == 1 else self._chosen(inputs)
-        arrays = self.arguments(*inputs, program=number)
-        results = self.rooms(number)
-        self.instances.run(number, arrays, results)
+        if self.resizes:
+            number, frames = chosen(inputs, [program.inputs[0] for program in self.programs])
+            results = self.rooms(number)
+            self.instances.run_frames(number, frames, results)
+        else:
+            number = 0 if len(self.programs) == 1 else self._chosen(inputs)
+            arrays = self.arguments(*inputs, program=number)
+            results = self.rooms(number)
+            self.instances.run(number, arrays, results)
         return results[0] if self._names is None else Outputs(results, self._names)
+
+    def placement(self, height: int, width: int) -> Placement:
+        """Return where a frame of so many pixels lies in the input of a model that resizes frames.
+
+        `Placement.to_frame` brings a detector's boxes back to it.
+
+        Raises
+        ------
+        UserError
+            If the model resizes nothing.
+        """
+        if not self.resizes or self.preprocessing is None:
+            raise UserError("the model takes no frames of any size")
+        rows, columns = self.inputs[0].shape[1:3]
+        return self.preprocessing.placement((height, width), (rows, columns))
 
     def arguments(self, *inputs: np.ndarray, program: int = 0) -> list[np.ndarray]:
         """Return the inputs of a call as arrays without gaps, which are copies where they had some.
@@ -172,7 +196,7 @@ class Model:
             array = np.asarray(given)
             if array.shape != shape or array.dtype != dtype:
                 spec = self.programs[program].inputs[number]
-                raise UserError(f"the model takes {spec}; given was {_given(array)}")
+                raise UserError(f"the model takes {spec}; given was {described(array)}")
             flags = array.flags
             whole = flags.c_contiguous and flags.aligned
             arrays.append(array if whole else np.array(array, order="C"))

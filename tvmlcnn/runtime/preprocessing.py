@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import numpy as np
 
 from tvmlcnn.errors import UserError, reason_of
 from tvmlcnn.files import refuse_special
 
-if TYPE_CHECKING:
-    from PIL import Image
+from .placement import Placement, cropped, letterboxed, stretched
 
+_WHITE = 255
 _MOST_PIXELS = 1 << 27  # of a resized photo, some 400 MB; Pillow takes no larger ones either
+
+
+FITS = ("crop", "letterbox", "stretch")
+FILTERS = ("bilinear", "bicubic")
+_MODES = {1: "L", 3: "RGB"}
+"""Pillow's names of pictures of so many channels."""
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Resize, centre crop and normalize, as torchvision's classification presets do.
+    """Resize, crop or pad, and normalize, by default as torchvision's classification presets do.
 
     Attributes
     ----------
@@ -27,21 +33,73 @@ class Preprocessing:
         Side of the centre crop over the shorter side of the resized photo; 224/256 for the
         classic ImageNet evaluation, 1.0 for no crop margin.
     mean, std : tuple of float
-        Per RGB channel, of values scaled to 0..1. The input is ``(x / 255 - mean) / std``.
+        Per RGB channel, or of the one channel of grey pictures, of values scaled to 0..1. The
+        input is ``(x / 255 - mean) / std``.
+    fit : str
+        ``"crop"``: the middle of a photo that covers the input; ``"letterbox"``: the whole photo,
+        with borders of `fill` on two sides; ``"stretch"``: the whole photo, its sides each resized
+        to the input's.
+    filter : str
+        ``"bilinear"`` or ``"bicubic"``, both antialiased as Pillow has them.
+    fill : int
+        Value of all channels in a letterbox's borders, 0 to 255.
+
+    Raises
+    ------
+    ValueError
+        If there is no such fit or filter, means and deviations are not of one or of three
+        channels, or a number is out of range.
     """
 
     crop_ratio: float = 224 / 256
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    fit: str = "crop"
+    filter: str = "bilinear"
+    fill: int = 114
+
+    def __post_init__(self) -> None:
+        if self.fit not in FITS or self.filter not in FILTERS:
+            raise ValueError(
+                f"fit={self.fit!r}, filter={self.filter!r}: fits are {', '.join(FITS)}, filters "
+                f"{', '.join(FILTERS)}"
+            )
+        if len(self.mean) not in _MODES or len(self.std) != len(self.mean):
+            raise ValueError("mean and std are of one channel, or of three")
+        if not 0 <= self.fill <= _WHITE or not self.crop_ratio > 0 or 0 in self.std:
+            raise ValueError("fill is from 0 to 255, crop_ratio and std are not 0")
+
+    @property
+    def channels(self) -> int:
+        """Of a photo: three, or one where it is grey."""
+        return len(self.mean)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object that `from_json` reads back."""
-        return asdict(self)
+        data, usual = asdict(self), asdict(Preprocessing())
+        return {name: data[name] for name in data if name in _ALWAYS or data[name] != usual[name]}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Preprocessing:
         """Build from what `to_json` returned."""
-        return cls(float(data["crop_ratio"]), tuple(data["mean"]), tuple(data["std"]))
+        mean, std = tuple(data["mean"]), tuple(data["std"])
+        return cls(**{**data, "crop_ratio": float(data["crop_ratio"]), "mean": mean, "std": std})
+
+    def placement(self, frame: tuple[int, int], size: tuple[int, int]) -> Placement:
+        """Return where a photo lies in the input; both are (height, width)."""
+        if self.fit == "crop":
+            return cropped(frame, size, self.crop_ratio)
+        return letterboxed(frame, size) if self.fit == "letterbox" else stretched(frame, size)
+
+    def __str__(self) -> str:
+        numbers = [("mean", self.mean), ("std", self.std)]
+        parts = [f"{name} {', '.join(f'{n:.4g}' for n in values)}" for name, values in numbers]
+        ratio = f" {self.crop_ratio:.4g} of the shorter side" if self.fit == "crop" else ""
+        return "; ".join([f"{self.fit}{ratio}, {self.filter}", *parts])
+
+
+_ALWAYS = ("crop_ratio", "mean", "std")
+"""What a manifest says even where it is the default."""
 
 
 def read_image(
@@ -52,10 +110,10 @@ def read_image(
     Parameters
     ----------
     path : str, Path or binary file
-        Any image file that Pillow reads; colours are converted to RGB, and the orientation
-        that a camera noted is applied.
+        Any image file that Pillow reads; colours are converted to RGB, or to grey where the
+        preprocessing is of one channel, and the orientation that a camera noted is applied.
     shape : tuple of int
-        ``(1, 3, height, width)`` of the network's input.
+        ``(1, 3, height, width)`` of the network's input, or ``(1, 1, height, width)``.
     how : Preprocessing
 
     Returns
@@ -66,43 +124,91 @@ def read_image(
     Raises
     ------
     UserError
-        If the file is missing or no image, or the input is not one RGB image.
+        If the file is missing or no image, or the input is not one image of so many channels.
     """
-    from PIL import Image, ImageOps
-
-    if len(shape) != 4 or shape[:2] != (1, 3):
+    if len(shape) != 4 or shape[:2] != (1, how.channels):
+        kind = "RGB image" if how.channels == 3 else "grey image"
         raise UserError(
-            f"the model's input {shape} is not one RGB image; give it an array",
+            f"the model's input {shape} is not one {kind}; give it an array",
             parameters=("inputs",),
         )
     height, width = shape[2:]
+    return normalized(fitted(read_frame(path, how), (height, width), how), how)
+
+
+def read_frame(path: str | Path | IO[bytes], how: Preprocessing) -> np.ndarray:
+    """Read a photo as it is: uint8 of shape (1, height, width, channels).
+
+    Parameters
+    ----------
+    path, how
+        As `read_image` takes them.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or no image.
+    """
+    from PIL import Image, ImageOps
+
     if isinstance(path, str | Path):
         refuse_special(path)
     try:
         with Image.open(path) as file:
-            photo = ImageOps.exif_transpose(file).convert("RGB")
+            photo = ImageOps.exif_transpose(file).convert(_MODES[how.channels])
     except FileNotFoundError as error:
         raise UserError(f"no such image: {path}") from error
     except Exception as error:  # Pillow raises many types for a broken file
         raise UserError(f"{path} is not an image that can be read: {reason_of(error)}") from error
-    # torchvision resizes the shorter side to int(crop / ratio) and truncates the longer one.
-    scale = max(
-        round(height / how.crop_ratio) / photo.height, round(width / how.crop_ratio) / photo.width
-    )
-    size = (
-        max(width, int(photo.width * scale + 1e-6)),
-        max(height, int(photo.height * scale + 1e-6)),
-    )
-    if size[0] * size[1] > _MOST_PIXELS:
-        raise UserError(f"{path} is too long and narrow: {photo.width}x{photo.height} pixels")
-    photo = photo.resize(size, Image.Resampling.BILINEAR)
-    left, top = round((size[0] - width) / 2), round((size[1] - height) / 2)
-    return normalize(photo.crop((left, top, left + width, top + height)), how)
+    return np.asarray(photo).reshape(1, photo.height, photo.width, how.channels)
 
 
-def normalize(picture: Image.Image, how: Preprocessing) -> np.ndarray:
-    """Return an RGB picture as a float32 array of shape (1, 3, height, width)."""
-    pixels = np.asarray(picture, dtype=np.float32)
+def fitted(frames: np.ndarray, size: tuple[int, int], how: Preprocessing) -> np.ndarray:
+    """Resize pictures by Pillow, and crop or pad them.
+
+    Parameters
+    ----------
+    frames : numpy.ndarray
+        uint8 of shape (N, height, width, channels).
+    size : tuple of int
+        Height and width of the input.
+    how : Preprocessing
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 of shape (N, *size, channels).
+
+    Raises
+    ------
+    UserError
+        If a picture is so long and narrow that it takes too much memory.
+    """
+    from PIL import Image
+
+    height, width = frames.shape[1:3]
+    place = how.placement((height, width), size)
+    if place.width * place.height > _MOST_PIXELS:
+        raise UserError(f"a picture of {width}x{height} pixels is too long and narrow")
+    box = (place.left, place.top, place.left + size[1], place.top + size[0])
+    result = np.empty((len(frames), *size, how.channels), np.uint8)
+    for frame, made in zip(frames, result, strict=True):
+        photo = Image.fromarray(frame[..., 0] if how.channels == 1 else frame)
+        first = (width, place.height) if place.down_first else (place.width, height)
+        for sides in (first, (place.width, place.height)):
+            photo = photo.resize(sides, Image.Resampling[how.filter.upper()])
+        if how.fit == "letterbox":
+            whole = Image.new(photo.mode, size[::-1], (how.fill,) * how.channels)
+            whole.paste(photo, (-place.left, -place.top))
+            photo = whole
+        else:
+            photo = photo.crop(box)
+        made[...] = np.asarray(photo).reshape(made.shape)
+    return result
+
+
+def normalized(frames: np.ndarray, how: Preprocessing) -> np.ndarray:
+    """Return pictures, uint8 of shape (N, height, width, channels), as float32, NCHW."""
     mean, std = (np.array(values, np.float32) for values in (how.mean, how.std))
-    normal = (pixels / 255 - mean) / std
-    return np.ascontiguousarray(normal.transpose(2, 0, 1)[None], dtype=np.float32)
+    normal = (frames.astype(np.float32) / 255 - mean) / std
+    return np.ascontiguousarray(normal.transpose(0, 3, 1, 2), dtype=np.float32)

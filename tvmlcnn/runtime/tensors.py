@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from tvmlcnn.errors import UserError
 
 from .library import Library
@@ -21,6 +23,11 @@ class Tensor(ctypes.Structure):
         ("shape", ctypes.POINTER(ctypes.c_int64)),
         ("bytes", ctypes.c_size_t),
     )
+
+
+def described(array: np.ndarray) -> str:
+    """Return type and shape of an array, as messages say them."""
+    return f"{array.dtype} {'x'.join(map(str, array.shape)) or 'scalar'}"
 
 
 def check_tensors(library: Library, programs: Sequence[Program]) -> None:

@@ -9,6 +9,7 @@ from . import (
     convolution,
     detection,
     distances,
+    frames,
     indexing,
     logic,
     normalization,
@@ -45,6 +46,7 @@ CONVERTERS: dict[str, Converter] = {
     **distances.TABLE,
     **detection.TABLE,
     **quantization.TABLE,
+    **frames.TABLE,
 }
 """By the name of the operator and its overload, without ``aten.``."""
 

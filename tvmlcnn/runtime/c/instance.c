@@ -1,20 +1,10 @@
 /* The functions of tvmlcnn.h: instances of the network that is linked with them. */
 #define _GNU_SOURCE
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "backend.h"
+#include "instance.h"
 #include "intact.h"
-
-struct tvmlcnn_instance {
-    Backend *backend; /* NULL where opening it failed */
-    pid_t process;
-    atomic_flag busy;
-    Hook hook;
-    char error[ERROR_BYTES];
-};
 
 int tvmlcnn_abi(void) { return TVMLCNN_ABI; }
 

@@ -103,6 +103,31 @@ TVMLCNN_API uint32_t tvmlcnn_threads(const tvmlcnn_instance *instance);
 TVMLCNN_API int tvmlcnn_run(tvmlcnn_instance *instance, size_t program, const void *const *inputs,
                             void *const *outputs);
 
+/* A picture as a camera gives it: rows of pixels, from the top, the bytes of whose channels (red, green,
+ * blue) lie one after the other. */
+typedef struct {
+    const uint8_t *pixels;
+    uint32_t width, height;
+    size_t stride; /* bytes from a row to the next one; 0: there are no gaps */
+} tvmlcnn_frame;
+
+/* Where a frame lies in the input: a place (x, y) of the input, in pixels from its left upper corner, is
+ * ((x + left) / scale_x, (y + top) / scale_y) of the frame. */
+typedef struct {
+    double scale_x, scale_y, left, top;
+} tvmlcnn_placement;
+
+/* These two are only in files that were compiled with --resize.
+ *
+ * Run a program on frames of any size up to TVMLCNN_MOST_PIXELS along a side: one for each picture of the
+ * input's batch, each of its own size. They are resized, and cropped or given borders, as the network was
+ * trained for; outputs are as tvmlcnn_run's, which takes frames that were fitted already. Memory
+ * is allocated for a fitted input, and given back. */
+enum { TVMLCNN_MOST_PIXELS = 1 << 16 };
+TVMLCNN_API int tvmlcnn_run_frames(tvmlcnn_instance *instance, size_t program, const tvmlcnn_frame *frames,
+                                   void *const *outputs);
+TVMLCNN_API int tvmlcnn_place(uint32_t width, uint32_t height, tvmlcnn_placement *placement);
+
 /* Call a function around each kernel of the runs to come; NULL for none. TVMLCNN_BUSY in a run. */
 TVMLCNN_API int tvmlcnn_observe(tvmlcnn_instance *instance, tvmlcnn_hook *hook, void *context);
 
@@ -129,6 +154,8 @@ typedef const tvmlcnn_tensor *tvmlcnn_tensors_function(size_t, size_t *);
 typedef int tvmlcnn_open_function(const tvmlcnn_options *, tvmlcnn_instance **);
 typedef uint32_t tvmlcnn_threads_function(const tvmlcnn_instance *);
 typedef int tvmlcnn_run_function(tvmlcnn_instance *, size_t, const void *const *, void *const *);
+typedef int tvmlcnn_run_frames_function(tvmlcnn_instance *, size_t, const tvmlcnn_frame *, void *const *);
+typedef int tvmlcnn_place_function(uint32_t, uint32_t, tvmlcnn_placement *);
 typedef int tvmlcnn_observe_function(tvmlcnn_instance *, tvmlcnn_hook *, void *);
 typedef void tvmlcnn_note_time_function(void *, size_t);
 typedef const char *tvmlcnn_error_function(const tvmlcnn_instance *);

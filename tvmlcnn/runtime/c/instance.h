@@ -1,0 +1,18 @@
+/* An instance of the network, and what every call of one begins with. */
+#ifndef TVMLCNN_INSTANCE_H
+#define TVMLCNN_INSTANCE_H
+
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "backend.h"
+
+struct tvmlcnn_instance {
+    Backend *backend; /* NULL where opening it failed */
+    pid_t process;
+    atomic_flag busy;
+    Hook hook;
+    char error[ERROR_BYTES];
+};
+
+#endif
