@@ -20,9 +20,7 @@ from ..run_command import run_command
 @click.option("--dtype", default="float32", show_default=True, help="As of tvmlcnn compile.")
 @click.option("--kernels", is_flag=True, help="Show each kernel.")
 @json_option
-def command(
-    models: tuple[str, ...], target: str, dtype: str, kernels: bool, as_json: bool
-) -> None:
+def command(models: tuple[str, ...], target: str, dtype: str, kernels: bool, as_json: bool) -> None:
     """Compile each MODEL, run it once in emulation of the target's core, and count.
 
     MODEL is what `tvmlcnn compile` takes; weights and input are random. Instructions are those that
@@ -52,7 +50,7 @@ def command(
     core = counts[0].core
     click.echo(
         f"{core.emulated}, 1 thread, {dtype}; millions of instructions, "
-        f"and of cycles of LLVM's model of {core.model}"
+        f"and of cycles of a model of a {core.model}"
     )
     print_counts(counts)
 

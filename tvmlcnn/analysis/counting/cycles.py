@@ -1,4 +1,4 @@
-"""Cycles that LLVM's model of a core takes for blocks of code."""
+"""Cycles that a model of a core, mostly LLVM's, takes for blocks of code."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Mapping
 
+from .cortex_a7 import issue_cycles
 from .machines import MACHINES
 from .profile import Code
 from .programs import program
@@ -14,8 +15,9 @@ _ROUNDS = 50  # of each block after itself, as the blocks of hot loops run
 _REPORT = re.compile(r"^\[\d+\] Code Region - (\d+)\n.*?^Total Cycles:\s+(\d+)", re.M | re.S)
 # llvm-mca takes a call for 100 cycles, and stops at nothing that leaves the block.
 _LEAVES = re.compile(r"(bl|blr|blx|bx|br|ret|svc|brk|udf)\b")
-# LLVM's Cortex-R52 has no figures for a multiply and an add that round twice.
-_TWICE_ROUNDED = re.compile(r"^vml([as])\.f32")
+
+_OWN = {"cortex-a7": issue_cycles}
+"""Cores that LLVM has no model of."""
 
 
 def cycles(blocks: Mapping[Code, list[str]], machine: str, model: str) -> dict[Code, float]:
@@ -31,14 +33,16 @@ def cycles(blocks: Mapping[Code, list[str]], machine: str, model: str) -> dict[C
     machine : str
         Key of `machines.MACHINES`.
     model : str
-        LLVM's name of the core.
+        LLVM's name of the core, or one that `issue_cycles` is for.
     """
     if not blocks:
         return {}
+    if model in _OWN:
+        return {code: float(_OWN[model](block)) for code, block in blocks.items()}
     codes = list(blocks)
     regions = []
     for number, code in enumerate(codes):
-        lines = "\n".join(map(_modelled, blocks[code]))
+        lines = "\n".join("nop" if _LEAVES.match(text) else text for text in blocks[code])
         regions.append(f"# LLVM-MCA-BEGIN {number}\n{lines}\n# LLVM-MCA-END\n")
     done = subprocess.run(
         [program("llvm-mca"), f"-mtriple={MACHINES[machine].triple}", f"-mcpu={model}"]
@@ -57,7 +61,3 @@ def cycles(blocks: Mapping[Code, list[str]], machine: str, model: str) -> dict[C
     }
     # A block of which it could read nothing has no report.
     return {code: found.get(code, float(len(code))) for code in codes}
-
-
-def _modelled(text: str) -> str:
-    return "nop" if _LEAVES.match(text) else _TWICE_ROUNDED.sub(r"vfm\1.f32", text)

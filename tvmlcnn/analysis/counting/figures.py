@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .cycles import cycles
-from .instructions import KINDS, assembly, kinds
+from .instructions import KINDS, assembly, tally
 from .profile import Code
 
 _SHARE = 0.999  # of the instructions whose blocks are simulated; the others take as long on average
@@ -27,7 +27,7 @@ class Figures:
     loads, stores : int
         Instructions that read or write memory.
     stack : int
-        Those of them that address it by the stack pointer.
+        Those of them that address the stack.
     cycles : float
         Of LLVM's model of the core.
     """
@@ -54,10 +54,7 @@ def figures(parts: Sequence[Counter[Code]], machine: str, model: str) -> list[Fi
     """
     whole = sum(parts, Counter[Code]())
     texts = assembly(whole, machine)
-    per_block = {
-        code: Counter(kind for line in lines for kind in kinds(line))
-        for code, lines in texts.items()
-    }
+    per_block = {code: tally(lines) for code, lines in texts.items()}
     modelled = cycles({code: texts[code] for code in _hottest(whole)}, machine, model)
     hot = sum(whole[code] * len(code) for code in modelled)
     pace = sum(whole[code] * each for code, each in modelled.items()) / max(hot, 1)

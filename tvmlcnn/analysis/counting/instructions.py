@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from .machines import MACHINES, THUMB
 from .profile import Code
@@ -13,86 +14,111 @@ from .programs import program
 _UNKNOWN = "nop"  # for what LLVM cannot read, as Linux's helpers for 32 bits
 _WIDE = (0b11101, 0b11110, 0b11111)  # begin the first half of an instruction of 32 bits in Thumb
 
-_PRODUCT_SUMS = re.compile(r"v?f(n?m[als]{2}|mlal2?|mlsl2?)\b|v(ml[as]|fm[as])\.f")
-_CODE_SUMS = re.compile(
-    r"(us|su|[us])dot\b|us?mmla\b|smmla\b|[us]ml[as]l2?\b|[us]mull2?\b"
-    r"|vml[as]l?\.[siu]|vmull\.|v[us]dot\b"
-)
 _KINDS = {
-    "fmla": _PRODUCT_SUMS,
-    "dot": _CODE_SUMS,
-    "loads": re.compile(r"ld|vld|pop\b"),
-    "stores": re.compile(r"st|vst|push\b"),
-    "stack": re.compile(r"(ld|st|vld|vst)\S*\s.*\[sp\b|(push|pop|vpush|vpop)\b"),
+    "fmla": re.compile(r"f(m[als]{2}|ml[as]l2?)\b|bf(mmla|dot|mlal[bt])\b|v(ml|fm)[as]\.f"),
+    "dot": re.compile(
+        r"v?(us|su|[us])dot\b|(us|[us])mmla\b|ml[as]\b|[us](ml[as]l|mull)2?\b"
+        r"|vml[as]l?\.[iu]|vml[as]l?\.s|vmull\."
+    ),
+    "loads": re.compile(r"v?ld|v?pop\b"),
+    "stores": re.compile(r"v?st|v?push\b"),
 }
-KINDS = tuple(_KINDS)
+KINDS = (*_KINDS, "stack")
 """Kinds of instructions; one may be of several: ``stack`` are loads and stores."""
 
-# Vectors of floating point numbers, and of integers: other multiply-adds are not what is counted.
-_FLOATS = re.compile(r"\bv\d+\.(2s|4s|4h|8h|2d|s|h)\b|\b[qd]\d+\b")
-_ANY_VECTOR = re.compile(r"\bv\d+\.|\b[qd]\d+\b|\bz\d+\.")
+_VECTOR = re.compile(r"\b[vz]\d+\.|\b[qd]\d+\b")
+_STACK = re.compile(r"\[sp\b|ia sp\b|db sp\b|(push|pop)\b")
+_ADDRESS = re.compile(r"\S+ (?:.*\[)?(\w+)")  # of vldmia, the first operand
+_TARGET = re.compile(r"(\S+) (\w+), (.*)")
 
 
-def kinds(text: str) -> tuple[str, ...]:
-    """Return the kinds of an instruction in assembly.
+def tally(block: Sequence[str]) -> Counter[str]:
+    """Return how many instructions of each kind a block in assembly has.
 
-    ``fmla`` are multiply-adds of vectors of floating point numbers, in any of their forms; ``dot``
-    those of vectors of integers, with one product a sum or several; ``stack`` are accesses by the
-    stack pointer.
+    ``fmla`` are multiply-adds of vectors of floating point numbers, ``dot`` those of vectors of
+    integers, with one product a sum or several, and widening products. ``stack`` are accesses by the
+    stack pointer, or by a register that the block makes of it.
     """
-    found = tuple(kind for kind, form in _KINDS.items() if form.match(text))
-    if ("fmla" in found or "dot" in found) and not _ANY_VECTOR.search(text):
-        return ()
+    found: Counter[str] = Counter()
+    of_stack: set[str] = set()
+    for text in block:
+        kinds = [kind for kind, form in _KINDS.items() if form.match(text)]
+        found.update(kind for kind in kinds if kind in ("loads", "stores") or _VECTOR.search(text))
+        if "loads" in kinds or "stores" in kinds:
+            address = _ADDRESS.match(text)
+            if _STACK.search(text) or (address and address[1] in of_stack):
+                found["stack"] += 1
+        if "stores" not in kinds and (target := _TARGET.match(text)):
+            operation, register, operands = target.groups()
+            of_stack.discard(register)
+            if operation in ("add", "sub", "mov") and re.match(r"sp\b", operands):
+                of_stack.add(register)
+    return found
+
+
+def assembly(codes: Iterable[Code], machine: str) -> dict[Code, list[str]]:
+    """Return each block's instructions in assembly."""
+    sets: dict[str, list[Code]] = {}
+    for code in codes:
+        thumb = machine == "armv7l" and is_thumb(code)
+        sets.setdefault(THUMB if thumb else MACHINES[machine].triple, []).append(code)
+    found: dict[Code, list[str]] = {}
+    for triple, blocks in sets.items():
+        every = sorted({instruction for code in blocks for instruction in code})
+        texts = dict(zip(every, _disassemble(every, triple, machine), strict=True))
+        found |= {code: [texts[instruction] for instruction in code] for code in blocks}
     return found
 
 
 def is_thumb(code: Code) -> bool:
     """Tell whether a block of 32-bit ARM is in Thumb: nothing else says so.
 
-    Each of its instructions then has two bytes, or four whose first half begins as no short
-    instruction does (Arm Architecture Reference Manual, ARMv7-A, A6.1). All of a block of ARM's
-    seldom look like that: it would be a destination of lr or pc.
+    Some of its instructions then have two bytes, or all have four whose first half begins as no
+    short instruction does (Arm Architecture Reference Manual, ARMv7-A, A6.1). Of ARM's, hardly any
+    but jumps backwards look like that.
     """
-    return all(
-        len(each) == 2 or int.from_bytes(each[:2], "little") >> 11 in _WIDE for each in code
-    )
+    if any(len(each) == 2 for each in code):
+        return True
+    *_, last, condition = code[-1]
+    return all(map(_is_wide, code)) and not (last == 0xFF and condition & 0xE == 0xA)
 
 
-def assembly(codes: Iterable[Code], machine: str) -> dict[Code, list[str]]:
-    """Return each block's instructions in assembly."""
-    blocks = list(codes)
-    sets: dict[str, list[Code]] = {}
-    for code in blocks:
-        triple = MACHINES[machine].triple
-        if machine == "armv7l" and is_thumb(code):
-            triple = THUMB
-        sets.setdefault(triple, []).append(code)
-    found: dict[Code, list[str]] = {}
-    for triple, those in sets.items():
-        each = sorted({instruction for code in those for instruction in code})
-        texts = dict(zip(each, _disassemble(each, triple, machine), strict=True))
-        found |= {code: [texts[instruction] for instruction in code] for code in those}
-    return found
+def _is_wide(instruction: bytes) -> bool:
+    return int.from_bytes(instruction[:2], "little") >> 11 in _WIDE
 
 
 def _disassemble(instructions: list[bytes], triple: str, machine: str) -> list[str]:
     """Return instructions in assembly, in their order."""
-    lines = [" ".join(f"0x{byte:02x}" for byte in each) for each in instructions]
+    if triple == THUMB:
+        # QEMU counts the two bytes after a block of a page to its last instruction.
+        instructions = [each if _is_wide(each) else each[:2] for each in instructions]
+    # In brackets, what follows is read alike whatever becomes of it.
+    lines = ["[" + " ".join(f"0x{byte:02x}" for byte in each) + "]" for each in instructions]
+    # "it" makes those after it conditional, which are not those that follow it here.
+    known = {n: "it" for n, each in enumerate(instructions) if triple == THUMB and _is_it(each)}
+    for number in known:
+        lines[number] = ""
     done = subprocess.run(
         [program("llvm-mc"), "--disassemble", f"--triple={triple}"]
         + [f"--mattr={MACHINES[machine].features}"],
         input="\n".join(lines),
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    # What it cannot read it names by its line and leaves out.
-    unknown = {int(line) for line in re.findall(r"<stdin>:(\d+):\d+: warning", done.stderr)}
-    texts = iter(
+    # What it cannot read it names by its line and leaves out, and then exits with 1.
+    unread = re.findall(r"<stdin>:(\d+):\d+: warning: inv", done.stderr)
+    known |= {int(line) - 1: _UNKNOWN for line in unread}
+    texts = [
         " ".join(line.split())
         for line in done.stdout.splitlines()
         if line.startswith("\t") and not line.startswith("\t.")
-    )
-    return [
-        _UNKNOWN if number in unknown else next(texts) for number in range(1, len(lines) + 1)
     ]
+    if len(texts) + len(known) != len(lines):
+        raise RuntimeError(f"llvm-mc failed ({done.returncode}): {done.stderr.strip()[-500:]}")
+    read = iter(texts)
+    return [known[number] if number in known else next(read) for number in range(len(lines))]
+
+
+def _is_it(instruction: bytes) -> bool:
+    return len(instruction) == 2 and instruction[1] == 0xBF and bool(instruction[0] & 0xF)

@@ -51,7 +51,7 @@ class Core:
     emulated : str
         QEMU's name of it.
     model : str
-        LLVM's name of the core whose figures are taken.
+        The core whose figures are taken, by LLVM's name.
     """
 
     machine: str
@@ -59,12 +59,11 @@ class Core:
     model: str
 
 
-# LLVM has no model of a Cortex-A7 that llvm-mca can run, only tables of another kind (itineraries),
-# and its model of an A53 is older than llvm-mca's way with cores that run in order. Their nearest
-# relatives stand for them, both with two instructions a cycle, in order: an R52 for 32 bits, an A55
-# for 64. A Neoverse N1 is a server's A76, to which LLVM itself gives an A57's figures.
+# LLVM's model of an A53 is older than llvm-mca's way with cores that run in order: its nearest relative
+# stands for it, an A55. A Neoverse N1 is a server's A76, to which LLVM itself gives an A57's figures.
+# For a Cortex-A7 see `cortex_a7`.
 CORES = {
-    "cortex-a7": Core("armv7l", "cortex-a7", "cortex-r52"),
+    "cortex-a7": Core("armv7l", "cortex-a7", "cortex-a7"),
     "cortex-a53": Core("aarch64", "cortex-a53", "cortex-a55"),
     "cortex-a72": Core("aarch64", "cortex-a72", "cortex-a72"),
     "cortex-a76": Core("aarch64", "cortex-a76", "neoverse-n1"),
