@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tools.peers.results import geometric_mean
 from tvmlcnn.analysis.counting import Core, CountedFile, Figures
 
 
@@ -17,6 +19,8 @@ class Count:
     network, target, dtype : str
     core : Core
     ours : CountedFile
+    peers : dict of str to Figures or str
+        The reason where there are no figures.
     """
 
     network: str
@@ -24,27 +28,53 @@ class Count:
     dtype: str
     core: Core
     ours: CountedFile
+    peers: dict[str, Figures | str]
+
+    @property
+    def counted(self) -> dict[str, Figures]:
+        """The peers that have figures."""
+        return {name: each for name, each in self.peers.items() if isinstance(each, Figures)}
+
+    def best(self, figure: str) -> str | None:
+        """Return the peer that has least of a figure, as ``"cycles"``; None where none has any."""
+        found = self.counted
+        return min(found, key=lambda name: getattr(found[name], figure), default=None)
+
+    def ratio(self, figure: str) -> float | None:
+        """Return how much of a figure ours has for each of the best peer's; None without one."""
+        best = self.best(figure)
+        if best is None:
+            return None
+        return float(getattr(self.ours.total, figure) / getattr(self.counted[best], figure))
 
 
-def to_json(counts: list[Count]) -> list[dict[str, Any]]:
-    """Return the counts as JSON objects."""
-    return [
-        {
-            "network": count.network,
-            "target": count.target,
-            "dtype": count.dtype,
-            "core": count.core.emulated,
-            "model": count.core.model,
-            "ours": _json(count.ours.total),
-            "kernels": [
-                {"function": call.function, "rule": call.rule, "layers": call.layers}
-                | _json(figures)
-                for call, figures in count.ours.kernels
-            ],
-        }
-        for count in counts
-    ]
+def to_json(counts: Sequence[Count]) -> dict[str, Any]:
+    """Return the counts as a JSON object."""
+    return {
+        "networks": [_network(count) for count in counts],
+        "geometric_mean": {
+            f"{figure}_ratio": geometric_mean(count.ratio(figure) for count in counts)
+            for figure in ("instructions", "cycles")
+        },
+    }
 
 
-def _json(figures: Figures) -> dict[str, Any]:
-    return asdict(figures)
+def _network(count: Count) -> dict[str, Any]:
+    return {
+        "network": count.network,
+        "target": count.target,
+        "dtype": count.dtype,
+        "core": count.core.emulated,
+        "model": count.core.model,
+        "instructions_ratio": count.ratio("instructions"),
+        "cycles_ratio": count.ratio("cycles"),
+        "tvmlcnn": asdict(count.ours.total),
+        "peers": {
+            name: asdict(each) if isinstance(each, Figures) else {"reason": each}
+            for name, each in count.peers.items()
+        },
+        "kernels": [
+            {"function": call.function, "rule": call.rule, "layers": call.layers} | asdict(figures)
+            for call, figures in count.ours.kernels
+        ],
+    }

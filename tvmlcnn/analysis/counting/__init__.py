@@ -1,9 +1,9 @@
 """What a compiled file runs, counted in emulation, and the cycles of a model of its core.
 
-``emulation`` runs a program under QEMU with ``plugin.c``, which says how often each block of its code
-ran; ``profile`` reads that, section by section; ``instructions`` says what the code is, and
-``cycles`` what LLVM's model of the core takes for it (llvm-mca). ``figures`` add up, ``kernels`` are
-those of a compiled file.
+``emulation`` runs a program under QEMU with ``plugin.c``, which says how often each block of its
+code ran; ``profile`` reads that, section by section; ``instructions`` says what the code is, and
+``cycles`` what a model of the core takes for it, LLVM's (llvm-mca) or that of ``cortex_a7``.
+``figures`` add up, ``kernels`` are those of a compiled file.
 """
 
 from .emulation import counted

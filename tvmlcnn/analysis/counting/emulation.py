@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tvmlcnn import emulator
@@ -24,7 +24,7 @@ def counted(
     core: Core,
     arguments: Sequence[str | Path],
     sysroot: Path | None = None,
-    environment: Mapping[str, str] = {},  # noqa: B006
+    paths: Sequence[Path] = (),
 ) -> list[Section]:
     """Run Python with some arguments and return the sections that it marks.
 
@@ -38,8 +38,8 @@ def counted(
         Of CPython, on which this very ``tvmlcnn`` and the emulator's own modules can be imported.
     sysroot : Path, optional
         What the program sees instead of the emulator's system.
-    environment : mapping
-        Further variables of the environment.
+    paths : sequence of Path
+        Further folders of modules.
 
     Raises
     ------
@@ -66,11 +66,13 @@ def counted(
         source = Path(__file__).with_name("plugin.c")
         run_zig(["cc", "-O2", "-shared", "-fPIC", "-o", str(library), str(source)])
         settings = f"{library},out={profile},turn={machine.turn},mark={machine.mark}"
-        variables |= _STEADY | {"PYTHONHOME": str(sysroot / "usr")} | environment
+        modules = os.pathsep.join([*map(str, paths), variables["PYTHONPATH"]])
+        variables |= _STEADY | {"PYTHONHOME": str(sysroot / "usr"), "PYTHONPATH": modules}
+        emulated = [program(machine.qemu), "-plugin", settings, "-L", str(sysroot)]
+        emulated += ["-0", str(home / "bin/python"), str(interpreter)]
         done = subprocess.run(
-            [program(machine.qemu), "-plugin", settings, "-L", sysroot]
-            + ["-0", str(home / "bin/python"), interpreter, *arguments],
-            env=os.environ | variables,
+            [*emulated, *map(str, arguments)],
+            env=variables,
             cwd=folder,  # what lies in the user's would go before Python's own modules
             capture_output=True,
             text=True,

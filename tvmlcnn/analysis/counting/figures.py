@@ -67,7 +67,7 @@ def figures(parts: Sequence[Counter[Code]], machine: str, model: str) -> list[Fi
                 counts[kind] += times * count
             time += times * modelled.get(code, pace * len(code))
         total = sum(times * len(code) for code, times in part.items())
-        found.append(Figures(total, *(counts[kind] for kind in KINDS), time))
+        found.append(Figures(total, **{kind: counts[kind] for kind in KINDS}, cycles=time))
     return found
 
 

@@ -36,8 +36,8 @@ def tally(block: Sequence[str]) -> Counter[str]:
     """Return how many instructions of each kind a block in assembly has.
 
     ``fmla`` are multiply-adds of vectors of floating point numbers, ``dot`` those of vectors of
-    integers, with one product a sum or several, and widening products. ``stack`` are accesses by the
-    stack pointer, or by a register that the block makes of it.
+    integers, with one product a sum or several, and widening products. ``stack`` are accesses by
+    the stack pointer, or by a register that the block makes of it.
     """
     found: Counter[str] = Counter()
     of_stack: set[str] = set()

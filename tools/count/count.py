@@ -1,0 +1,64 @@
+"""Count one network: in tvmlcnn, and in its peers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import tvmlcnn
+from tools.peers.convert import UnavailableError
+from tools.peers.job import Job
+from tvmlcnn.analysis.counting import core, count_file
+from tvmlcnn.targets import resolve
+
+from .peers import PEERS, run_peer
+from .results import Count
+
+
+def count(
+    job: Job, names: Iterable[str], dtype: str, work: Path, progress: Callable[[str], None]
+) -> Count:
+    """Return the figures of one network; a peer's failure is its reason.
+
+    Its result in tvmlcnn is not compared with torch's: `tvmlcnn compile` does that.
+
+    Parameters
+    ----------
+    job : Job
+        Whose target says which core.
+    names : iterable of str
+        Keys of `PEERS`.
+    dtype : str
+        What it is computed in.
+    work : Path
+        Folder of converted networks and of peers' figures; what is there already is used.
+    progress : callable
+        Called with what begins.
+
+    Raises
+    ------
+    UserError
+        If there is no model of the target's core.
+    """
+    its_core = core(resolve(job.target).processor)
+    progress(f"{job.name}: compiling and counting")
+    path = work / "model.so"
+    tvmlcnn.compile(
+        job.module,
+        job.target,
+        job.input.shape,
+        output=path,
+        dtype=dtype,
+        calibration="random" if dtype == "int8" else None,
+        threads=1,
+        check=False,
+    )
+    ours = count_file(path)
+    peers = {}
+    for name in names:
+        progress(f"{job.name}: counting {PEERS[name].title}")
+        try:
+            peers[name] = run_peer(name, job, its_core, dtype, work)
+        except UnavailableError as error:
+            peers[name] = str(error)
+    return Count(job.name, job.target, dtype, its_core, ours, peers)
