@@ -45,9 +45,9 @@ def command(
     MODEL is what `tvmlcnn compile` takes; weights and input are random, the same for all.
     Instructions are those that one inference on one thread executes, in millions (of kernels, in
     thousands): multiply-adds of vectors (fmla; dot, of integers), loads, stores, and those of them
-    that access the stack. Cycles are a model's: llvm-mca's for each block of code that ran, with all
-    data in the first cache, all branches foreseen, and nothing left over from the block before. They
-    are no time. A ratio is to the best peer's cycles.
+    that access the stack. Cycles are a model's: llvm-mca's for each block of code that ran, with
+    all data in the first cache, all branches foreseen, and nothing left over from the block before.
+    They are no time. A ratio is to the best peer's cycles.
     """
     warnings.simplefilter("ignore")
     from tools.peers.job import read

@@ -8,7 +8,7 @@ from pathlib import Path
 import tvmlcnn
 from tools.peers.convert import UnavailableError
 from tools.peers.job import Job
-from tvmlcnn.analysis.counting import core, count_file
+from tvmlcnn.analysis.counting import Figures, core, count_file
 from tvmlcnn.targets import resolve
 
 from .peers import PEERS, run_peer
@@ -54,7 +54,7 @@ def count(
         check=False,
     )
     ours = count_file(path)
-    peers = {}
+    peers: dict[str, Figures | str] = {}
     for name in names:
         progress(f"{job.name}: counting {PEERS[name].title}")
         try:

@@ -1,4 +1,4 @@
-"""LiteRT's converter, in a virtual environment of its own: it brings JAX and other large packages."""
+"""LiteRT's converter, in a virtual environment of its own: it brings JAX and much else."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def convert(job: Job, work: Path) -> Path:
 
 
 def _python() -> Path:
-    """Return the environment's Python; it is made where it is not there, and has torch from here."""
+    """Return the environment's Python, made where it is not there; it has torch from here."""
     home = emulator.home("counting-litert")
     python = home / "bin" / "python"
     stamp = home / "stamp"

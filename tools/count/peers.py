@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -130,7 +130,7 @@ def run_peer(name: str, job: Job, core: Core, dtype: str, work: Path) -> Figures
 
 
 def _site(machine: str) -> Path:
-    """Return the folder of the frameworks' wheels for a machine, installed where it is not there."""
+    """Return the folder of a machine's wheels, installed where it is not there."""
     home = emulator.home("counting-peers") / machine
     (python,) = (emulator.home(machine) / "lib").iterdir()
     wheels = [wheel for peer in PEERS.values() for wheel in peer.wheels.get(machine, ())]

@@ -102,7 +102,7 @@ def _sys(name: str) -> dict[str, str]:
         }
         kinds = ("Instruction", "Data", "Unified", "Unified")
         levels = (1, 1, 2, 3)
-        for index, (level, kind, size) in enumerate(zip(levels, kinds, its.caches)):
+        for index, (level, kind, size) in enumerate(zip(levels, kinds, its.caches, strict=False)):
             own = level == 1 or (level == 2 and name in _OWN_SECOND_CACHE)
             ways = 2 if level == 1 else 16
             cache = f"{cpu}/cache/index{index}"

@@ -60,8 +60,8 @@ class Core:
 
 
 # LLVM's model of an A53 is older than llvm-mca's way with cores that run in order: its nearest
-# relative stands for it, an A55. A Neoverse N1 is a server's A76, to which LLVM itself gives an A57's
-# figures. For a Cortex-A7 see `cortex_a7`.
+# relative stands for it, an A55. A Neoverse N1 is a server's A76, to which LLVM itself gives an
+# A57's figures. For a Cortex-A7 see `cortex_a7`.
 CORES = {
     "cortex-a7": Core("armv7l", "cortex-a7", "cortex-a7"),
     "cortex-a53": Core("aarch64", "cortex-a53", "cortex-a55"),
