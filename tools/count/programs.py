@@ -62,3 +62,7 @@ def _keep(sysroot: Path, new: Path) -> None:
             _SCRIPT.format(loader=inside, libraries=places, program=f"programs/{name}")
         )
         script.chmod(0o755)
+
+
+if __name__ == "__main__":
+    install()

@@ -55,6 +55,7 @@ def counted(
             f"no emulator for {core.machine} is installed: "
             f"python tools/emulated_pi.py build --arch {core.machine}"
         )
+    qemu = program(machine.qemu)
     home = python.parent
     sysroot = sysroot or home / "sysroot"
     (interpreter,) = (sysroot / "usr/bin").glob("python3.[0-9]*[0-9]")
@@ -68,7 +69,7 @@ def counted(
         settings = f"{library},out={profile},turn={machine.turn},mark={machine.mark}"
         modules = os.pathsep.join([*map(str, paths), variables["PYTHONPATH"]])
         variables |= _STEADY | {"PYTHONHOME": str(sysroot / "usr"), "PYTHONPATH": modules}
-        emulated = [program(machine.qemu), "-plugin", settings, "-L", str(sysroot)]
+        emulated = [qemu, "-plugin", settings, "-L", str(sysroot)]
         emulated += ["-0", str(home / "bin/python"), str(interpreter)]
         done = subprocess.run(
             [*emulated, *map(str, arguments)],

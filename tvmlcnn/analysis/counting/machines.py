@@ -81,4 +81,6 @@ def core(processor: str | None) -> Core:
     """
     if processor in CORES:
         return CORES[processor]
-    raise UserError(f"there is no model of {processor}; there are of {', '.join(CORES)}")
+    raise UserError(
+        f"there is no model of {processor or 'the processor'}; there are of {', '.join(CORES)}"
+    )
