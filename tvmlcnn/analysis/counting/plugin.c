@@ -58,6 +58,7 @@ static atomic_uint made;
 static FILE *out;
 static int64_t turn = -1, mark = -1;
 static int counting;
+static unsigned owner; /* the thread that began: others measure time for themselves */
 
 static void runs(unsigned thread, void *block) { ((Block *)block)->counts[thread % THREADS]++; }
 
@@ -95,8 +96,8 @@ static void name(Block *block) {
 
 static void called(plugin_id id, unsigned thread, int64_t number, uint64_t a, uint64_t b, uint64_t c,
                    uint64_t d, uint64_t e, uint64_t f, uint64_t g, uint64_t h) {
-    (void)id, (void)thread, (void)a, (void)b, (void)c, (void)d, (void)e, (void)f, (void)g, (void)h;
-    if (number != turn && !(number == mark && counting)) return;
+    (void)id, (void)a, (void)b, (void)c, (void)d, (void)e, (void)f, (void)g, (void)h;
+    if (number != turn && !(number == mark && counting && thread == owner)) return;
     for (Block *block = atomic_load(&blocks); block; block = block->next)
         for (unsigned each = 0; each < THREADS; each++) {
             uint64_t count = block->counts[each];
@@ -106,7 +107,7 @@ static void called(plugin_id id, unsigned thread, int64_t number, uint64_t a, ui
             fprintf(out, "e %x %x %llx\n", block->number, each, (unsigned long long)count);
         }
     if (counting) fputs("m\n", out);
-    if (number == turn) counting = !counting;
+    if (number == turn) counting = !counting, owner = thread;
     fflush(out);
 }
 
