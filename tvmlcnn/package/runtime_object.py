@@ -20,6 +20,8 @@ _FLAGS = (
     *("-std=c11", "-O2", "-fPIC", "-fvisibility=hidden"),
     *("-fno-unwind-tables", "-fno-asynchronous-unwind-tables"),
 )
+# Android keeps this register for itself, and one file is for every C library.
+_MACHINE_FLAGS = {"aarch64": ("-mcpu=generic+reserve_x18",)}
 SOURCES = {
     "cpu": ("instance.c", "intact.c", "resolve.c", "cpu.c", "kernels.c", "machine.c", "pool.c"),
     "cuda": ("instance.c", "intact.c", "resolve.c", "cuda.c", "driver.c", "gpu.c"),
@@ -52,7 +54,7 @@ def runtime_objects(machine: str, family: str, program: str, folder: Path) -> li
     objects = []
     for each in sources:
         path = folder / f"{each.stem}.o"
-        command = ["cc", "-target", TRIPLES[machine], *_FLAGS, f"-I{FOLDER}"]
-        run_zig([*command, "-c", str(each), "-o", str(path)])
+        command = ["cc", "-target", TRIPLES[machine], *_FLAGS, *_MACHINE_FLAGS.get(machine, ())]
+        run_zig([*command, f"-I{FOLDER}", "-c", str(each), "-o", str(path)])
         objects.append(path)
     return objects

@@ -49,7 +49,7 @@ class Core:
     machine : str
         Key of `MACHINES`.
     emulated : str
-        QEMU's name of it.
+        QEMU's name of it, or of one that has its instructions.
     model : str
         The core whose figures are taken, by LLVM's name.
     """
@@ -66,7 +66,9 @@ CORES = {
     "cortex-a7": Core("armv7l", "cortex-a7", "cortex-a7"),
     "cortex-a53": Core("aarch64", "cortex-a53", "cortex-a55"),
     "cortex-a72": Core("aarch64", "cortex-a72", "cortex-a72"),
+    "cortex-a55": Core("aarch64", "cortex-a76", "cortex-a55"),
     "cortex-a76": Core("aarch64", "cortex-a76", "neoverse-n1"),
+    "neoverse-v1": Core("aarch64", "max", "neoverse-v1"),
 }
 """By LLVM's name of the core that code is compiled for."""
 
