@@ -70,12 +70,7 @@ def read_image(
     """
     from PIL import Image, ImageOps
 
-    if len(shape) != 4 or shape[:2] != (1, 3):
-        raise UserError(
-            f"the model's input {shape} is not one RGB image; give it an array",
-            parameters=("inputs",),
-        )
-    height, width = shape[2:]
+    _check_image(shape)
     if isinstance(path, str | Path):
         refuse_special(path)
     try:
@@ -85,6 +80,21 @@ def read_image(
         raise UserError(f"no such image: {path}") from error
     except Exception as error:  # Pillow raises many types for a broken file
         raise UserError(f"{path} is not an image that can be read: {reason_of(error)}") from error
+    return fit(photo, shape, how)
+
+
+def fit(photo: Image.Image, shape: tuple[int, ...], how: Preprocessing) -> np.ndarray:
+    """Return an RGB picture, as a camera's frame, as an input array; see `read_image`.
+
+    Raises
+    ------
+    UserError
+        If the input is not one RGB image, or the picture is too long and narrow.
+    """
+    from PIL import Image
+
+    _check_image(shape)
+    height, width = shape[2:]
     # torchvision resizes the shorter side to int(crop / ratio) and truncates the longer one.
     scale = max(
         round(height / how.crop_ratio) / photo.height, round(width / how.crop_ratio) / photo.width
@@ -94,10 +104,18 @@ def read_image(
         max(height, int(photo.height * scale + 1e-6)),
     )
     if size[0] * size[1] > _MOST_PIXELS:
-        raise UserError(f"{path} is too long and narrow: {photo.width}x{photo.height} pixels")
+        raise UserError(f"a photo of {photo.width}x{photo.height} pixels is too long and narrow")
     photo = photo.resize(size, Image.Resampling.BILINEAR)
     left, top = round((size[0] - width) / 2), round((size[1] - height) / 2)
     return normalize(photo.crop((left, top, left + width, top + height)), how)
+
+
+def _check_image(shape: tuple[int, ...]) -> None:
+    if len(shape) != 4 or shape[:2] != (1, 3):
+        raise UserError(
+            f"the model's input {shape} is not one RGB image; give it an array",
+            parameters=("inputs",),
+        )
 
 
 def normalize(picture: Image.Image, how: Preprocessing) -> np.ndarray:
