@@ -21,6 +21,7 @@ from PIL import Image, ImageOps
 
 import tvmlcnn
 from tvmlcnn.runtime.classify import top
+from tvmlcnn.runtime.outputs import Outputs
 from tvmlcnn.runtime.preprocessing import Preprocessing, fit
 
 PHOTOS = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
@@ -88,7 +89,7 @@ def name_of(label: int, labels: list[str]) -> str:
 
 def told(outputs: Any, labels: list[str]) -> str:
     """Return what a network found, in a line."""
-    if not isinstance(outputs, tuple):
+    if not isinstance(outputs, Outputs):
         names = [name_of(label, labels) for label in range(outputs.size)]
         return ", ".join(f"{guess.label} {guess.score:.2f}" for guess in top(outputs, names, 3))
     count = int(outputs["count"])
