@@ -15,6 +15,7 @@ from PIL import Image
 from programs import EXAMPLES
 
 import tvmlcnn
+from tvmlcnn import emulator
 from tvmlcnn.runtime.classify import top
 from tvmlcnn.runtime.preprocessing import read_image
 
@@ -111,6 +112,20 @@ def test_boxes_of_a_detector_are_told(folder: Path, tmp_path: Path) -> None:
     done = run(path, folder, "--labels", names)
     assert done.stdout.count("dog 0.90 at 1 2 3 4 (") == 2, done.stdout + done.stderr
     assert run(path, folder).stdout.count("class 1 0.90") == 2
+
+
+@pytest.mark.emulated("aarch64")
+def test_it_runs_on_a_raspberry_pi(classifier: Callable[[str], Path], folder: Path) -> None:
+    python = emulator.find("aarch64")
+    assert python is not None
+    with emulator.environment() as env:
+        command = [python, SCRIPT, classifier("aarch64"), folder]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
+    there, here = (
+        [line.partition(" (")[0] for line in text.splitlines()]
+        for text in (done.stdout, run(classifier("x86_64"), folder).stdout)
+    )
+    assert there == here, done.stderr
 
 
 def test_a_mistake_is_a_line(folder: Path) -> None:

@@ -9,6 +9,7 @@ import tvmlcnn
 from tools.peers.convert import UnavailableError
 from tools.peers.job import Job
 from tvmlcnn.analysis.counting import Figures, core, count_file
+from tvmlcnn.files import scratch
 from tvmlcnn.targets import resolve
 
 from .peers import PEERS, run_peer
@@ -42,18 +43,19 @@ def count(
     """
     its_core = core(resolve(job.target).processor)
     progress(f"{job.name}: compiling and counting")
-    path = work / "model.so"
-    tvmlcnn.compile(
-        job.module,
-        job.target,
-        job.input.shape,
-        output=path,
-        dtype=dtype,
-        calibration="random" if dtype == "int8" else None,
-        threads=1,
-        check=False,
-    )
-    ours = count_file(path)
+    with scratch("count-") as folder:
+        path = folder / "model.so"
+        tvmlcnn.compile(
+            job.module,
+            job.target,
+            job.input.shape,
+            output=path,
+            dtype=dtype,
+            calibration="random" if dtype == "int8" else None,
+            threads=1,
+            check=False,
+        )
+        ours = count_file(path)
     peers: dict[str, Figures | str] = {}
     for name in names:
         progress(f"{job.name}: counting {PEERS[name].title}")

@@ -19,6 +19,7 @@ from tools.peers.job import Job
 from tools.peers.results import WRONG
 from tvmlcnn import emulator
 from tvmlcnn.analysis.counting import Core, Figures, counted, figures
+from tvmlcnn.files import scratch
 
 from . import litert
 from .sysroots import sysroot
@@ -107,20 +108,22 @@ def run_peer(name: str, job: Job, core: Core, dtype: str, work: Path) -> Figures
         return Figures(**json.loads(kept.read_text()))
     file = peer.file(job, work)
     site = _site(core.machine)
-    source, result = work / "input.npy", work / "output.npy"
-    np.save(source, job.input)
-    result.unlink(missing_ok=True)
-    guest = Path(__file__).with_name("guest.py")
-    try:
-        sections = counted(
-            core,
-            [guest, name, file.absolute(), source.absolute(), result.absolute(), dtype],
-            sysroot(core, work),
-            [site],
-        )
-    except RuntimeError as error:
-        raise UnavailableError(str(error).splitlines()[-1][:200]) from error
-    off = difference(np.load(result).reshape(job.expected.shape), job.expected)
+    with scratch("count-") as folder:
+        source, result = folder / "input.npy", folder / "output.npy"
+        np.save(source, job.input)
+        program: list[str | Path] = [
+            Path(__file__).with_name("guest.py"),
+            name,
+            file.absolute(),
+            source,
+            result,
+        ]
+        try:
+            sections = counted(core, [*program, dtype], sysroot(core, folder), [site])
+        except RuntimeError as error:
+            raise UnavailableError(str(error).splitlines()[-1][:200]) from error
+        output = np.load(result)
+    off = difference(output.reshape(job.expected.shape), job.expected)
     if not off <= (WRONG if dtype == "float32" else 1.0):
         raise UnavailableError(f"its output is another: {off:.0e} of the range from torch's")
     runs = sum((section.runs for section in sections), Counter())
