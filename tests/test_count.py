@@ -16,10 +16,12 @@ from tools.count import __main__ as program
 from tools.count.peers import PEERS
 from tools.count.results import Count, to_json
 from tools.count.sysroots import sysroot
-from tools.count.tables import print_count, print_kernels, print_summary
+from tools.count.tables import print_count, print_kernels, print_prediction, print_summary
+from tools.count.threads import Loops, predict, read_loops
 from tvmlcnn import emulator
 from tvmlcnn.analysis.counting import CORES, CountedFile, Figures
 from tvmlcnn.runtime.manifest import KernelCall
+from tvmlcnn.targets import DEVICES
 
 OURS = Figures(8_000_000, 4_000_000, 0, 1_000_000, 500_000, 0, 6e6)
 KERNEL = KernelCall("fused_conv", "dense", ("features.0", "features.1"), 32_000_000, 1000)
@@ -66,6 +68,8 @@ def test_tables_are_sorted_and_name_what_is_missing(capsys: pytest.CaptureFixtur
     assert any("LiteRT" in line and "mips" in line for line in lines)
     print_kernels(both().ours)
     assert "features.{0,1}" in capsys.readouterr().out
+    print_prediction(predict(both().ours, {}, DEVICES["rpi4"], 4))
+    assert "1.00 times as fast" in capsys.readouterr().out
     print_summary([both(), count()])
     assert capsys.readouterr().out.split("geometric mean")[1].split() == ["1.60", "0.75"]
 
@@ -118,11 +122,48 @@ def test_more_cycles_than_a_bar_exit_with_one(
     assert run(["alexnet", "--peers", "all", "--most", str(most)], monkeypatch) == code
 
 
+def test_the_thread_with_most_work_decides() -> None:
+    loops = {"fused_conv": Loops((6, 400), 0)}
+    assert [loops["fused_conv"].share(threads) for threads in (1, 2, 4)] == [1, 1 / 2, 2 / 6]
+    assert Loops((), 0).share(4) == 1  # nothing of it is parallel
+    found = predict(both().ours, loops, DEVICES["rpi4"], 4)
+    assert found.one == 6e6
+    assert found.several == pytest.approx(1e6 + 5e6 * 2 / 6)
+    assert found.balance == pytest.approx(5e6 * (2 / 6 - 1 / 4))
+    assert found.memory == 0
+
+
+def test_weights_that_no_cache_holds_are_waited_for() -> None:
+    device = DEVICES["rpi4"]
+    weights = 64 << 20
+    found = predict(both().ours, {"fused_conv": Loops((400,), weights)}, device, 4)
+    waits = weights / (device.bandwidth_gbs / device.clock_ghz)
+    assert found.several == pytest.approx(1e6 + waits)
+    assert found.memory == pytest.approx(waits - 5e6 / 4)
+    held = predict(both().ours, {"fused_conv": Loops((400,), 1 << 19)}, device, 4)
+    assert held.memory == 0
+
+
+def test_loops_are_read_from_a_scheduled_module(tmp_path: Path) -> None:
+    path = tmp_path / "20-schedule.py"
+    path.write_text(
+        "class Module:\n"
+        '    def conv(x: T.Buffer((1, 8), "float32"), param_0: T.Buffer((3, 8), "float32")):\n'
+        "        for i in T.parallel(12):\n"
+        "        for j in T.parallel(7):\n"
+        '    def pool(x: T.Buffer((1, 8), "float32")):\n'
+        "        for i in range(8):\n"
+    )
+    assert read_loops(path) == {"conv": Loops((12, 7), 96), "pool": Loops((), 0)}
+
+
 @pytest.mark.emulated("aarch64")
 @needs_programs
 def test_the_whole(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["mobilenet_v1?width=0.25&resolution=32", "--json"], monkeypatch) == 0
-    (network,) = json.loads(capsys.readouterr().out)["networks"]
-    assert network["core"] == "cortex-a72"
-    assert network["tvmlcnn"]["fmla"] > 0
-    assert network["cycles_ratio"] is None
+    network = "mobilenet_v1?width=0.25&resolution=32"
+    assert run([network, "--threads", "4", "--json"], monkeypatch) == 0
+    (found,) = json.loads(capsys.readouterr().out)["networks"]
+    assert found["core"] == "cortex-a72"
+    assert found["tvmlcnn"]["fmla"] > 0
+    assert found["cycles_ratio"] is None
+    assert found["threads"]["one"] > found["threads"]["several"]

@@ -21,6 +21,13 @@ from ..run_command import run_command
 @click.option("--target", default="rpi4", show_default=True, help="What to compile for.")
 @click.option("--dtype", default="float32", show_default=True, help="As of tvmlcnn compile.")
 @click.option("--peers", metavar="A,B,...", help="Other frameworks, or all; by default none.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Compile for so many; one is counted, and what all would take is predicted.",
+)
 @click.option("--kernels", is_flag=True, help="Show each kernel.")
 @click.option(
     "--most",
@@ -35,6 +42,7 @@ def command(
     target: str,
     dtype: str,
     peers: str | None,
+    threads: int,
     kernels: bool,
     most: float | None,
     work: str | None,
@@ -48,6 +56,9 @@ def command(
     that access the stack. Cycles are a model's: llvm-mca's for each block of code that ran, with
     all data in the first cache, all branches foreseen, and nothing left over from the block before.
     They are no time. A ratio is to the best peer's cycles.
+
+    What --threads predicts follows from how loops are divided, and from the bytes that come from
+    memory at its nominal bandwidth.
     """
     warnings.simplefilter("ignore")
     from tools.peers.job import read
@@ -56,7 +67,7 @@ def command(
     from .count import count
     from .peers import PEERS
     from .results import to_json
-    from .tables import print_count, print_kernels, print_summary
+    from .tables import print_count, print_kernels, print_prediction, print_summary
 
     names = tuple(PEERS) if peers == "all" else tuple(filter(None, (peers or "").split(",")))
     for name in names:
@@ -70,7 +81,7 @@ def command(
         folder = Path(work or at)
         folder.mkdir(parents=True, exist_ok=True)
         for model in models:
-            counts.append(count(read(model, target, 1), names, dtype, folder, _progress))
+            counts.append(count(read(model, target, threads), names, dtype, folder, _progress))
             if as_json:
                 continue
             if kernels:
@@ -82,6 +93,8 @@ def command(
                 f"and of cycles of a model of a {core.model}"
             )
             print_count(counts[-1])
+            if counts[-1].prediction:
+                print_prediction(counts[-1].prediction)
     if as_json:
         print_json(to_json(counts))
     elif len(counts) > 1:

@@ -9,6 +9,8 @@ from typing import Any
 from tools.peers.results import geometric_mean
 from tvmlcnn.analysis.counting import Core, CountedFile, Figures
 
+from .threads import Prediction
+
 
 @dataclass(frozen=True)
 class Count:
@@ -21,6 +23,8 @@ class Count:
     ours : CountedFile
     peers : dict of str to Figures or str
         The reason where there are no figures.
+    prediction : Prediction or None
+        Of ours on several threads.
     """
 
     network: str
@@ -29,6 +33,7 @@ class Count:
     core: Core
     ours: CountedFile
     peers: dict[str, Figures | str]
+    prediction: Prediction | None = None
 
     @property
     def counted(self) -> dict[str, Figures]:
@@ -69,6 +74,7 @@ def _network(count: Count) -> dict[str, Any]:
         "instructions_ratio": count.ratio("instructions"),
         "cycles_ratio": count.ratio("cycles"),
         "tvmlcnn": asdict(count.ours.total),
+        "threads": count.prediction and asdict(count.prediction),
         "peers": {
             name: asdict(each) if isinstance(each, Figures) else {"reason": each}
             for name, each in count.peers.items()

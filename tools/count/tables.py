@@ -10,6 +10,7 @@ from tvmlcnn.cli.output import layers_text, print_facts, print_table
 
 from .peers import PEERS
 from .results import Count
+from .threads import Prediction
 
 _FIGURES = ("instructions", "fmla", "dot", "loads", "stores", "stack", "cycles")
 _SPARE = ("stores", "loads", "dot")
@@ -35,6 +36,22 @@ def print_count(count: Count) -> None:
         print_facts(
             [(PEERS[name].title, f"not counted: {reason}") for name, reason in reasons.items()]
         )
+
+
+def print_prediction(prediction: Prediction) -> None:
+    """Print what several threads would take, and where they are limited."""
+    several = prediction.several
+    print_facts(
+        [
+            (
+                f"{prediction.threads} threads",
+                f"{several / 1e6:.1f} M cycles predicted, {prediction.speed:.2f} times as fast as "
+                f"one ({prediction.one / 1e6:.1f} M with memory)",
+            ),
+            ("imbalance", f"{prediction.balance / several:.0%} of them"),
+            ("waiting for memory", f"{prediction.memory / several:.0%}"),
+        ]
+    )
 
 
 def print_kernels(counted: CountedFile) -> None:
