@@ -82,11 +82,18 @@ def litert(file: str, image: np.ndarray, half: bool) -> Call:
     entry, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     if tuple(entry["shape"]) != image.shape:
         image = np.ascontiguousarray(image.transpose(0, 2, 3, 1))
+    scale, zero = entry["quantization"]
+    if scale:
+        limits = np.iinfo(entry["dtype"])
+        image = np.clip(np.round(image / scale) + zero, limits.min, limits.max)
+    image = image.astype(entry["dtype"])
+    step, middle = result["quantization"]
 
     def call() -> np.ndarray:
         interpreter.set_tensor(entry["index"], image)
         interpreter.invoke()
-        return interpreter.get_tensor(result["index"])
+        output = interpreter.get_tensor(result["index"])
+        return (output.astype(np.float32) - middle) * step if step else output
 
     return call
 

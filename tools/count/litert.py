@@ -19,17 +19,17 @@ CONVERTER = "litert-torch==0.10.0"
 RUNTIME = "ai-edge-litert==2.3.0"  # which that converter is for
 
 
-def convert(job: Job, work: Path) -> Path:
-    """Return the network as ``model.tflite``, in float32 and with images' channels last."""
+def convert(job: Job, work: Path, dtype: str) -> Path:
+    """Return the network as ``DTYPE.tflite``, with images' channels last."""
     folder = work / f"{job.name}-{job.fingerprint}" / CONVERTER.replace("==", "-")
-    file = folder / "model.tflite"
+    file = folder / f"{dtype}.tflite"
     if file.exists():
         return file
     folder.mkdir(parents=True, exist_ok=True)
     program = torch.export.export(job.module, (torch.from_numpy(job.input),))
     torch.export.save(program, folder / "program.pt2")
     done = subprocess.run(
-        [_python(), Path(__file__).with_name("to_litert.py"), folder],
+        [_python(), Path(__file__).with_name("to_litert.py"), folder, dtype],
         capture_output=True,
         text=True,
         check=False,

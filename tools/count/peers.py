@@ -37,14 +37,14 @@ class Peer:
         What is installed of it on each machine; the machines that it is counted on.
     file : callable
         Returns the file of a network that it reads, converted where that was not done.
-    half : bool
-        Whether it computes a float32 network in float16 where it is asked to.
+    dtypes : tuple of str
+        What it is counted in.
     """
 
     title: str
     wheels: dict[str, tuple[str, ...]]
-    file: Callable[[Job, Path], Path]
-    half: bool = False
+    file: Callable[[Job, Path, str], Path]
+    dtypes: tuple[str, ...] = ("float32",)
 
 
 def _converted(name: str, job: Job, work: Path) -> Path:
@@ -59,24 +59,25 @@ PEERS = {
     "onnxruntime": Peer(
         "ONNX Runtime",
         {"aarch64": ("onnxruntime",)},
-        lambda job, work: onnx_file(job, _converted("onnxruntime", job, work)),
+        lambda job, work, dtype: onnx_file(job, _converted("onnxruntime", job, work)),
     ),
     "ncnn": Peer(
         "ncnn",
         {"aarch64": ("ncnn",)},
-        lambda job, work: _converted("ncnn", job, work) / "model.ncnn.param",
-        half=True,
+        lambda job, work, dtype: _converted("ncnn", job, work) / "model.ncnn.param",
+        ("float32", "float16"),
     ),
     "mnn": Peer(
         "MNN",
         {"aarch64": ("MNN",)},
-        lambda job, work: _converted("mnn", job, work) / "model.mnn",
-        half=True,
+        lambda job, work, dtype: _converted("mnn", job, work) / "model.mnn",
+        ("float32", "float16"),
     ),
     "litert": Peer(
         "LiteRT (XNNPACK)",
         {"aarch64": (litert.RUNTIME,), "armv7l": ("tflite-runtime==2.14.0",)},
         litert.convert,
+        ("float32", "int8"),
     ),
 }
 # What the wheels need of other packages, as far as a run needs it; numpy is the emulator's.
@@ -100,13 +101,13 @@ def run_peer(name: str, job: Job, core: Core, dtype: str, work: Path) -> Figures
     peer = PEERS[name]
     if core.machine not in peer.wheels:
         raise UnavailableError(f"no wheel of it is for {core.machine}")
-    if dtype == "float16" and not peer.half:
-        raise UnavailableError("it computes a network of float32 in float32")
+    if dtype not in peer.dtypes:
+        raise UnavailableError(f"it is not counted in {dtype}")
     kept = work / f"{job.name}-{job.fingerprint}"
     kept /= "-".join((*map(_as_here, peer.wheels[core.machine]), core.emulated, dtype)) + ".json"
     if kept.exists():
         return Figures(**json.loads(kept.read_text()))
-    file = peer.file(job, work)
+    file = peer.file(job, work, dtype)
     site = _site(core.machine)
     with scratch("count-") as folder:
         source, result = folder / "input.npy", folder / "output.npy"
