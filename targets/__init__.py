@@ -12,6 +12,7 @@ from tvmlcnn import plugins
 from tvmlcnn.errors import UserError, did_you_mean
 
 from .arm import RPI2, RPI3, RPI4, RPI5
+from .arm_others import ANDROID_ARM64, GRAVITON3, ORANGEPI5, RPI_ZERO2
 from .core import Arithmetic, Core, MultiplyAdd
 from .costs import Costs
 from .device import Cpu, Device, Gpu
@@ -42,7 +43,12 @@ __all__ = [
 ]
 
 DEVICES: dict[str, Device] = {
-    device.name: device for device in (X86, RPI2, RPI3, RPI4, RPI5, CUDA, JETSON_ORIN_NANO)
+    device.name: device
+    for device in (
+        *(X86, RPI2, RPI3, RPI4, RPI5, RPI_ZERO2),
+        *(ORANGEPI5, ANDROID_ARM64, GRAVITON3),
+        *(CUDA, JETSON_ORIN_NANO),
+    )
 }
 ALIASES = {"arm": "rpi4"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # it becomes a part of files' names

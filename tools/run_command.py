@@ -8,9 +8,12 @@ from tvmlcnn.errors import UserError
 
 
 def run_command(command: click.Command) -> int:
-    """Run a command; a user's mistake gives one line and exit code 2, an interruption 130."""
+    """Run a command; a user's mistake gives one line and exit code 2, an interruption 130.
+
+    Otherwise the exit code is the command's own (`click.exceptions.Exit`), or 0.
+    """
     try:
-        command(standalone_mode=False)
+        return int(command(standalone_mode=False) or 0)
     except (UserError, click.ClickException) as error:
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
         click.echo(f"error: {message}", err=True)
@@ -18,4 +21,3 @@ def run_command(command: click.Command) -> int:
     except click.Abort:
         click.echo("interrupted", err=True)
         return 130
-    return 0

@@ -172,6 +172,24 @@ def test_json_has_no_number_that_is_none(capsys: pytest.CaptureFixture[str]) -> 
     }
 
 
+def test_report_of_a_board_has_what_its_times_depend_on(
+    cli: Cli, small_file: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "board.json"
+    assert cli("bench", small_file, "--seconds", 0, "--report", path).out == f"wrote {path}\n"
+    report = json.loads(path.read_text())
+    assert report["times"][0]["threads"] == 1
+    assert all(times["p50"] > 0 for times in report["times"])
+    assert report["file"]["target"] == "x86"
+    assert report["board"]["machine"] == "x86_64"
+    assert report["board"]["memory_mib"] > 100
+    assert report["board"]["emulated"] is False
+    assert set(report["before"]) == set(report["after"]) >= {"celsius", "governor", "throttled"}
+    assert "--report" in cli("bench", small_file, "--report", path, "--threads", 1).error
+    nowhere = tmp_path / "none" / "board.json"
+    assert "does not exist" in cli("bench", small_file, "--report", nowhere).error
+
+
 def test_bench(cli: Cli, small_file: Path) -> None:
     seen = cli("bench", small_file, "--threads", 1, "--seconds", 0.1, "--json").json
     assert 0 < seen["min"] <= seen["p50"] <= seen["p90"] <= seen["p99"]

@@ -8,7 +8,7 @@ from conftest import Cli
 CASES = [
     ("compile mobilenet_v", {"mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small"}),
     ("analyze alexnet shufflenet_v2_x1", {"shufflenet_v2_x1_0", "shufflenet_v2_x1_5"}),
-    ("compile net.py:Net --target rpi", {"rpi2", "rpi3", "rpi4", "rpi5"}),
+    ("compile net.py:Net --target rpi", {"rpi2", "rpi3", "rpi4", "rpi5", "rpi-zero2"}),
     ("tune alexnet --target nat", {"native"}),
     ("records list --rule wino", {"winograd"}),
     ("records list --target ar", {"arm"}),

@@ -16,6 +16,10 @@ from tvmlcnn.targets import DEVICES, resolve
         ("rpi3", ["asimd"]),
         ("rpi4", ["asimd"]),
         ("rpi5", ["asimd", "asimddp", "asimdhp"]),
+        ("rpi-zero2", ["asimd"]),
+        ("orangepi5", ["asimd", "asimddp", "asimdhp"]),
+        ("android-arm64", ["asimd", "asimddp", "asimdhp"]),
+        ("aws-graviton3", ["asimd", "asimddp", "asimdhp", "i8mm", "sve"]),
     ],
 )
 def test_devices(target: str, features: list[str]) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
+from pathlib import Path
 
 import click
+
+from tvmlcnn.errors import UserError
 
 from . import completion
 from .boards import board_options
@@ -17,12 +21,18 @@ from .output import json_option, print_facts, print_json
 @click.option(
     "--seconds", type=click.FloatRange(min=0), default=3.0, show_default=True, help="How long."
 )
+@click.option(
+    "--report",
+    metavar="FILE.json",
+    help="Write what to send to others: the times on one thread and on all, and what the board is.",
+)
 @board_options
 @json_option
 def command(
     file: str,
     threads: int | None,
     seconds: float,
+    report: str | None,
     device: str | None,
     tracker: str | None,
     key: str | None,
@@ -33,6 +43,11 @@ def command(
     from tvmlcnn.runtime import load, machine, read_manifest
     from tvmlcnn.runtime.latency import measure
 
+    if report:
+        if device or tracker or key or threads:
+            raise UserError("--report is of this machine, on one thread and on all", ("report",))
+        _write_report(file, seconds, Path(report))
+        return
     if device or tracker or key:
         from tvmlcnn.remote import boards
 
@@ -60,6 +75,16 @@ def command(
             *([("note", _EMULATED)] if emulated else []),
         ]
     )
+
+
+def _write_report(file: str, seconds: float, path: Path) -> None:
+    from tvmlcnn.files import check_writable, write_whole
+    from tvmlcnn.runtime.board_report import report
+
+    check_writable(path)
+    text = json.dumps(report(file, seconds), indent=2) + "\n"
+    write_whole(path, lambda output: output.write(text.encode()))
+    click.echo(f"wrote {path}")
 
 
 _EMULATED = "emulated: these times say nothing about a real board"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
 from . import completion
 from .output import json_option, layers_text, print_facts, print_json, print_table
 
+_MODEL_HEADER = ("kcycles", "share", "kinstr", "mla/cycle", "stack k", "rule", "layers")
 _HEADER = ("us", "share", "GFLOP/s", "roofline", "kB", "rule", "layers")
 
 
@@ -18,15 +20,28 @@ _HEADER = ("us", "share", "GFLOP/s", "roofline", "kB", "rule", "layers")
 @click.option(
     "--seconds", type=click.FloatRange(min=0), default=3.0, show_default=True, help="How long."
 )
+@click.option(
+    "--model",
+    "modelled",
+    is_flag=True,
+    help="Count cycles of a model of an ARM core instead, in emulation, on one thread.",
+)
 @json_option
-def command(file: str, threads: int | None, seconds: float, as_json: bool) -> None:
+def command(file: str, threads: int | None, seconds: float, modelled: bool, as_json: bool) -> None:
     """Time each kernel of the compiled model FILE, in the order in which they run.
 
     The roofline is the least time that the kernel's operations and bytes take on this machine's
     threads, at the speed of numpy's matrix product and of a sum of arrays of as many bytes, both
     measured in the same run; 100% is a kernel that takes no longer. Where a kernel multiplies
     codes or numbers of 16 bits, it is as many times that speed as the target's instructions do.
+
+    For a file of another machine, an ARM core that is not here, --model counts what each kernel
+    runs in emulation, and the cycles that a model of the core takes for that. They are no time:
+    caches, memory, branches foreseen wrongly and other cores are left out.
     """
+    if modelled:
+        _print_model(file, as_json)
+        return
     from tvmlcnn.runtime import load
     from tvmlcnn.runtime.profile import profile
 
@@ -75,6 +90,46 @@ def command(file: str, threads: int | None, seconds: float, as_json: bool) -> No
             ("runs", result.rounds),
             ("threads", result.threads),
             *_warning(result.others),
+        ]
+    )
+
+
+def _print_model(file: str, as_json: bool) -> None:
+    """Print the cycles of a model, and the instructions, of each kernel."""
+    from tvmlcnn.analysis.counting import count_file
+
+    counted = count_file(Path(file))
+    total = counted.total
+    if as_json:
+        kernels = [asdict(call) | asdict(figures) for call, figures in counted.kernels]
+        outside = asdict(counted.outside)
+        print_json({"model": counted.core.model, "kernels": kernels, "outside": outside})
+        return
+    print_table(
+        _MODEL_HEADER,
+        (
+            (
+                f"{figures.cycles / 1e3:.1f}",
+                f"{figures.cycles / total.cycles:.1%}",
+                f"{figures.instructions / 1e3:.1f}",
+                f"{(figures.fmla + figures.dot) / max(figures.cycles, 1):.2f}",
+                f"{figures.stack / 1e3:.1f}",
+                call.rule,
+                layers_text(call.layers, call.function),
+            )
+            for call, figures in counted.kernels
+        ),
+        spare=("stack k", "mla/cycle"),
+    )
+    print_facts(
+        [
+            (
+                "whole call",
+                f"{total.cycles / 1e6:.2f} M cycles, {total.instructions / 1e6:.2f} M instructions",
+            ),
+            ("outside of kernels", f"{counted.outside.cycles / 1e6:.2f} M cycles"),
+            ("model", f"{counted.core.model}, of {counted.core.emulated}; one thread"),
+            ("left out", "caches, memory, branches foreseen wrongly, other cores: it is no time"),
         ]
     )
 

@@ -114,7 +114,9 @@ def supply(names: Set[str], triple: str, folder: Path) -> Path:
         "compiler_rt": Path(_zig_library(), "compiler_rt.zig"),
         "math": FOLDER / "math.zig",
     }
-    flags = ("-O", "ReleaseFast", "-target", triple, "-fPIC", "-fstrip", "-ffunction-sections")
+    flags = ["-O", "ReleaseFast", "-target", triple, "-fPIC", "-fstrip", "-ffunction-sections"]
+    if triple.startswith("aarch64"):
+        flags.append("-mcpu=generic+reserve_x18")  # which is Android's own
     for name, source in sources.items():
         command = ["build-obj", *flags, str(source), f"-femit-bin={folder / name}.o"]
         run_zig(command)

@@ -20,6 +20,8 @@ _FLAGS = (
     *("-std=c11", "-O2", "-fPIC", "-fvisibility=hidden"),
     *("-fno-unwind-tables", "-fno-asynchronous-unwind-tables"),
 )
+# Android keeps this register for itself, and one file is for every C library.
+_MACHINE_FLAGS = {"aarch64": ("-mcpu=generic+reserve_x18",)}
 SOURCES = {
     "cpu": ("instance.c", "intact.c", "resolve.c", "cpu.c", "kernels.c", "machine.c", "pool.c"),
     "cuda": ("instance.c", "intact.c", "resolve.c", "cuda.c", "driver.c", "gpu.c"),
@@ -61,8 +63,8 @@ def runtime_objects(
     objects = []
     for each in sources:
         path = folder / f"{each.stem}.o"
-        command = ["cc", "-target", TRIPLES[machine], *_FLAGS, f"-I{FOLDER}"]
-        command += [_EXACT] if each.name in OF_FRAMES else []
+        command = ["cc", "-target", TRIPLES[machine], *_FLAGS, *_MACHINE_FLAGS.get(machine, ())]
+        command += [f"-I{FOLDER}", *([_EXACT] if each.name in OF_FRAMES else [])]
         run_zig([*command, "-c", str(each), "-o", str(path)])
         objects.append(path)
     return objects

@@ -11,7 +11,7 @@ from tvmlcnn.errors import UserError
 
 from .manifest import Manifest
 from .model import Model
-from .preprocessing import Preprocessing, fitted, read_frame, read_image
+from .preprocessing import Preprocessing, as_input, fitted, read_frame, read_image
 
 
 def read_photo(path: str | Path | IO[bytes], model: Model | Manifest) -> np.ndarray:
@@ -37,10 +37,23 @@ def read_photo(path: str | Path | IO[bytes], model: Model | Manifest) -> np.ndar
     how, shape = model.preprocessing or Preprocessing(), model.inputs[0].shape
     if not model.frames:
         return read_image(path, shape, how)
+    return taken(read_frame(path, how), model)
+
+
+def taken(frame: np.ndarray, model: Model | Manifest) -> np.ndarray:
+    """Return a picture, uint8 of shape (1, height, width, channels), as `read_photo` returns it.
+
+    Raises
+    ------
+    UserError
+        If the input is not one picture.
+    """
+    how, shape = model.preprocessing or Preprocessing(), model.inputs[0].shape
+    if not model.frames:
+        return as_input(frame, shape, how)
     batch, height, width, _ = shape
     if batch != 1:
         raise UserError(
             f"the model's input {shape} is not one picture; give it an array", ("inputs",)
         )
-    frame = read_frame(path, how)
     return frame if model.resizes else fitted(frame, (height, width), how)

@@ -126,14 +126,36 @@ def read_image(
     UserError
         If the file is missing or no image, or the input is not one image of so many channels.
     """
+    _check_picture(shape, how)  # before a file is read
+    return as_input(read_frame(path, how), shape, how)
+
+
+def _check_picture(shape: tuple[int, ...], how: Preprocessing) -> None:
+    """Refuse an input that is not one picture.
+
+    Raises
+    ------
+    UserError
+    """
     if len(shape) != 4 or shape[:2] != (1, how.channels):
         kind = "RGB image" if how.channels == 3 else "grey image"
         raise UserError(
             f"the model's input {shape} is not one {kind}; give it an array",
             parameters=("inputs",),
         )
+
+
+def as_input(frames: np.ndarray, shape: tuple[int, ...], how: Preprocessing) -> np.ndarray:
+    """Return a picture, uint8 of shape (1, height, width, channels), as `read_image` returns it.
+
+    Raises
+    ------
+    UserError
+        If the input is not one picture, or the picture is too long and narrow.
+    """
+    _check_picture(shape, how)
     height, width = shape[2:]
-    return normalized(fitted(read_frame(path, how), (height, width), how), how)
+    return normalized(fitted(frames, (height, width), how), how)
 
 
 def read_frame(path: str | Path | IO[bytes], how: Preprocessing) -> np.ndarray:
