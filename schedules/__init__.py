@@ -152,8 +152,7 @@ def _scheduled(
         plan = from_text(str(attrs.pop(ATTRIBUTE)), rules)
         function = function.without_attr(ATTRIBUTE)
     else:
-        # Functions that only move other types are laid out as those of float32.
-        element = ELEMENT_TYPES.get(str(function.params[-1].ty.dtype), FLOAT32)
+        element = device.element(str(function.params[-1].ty.dtype))
         plan = Plan(list(rules)[-1], element, "", None)
     workload = plan.workload or kernel_name(function)
     decisions = policy.of(plan.rule, workload, plan.element)

@@ -16,18 +16,31 @@ from .arm_others import ANDROID_ARM64, GRAVITON3, ORANGEPI5, RPI_ZERO2
 from .core import Arithmetic, Core, MultiplyAdd
 from .costs import Costs
 from .device import Cpu, Device, Gpu
-from .element import CODES, ELEMENT_TYPES, FLOAT32, INT8, UINT8, ElementType
+from .element import (
+    BFLOAT16,
+    CODES,
+    ELEMENT_TYPES,
+    FLOAT16,
+    FLOAT32,
+    INT8,
+    NARROW,
+    UINT8,
+    ElementType,
+)
 from .nvidia import CUDA, JETSON_ORIN_NANO
 from .tvm_target import from_tvm
 from .x86 import X86, native
 
 __all__ = [
     "ALIASES",
+    "BFLOAT16",
     "CODES",
     "DEVICES",
     "ELEMENT_TYPES",
+    "FLOAT16",
     "FLOAT32",
     "INT8",
+    "NARROW",
     "UINT8",
     "Arithmetic",
     "Core",

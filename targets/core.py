@@ -28,6 +28,9 @@ class MultiplyAdd:
         The type that elements have to be brought to before, empty where they need not.
     scratch : int
         Registers that it takes for itself.
+    longest : int
+        So many products are added up before they are added to a sum of float32; 0 where that makes
+        no difference.
     """
 
     name: str
@@ -35,6 +38,7 @@ class MultiplyAdd:
     products: int = 1
     widened: str = ""
     scratch: int = 0
+    longest: int = 0
 
 
 @dataclass(frozen=True)

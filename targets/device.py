@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from .core import Arithmetic, Core
 from .costs import Costs
-from .element import CODES, ElementType
+from .element import CODES, ELEMENT_TYPES, FLOAT32, ElementType
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -66,6 +66,15 @@ class Device:
         None where it has no arithmetic of the type; ``"int8"`` is that of its codes.
         """
         return 1.0 if dtype == "float32" else None
+
+    def computes(self, element: ElementType) -> bool:
+        """Tell whether kernels of our own compute in an element type."""
+        return element == FLOAT32
+
+    def element(self, dtype: str) -> ElementType:
+        """Return the type that elements are worked on as; what is only moved moves as float32."""
+        found = ELEMENT_TYPES.get(dtype, FLOAT32)
+        return found if self.computes(found) else FLOAT32
 
     @property
     def lanes(self) -> int:

@@ -16,24 +16,35 @@ class ElementType:
     bytes : int
         Of one element.
     accumulator : str
-        The type that sums of products have.
+        The type that sums of products have when a kernel goes on with them.
     tolerance : float
         Largest |error| against torch that the numeric check lets pass, over the output's range.
+    rounding : float
+        What rounding does to what a network computes, relatively.
     """
 
     name: str
     bytes: int
     accumulator: str
     tolerance: float
+    rounding: float
 
 
-# The tolerance leaves a hundred times the rounding of a sum of some thousand products.
-FLOAT32 = ElementType("float32", 4, "float32", 1e-4)
+# Sums of some thousand products are off by 3e-6; the tolerance leaves thirty times as much.
+FLOAT32 = ElementType("float32", 4, "float32", 1e-4, 3e-6)
+# What layers hand on is rounded to 11, and to 8, bits each time. The tolerances leave 64, and 32,
+# times that.
+FLOAT16 = ElementType("float16", 2, "float16", 64 * 2**-11, 2**-11)
+BFLOAT16 = ElementType("bfloat16", 2, "float32", 32 * 2**-8, 2**-8)
 # Sums of integers are exact.
-UINT8 = ElementType("uint8", 1, "int32", 0.0)
-INT8 = ElementType("int8", 1, "int32", 0.0)
+UINT8 = ElementType("uint8", 1, "int32", 0.0, 0.0)
+INT8 = ElementType("int8", 1, "int32", 0.0, 0.0)
 
-ELEMENT_TYPES: dict[str, ElementType] = {element.name: element for element in (FLOAT32,)}
+ELEMENT_TYPES: dict[str, ElementType] = {
+    element.name: element for element in (FLOAT32, FLOAT16, BFLOAT16)
+}
 """Types of numbers, by name."""
+NARROW: dict[str, ElementType] = {element.name: element for element in (FLOAT16, BFLOAT16)}
+"""Those of sixteen bits, by name: what long sums of them are not to be kept in."""
 CODES: dict[str, ElementType] = {element.name: element for element in (UINT8, INT8)}
 """Types of the codes of quantized numbers, by name."""

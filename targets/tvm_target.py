@@ -11,7 +11,7 @@ from tvmlcnn.errors import UserError
 from .arm import RPI2, RPI3, RPI4, RPI5
 from .device import Cpu, Device
 from .nvidia import CUDA
-from .x86 import X86, native, with_wide_vectors
+from .x86 import X86, native, sixteen_bits, with_wide_vectors
 
 _NEAREST = {"x86_64": X86, "aarch64": RPI4, "armv7l": RPI2, "armv7a": RPI2, "arm": RPI2}
 """The device whose figures are taken, by the first part of the triple."""
@@ -57,7 +57,9 @@ def _cpu(full: dict[str, Any]) -> Device:
     if near is X86:
         features = tvm.get_global_func("target.llvm_get_cpu_features")(tvm.target.Target(full))
         if "avx512f" in features:
-            near = with_wide_vectors(near, "avx512vnni" in features)
+            names = ("avx512bf16", "avx512fp16", "amx-bf16")
+            sixteen = sixteen_bits(*(name in features for name in names))
+            near = with_wide_vectors(near, "avx512vnni" in features, sixteen)
     cpu = str(full.get("mcpu"))
     return replace(
         near,

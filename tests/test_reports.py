@@ -24,7 +24,7 @@ def report(**fields: object) -> Report:
         "seconds": {"export": 1.25, "link": 0.01},
         "warnings": ["a <b>"],
         "quantization": None,
-        "manifest": {"random_weights": True},
+        "manifest": {"random_weights": True, "dtype": "float32"},
     }
     return Report(**(base | fields))  # type: ignore[arg-type]
 

@@ -70,9 +70,10 @@ def test_peak_is_not_known_without_a_clock() -> None:
 
 @each_cpu
 def test_a_type_without_arithmetic(name: str) -> None:
-    float16 = ElementType("float16", 2, "float32", 1e-2)
-    with pytest.raises(ValueError, match=f"{name} has no arithmetic of float16"):
-        CPUS[name].core(float16)
+    float8 = ElementType("float8", 1, "float32", 1e-2, 1e-2)
+    with pytest.raises(ValueError, match=f"{name} has no arithmetic of float8"):
+        CPUS[name].core(float8)
+    assert not CPUS[name].computes(float8)
 
 
 @each_cpu
@@ -80,7 +81,7 @@ def test_the_type_decides_about_a_core(name: str) -> None:
     """Half as wide, twice as many to a vector and a line; caches stay as they are."""
     device = CPUS[name]
     single = device.arithmetic[0]
-    float16 = ElementType("float16", 2, "float32", 1e-2)
+    float16 = ElementType("float16", 2, "float32", 1e-2, 1e-3)
     instruction = replace(single.multiply_add, lanes=2 * single.multiply_add.lanes)
     half = replace(single, element=float16, multiply_add=instruction)
     core = replace(device, arithmetic=(single, half)).core(float16)

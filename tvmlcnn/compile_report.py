@@ -77,6 +77,7 @@ class Report:
             ("size", f"{self.size / 1e6:.1f} MB"),
             *([("weights", "RANDOM, none were given")] if random else []),
             ("target", self.target),
+            *dtype_fact(self.manifest["dtype"]),
             *quantization_facts(self.quantization),
             ("kernels", ", ".join(f"{rule}: {len(k)}" for rule, k in self.kernels.items())),
             *records_fact(self.records),
@@ -100,7 +101,7 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as a JSON object, without the manifest."""
-        data = asdict(self) | {"path": str(self.path)}
+        data = asdict(self) | {"path": str(self.path), "dtype": self.manifest["dtype"]}
         del data["manifest"]
         return data
 
@@ -149,6 +150,11 @@ class Clock:
             spent = time.perf_counter() - self._since
             self.seconds[self._phase] = self.seconds.get(self._phase, 0.0) + spent
         self._phase = ""
+
+
+def dtype_fact(dtype: str) -> list[tuple[str, str]]:
+    """Return what a network is computed in; what is said of int8 says more."""
+    return [("computed in", dtype)] if dtype != "int8" else []
 
 
 def quantization_facts(quantization: Mapping[str, Any] | None) -> list[tuple[str, str]]:

@@ -20,13 +20,13 @@ from tvmlcnn.package import cuda, evaluate, features, manifest, model_file
 from tvmlcnn.package.fitting_table import fitting_table
 from tvmlcnn.package.slow_kernels import slow_kernels
 from tvmlcnn.package.variants import together
-from tvmlcnn.precision import check_request
+from tvmlcnn.precision import check_request, element_for
 from tvmlcnn.records import Library
 from tvmlcnn.runtime.machine import machine
 from tvmlcnn.runtime.manifest import RANDOM_WEIGHTS
 from tvmlcnn.schedules import kernels_by_rule, rules_for, workloads
 from tvmlcnn.schedules.recorded import Recorded
-from tvmlcnn.targets import FLOAT32, Device, records_name, resolve
+from tvmlcnn.targets import FLOAT32, Device, ElementType, records_name, resolve
 
 
 def compile(
@@ -73,7 +73,8 @@ def compile(
     resize : bool
         Whether frames may be of any size; the file resizes them by the model's preprocessing.
     dtype : str
-        ``"float32"``, or ``"int8"``: weights and what layers hand on are bytes.
+        What weights, and what layers hand on, are: ``"float32"``; ``"float16"`` or ``"bfloat16"``,
+        where the target computes in it; or ``"int8"``. Inputs and outputs are the network's.
     calibration : str, Path, numpy.ndarray, mapping or iterable, optional
         Inputs like those that an int8 network will be given, to observe its ranges on: a folder of
         photos, preprocessed as the file wants them; a ``.npy`` file of shape (N, ...), or a
@@ -116,6 +117,7 @@ def compile(
     check_request(dtype, calibration, keep_float)
     frontend.check_frames(input, resize)
     device = _with_threads(resolve(target), threads)
+    element = element_for(dtype, device)
     gpu_compiler = cuda.find_compiler(device.gpu_code) if device.gpu_code else None
     network = frontend.resolve(model, input_shape, trust)
     path = Path(output) if output is not None else Path(f"{network.name}-{device.name}.so")
@@ -155,7 +157,9 @@ def compile(
     known = Library.of(Path(records) if records is not None else None)
     tuned = Recorded(known, records_name(device), device.cores)
     mods = [
-        pipeline.run(graph.mod, device, tuned, _folder_of(folder, graph, graphs), clock.start)
+        pipeline.run(
+            graph.mod, device, tuned, _folder_of(folder, graph, graphs), clock.start, element
+        )
         for graph in graphs
     ]
     variants = together(mods)
@@ -186,6 +190,7 @@ def compile(
             variants,
             parts.layout,
             threads,
+            dtype,
             quantization,
         )
         text["check"], times = _SKIPPED, None
@@ -196,7 +201,7 @@ def compile(
             cuda.check_library(linked, device.gpu_code)
         clock.start("check")
         if check:
-            text["check"], times = _checked(linked, device, needed, expected, each)
+            text["check"], times = _checked(linked, device, element, needed, expected, each)
         if times is not None:
             notes += slow_kernels(variants.calls[0], times, device)
         clock.start("write")
@@ -225,6 +230,7 @@ _SKIPPED = {"skipped": "not asked for"}
 def _checked(
     linked: Path,
     device: Device,
+    element: ElementType,
     needed: list[str],
     expected: list[evaluate.Cases],
     each: list[frontend.Network],
@@ -244,9 +250,18 @@ def _checked(
 
     def doubt(case: str) -> frontend.Doubt:
         with owners[case].running():
-            return frontend.doubt(owners[case], *cases[case])
+            return frontend.doubt(owners[case], *cases[case], element.rounding)
 
-    return evaluate.evaluate(linked, cases, python, FLOAT32, doubt)
+    try:
+        return evaluate.evaluate(linked, cases, python, element, doubt)
+    except evaluate.DiffersError as error:
+        if element == FLOAT32:
+            raise
+        raise UserError(
+            f"the network is too sensitive for {element.name}, or goes beyond its range: {error}; "
+            "compile it in another type",
+            ("dtype",),
+        ) from error
 
 
 def _folder_of(

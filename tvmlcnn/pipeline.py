@@ -10,7 +10,7 @@ import tvm
 from tvmlcnn.files import write_whole
 from tvmlcnn.passes import Phase, phases
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
-from tvmlcnn.targets import Device
+from tvmlcnn.targets import FLOAT32, Device, ElementType
 
 
 def apply(phases: Iterable[Phase], mod: tvm.IRModule, device: Device) -> tvm.IRModule:
@@ -27,6 +27,7 @@ def run(
     policy: Policy = DEFAULTS,
     dump: Path | None = None,
     started: Callable[[str], None] = lambda name: None,
+    element: ElementType = FLOAT32,
 ) -> tvm.IRModule:
     """Run the phases.
 
@@ -40,11 +41,13 @@ def run(
         Existing folder that gets the module after each phase, as ``NN-phase.py``.
     started : callable
         Called with the name of each phase before it runs.
+    element : ElementType
+        What layers of float32 are to compute in.
     """
     if dump is not None:
         _dump(mod, dump, 0, "import")
     with tvm.target.Target(device.tvm):
-        for number, phase in enumerate(phases(device, policy), start=1):
+        for number, phase in enumerate(phases(device, policy, element), start=1):
             started(phase.name)
             mod = phase.run(mod)
             if dump is not None:

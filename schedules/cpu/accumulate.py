@@ -81,6 +81,33 @@ def accumulate(
     return pixels, reduced
 
 
+def accumulate_chunks(
+    sch: Schedule, name: str, pixels: LoopRV, outer: list[LoopRV], lanes: int
+) -> tuple[SBlockRV, LoopRV, list[LoopRV]]:
+    """Sum up chunks of a sum in registers, each at a step of the whole sum, whose pixels are these.
+
+    Parameters
+    ----------
+    sch : Schedule
+    name : str
+        Of the block that sums up a chunk; its outer spatial axes are the whole sum's steps.
+    pixels : LoopRV
+        Of a tile of the whole sum.
+    outer : list of LoopRV
+        The whole sum's reduction.
+    lanes : int
+
+    Returns
+    -------
+    SBlockRV, LoopRV, list of LoopRV
+        The block, the loop over a tile's pixels, and its reduction; none of them is unrolled yet.
+    """
+    chunk = sch.get_sblock(name)
+    near, inner = accumulate(sch, chunk, outer[-1], lanes)
+    unroll(sch, pixels, *near[:-1])
+    return chunk, near[-1], inner
+
+
 def unroll(sch: Schedule, *loops: LoopRV) -> None:
     """Unroll loops."""
     for loop in loops:

@@ -15,7 +15,7 @@ from tvmlcnn.targets import CODES, Core, Cpu
 from ..decisions import Decisions
 from ..layer import Convolution, Layer, Product
 from ..rule import Definition, Plan, Rule
-from .accumulate import accumulate, unroll
+from .accumulate import accumulate, accumulate_chunks, unroll
 from .blocks import flatten_pixels, inline_epilogue, spread, vectorize, vectorize_copy
 from .dense_loops import Layout, loops
 from .dense_tiles import dense_tiles
@@ -55,11 +55,14 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
             tile=tile,
             products=products,
             widened=widened,
+            longest=core.arithmetic.multiply_add.longest,
         )
         return Definition(define, [ops.pack(layer.weight, tile, products)])
 
+    kernel = (depth // products,)
+    chunked = ops.chunk_of(kernel, core.arithmetic.multiply_add.longest) is not None
     layout = Layout(
-        tile, rows, channels, 0, (depth // products,), rows * depth, False, bool(widened), products
+        *(tile, rows, channels, 0, kernel, rows * depth, False, bool(widened), products, chunked)
     )
     return Plan(DENSE.name, layer.element, layer.workload, layout, definition=definition)
 
@@ -118,22 +121,28 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
             zero=layer.zero,
             groups=layer.groups,
             widened=widened,
+            longest=longest,
         )
         packed = ops.pack(weight.reshape(*kernel, inner, outer), tile, products)
         return Definition(define, [packed, *places])
 
+    extents = (*kernel, inner // products)
+    longest = core.arithmetic.multiply_add.longest
+    chunked = ops.chunk_of(extents, longest) is not None
     # A table counts the zeros around the maps, which are there in a copy alone.
-    skippable = padded and not table and layer.element.name not in CODES
+    whole = products > 1 or chunked or layer.element.name in CODES
+    skippable = padded and not table and not whole
     layout = Layout(
         tile,
         rows,
         outer,
         width,
-        (*kernel, inner // products),
+        extents,
         read,
         skippable,
         panel,
         products,
+        chunked,
     )
     return Plan(DENSE.name, layer.element, layer.workload, layout, definition=definition)
 
@@ -153,7 +162,8 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     broadcast that every one of its vectors uses. Many tiles of pixels in a row use the same
     weights while they are in the first cache, and then the next weights the same pixels while
     those are in the second; where they are few they fetch the weights that come next. The epilogue
-    works on the registers. What a prologue makes of the pixels is kept in a panel.
+    works on the registers. What a prologue makes of the pixels is kept in a panel. Where the sums
+    of chunks are to be added to longer ones, those are in memory, and the registers the chunks'.
     """
     layout, core = plan.layout, device.core(plan.element)
     tile, cut = layout.tile, loops(layout, core, decisions)
@@ -181,12 +191,15 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
         pieces=pieces,
         products=several_products,
     )
+    sums, outer = main, reduced
+    if layout.chunked:
+        main, pixels, reduced = accumulate_chunks(sch, "dense_chunk", pixels, reduced, tile.lanes)
     inner = reduced[pieces:]
     fetching = inner
     if cut.chunk > 1:
         inner = [*inner[:-1], *sch.split(inner[-1], [None, cut.chunk])]
         fetching = inner[:-1]
-    whole = inner[len(inner) - cut.unrolled :]
+    whole = inner[len(inner) - min(cut.unrolled, len(inner) - 1) :]
     if cut.steps > 1:
         inner = [*inner[:-1], *sch.split(inner[-1], [None, cut.steps])]
         whole = inner[-1:]
@@ -201,6 +214,8 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
         vectorize(sch, panel, core)
     sch.parallel(rows if layout.panel else sch.fuse(*far))
     init = sch.decompose_reduction(main, (reduced[:pieces] + inner)[0])
+    if layout.chunked:
+        sch.decompose_reduction(sums, outer[0])
     if several_products:
         tensorize(sch, main, init, tile.lanes, core)
     if cut.fetches:

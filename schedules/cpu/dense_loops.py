@@ -38,6 +38,8 @@ class Layout:
         Whether a prologue's results are kept for several blocks of channels.
     products : int
         Codes that an instruction multiplies at a time; the kernel's last extent is of such steps.
+    chunked : bool
+        Whether chunks of the reduction are summed up by themselves.
     """
 
     tile: Tile
@@ -49,6 +51,7 @@ class Layout:
     skippable: bool
     panel: bool
     products: int = 1
+    chunked: bool = False
 
     @property
     def depth(self) -> int:
@@ -104,13 +107,14 @@ def loops(layout: Layout, core: Core, decisions: Decisions) -> Loops:
     near = in_map or _near(layout, core, decisions)
     rows_outside = layout.panel or decisions.choose("outer", ("rows", "channels")) == "rows"
     size = core.bytes(depth * layout.products * tile.channels)
-    large = size > core.second_cache // 2
-    deep = large if len(kernel) == 1 or in_map else decisions.choose("deep", (large, not large))
+    large = size > core.second_cache // 2 and not layout.chunked
+    settled = len(kernel) == 1 or in_map or layout.chunked
+    deep = large if settled else decisions.choose("deep", (large, not large))
     inner = kernel[-1:] if deep else kernel
     # A single tile reads its weights as they come.
     few = near > 1 and near * tile.pixels <= core.costs.prefetch_pixels * core.lanes
-    codes = core.element.name in CODES
-    fetches = not in_map and not codes and decisions.choose("prefetch", (few, not few))
+    dots = core.element.name in CODES or layout.products > 1 or layout.chunked
+    fetches = not in_map and not dots and decisions.choose("prefetch", (few, not few))
     # Neighbouring taps read the same pixels, which LLVM would hold beside the sums.
     most = core.costs.unrolled_steps if layout.products == 1 else 1
     if len(kernel) > 1:

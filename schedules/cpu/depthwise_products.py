@@ -10,7 +10,7 @@ from tvm.s_tir.schedule import LoopRV, SBlockRV
 
 from tvmlcnn import ops
 from tvmlcnn.ops import Tile
-from tvmlcnn.targets import Core, Cpu
+from tvmlcnn.targets import CODES, Core, Cpu
 
 from ..decisions import Decisions
 from ..layer import Convolution, Layer
@@ -49,7 +49,9 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     core = device.core(layer.element)
     instruction, rows = core.arithmetic.multiply_add, layer.weight.shape[0]
     products, channels = instruction.products, layer.shape[3]
-    if products == 1 or channels % core.lanes or rows == 1:
+    if layer.element.name not in CODES or products == 1:
+        return None
+    if channels % core.lanes or rows == 1:
         return None
     tile = decisions.choose("tile", _tiles(layer, core))
     strip = decisions.choose("strip", _strips(layer, tile, core))

@@ -15,7 +15,9 @@ from tvm.s_tir.schedule import SBlockRV
 from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
 
-from tvmlcnn.targets import Core
+from tvmlcnn.targets import BFLOAT16, Core
+
+from .bfloat16_products import bfloat16_products
 
 # LLVM's names, by the bits or lanes of a vector.
 _PMADDWD = {128: "llvm.x86.sse2.pmadd.wd", 256: "llvm.x86.avx2.pmadd.wd"}
@@ -82,6 +84,9 @@ def tensorize(
 def _registered(mnemonic: str, codes: str, lanes: int, products: int, shared: bool) -> str:
     """Register the intrinsic of an instruction; return its name."""
     name = f"tvmlcnn.{mnemonic}.{lanes}.{'shared' if shared else 'own'}"
+    if codes == BFLOAT16.name:
+        TensorIntrin.register(name, *bfloat16_products(lanes), override=True)
+        return name
     define = _of_shared if shared else _of_own
     implement = _implementation(mnemonic, codes, lanes, products, shared)
     TensorIntrin.register(name, define(codes, lanes, products), implement, override=True)

@@ -31,7 +31,11 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     """Take the two where they are faster in one kernel."""
     if not isinstance(layer, PointwiseDepthwise):
         return None
-    pieces = banding(layer, device.core(layer.element))
+    core = device.core(layer.element)
+    longest = core.arithmetic.multiply_add.longest
+    if longest and max(layer.weight.shape[0], math.prod(layer.kernel.shape[:2])) > longest:
+        return None
+    pieces = banding(layer, core)
     if pieces is None:
         return None
 

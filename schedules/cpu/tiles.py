@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from tvmlcnn.ops import Tile
-from tvmlcnn.targets import Core
+from tvmlcnn.targets import FLOAT32, NARROW, Core
 
 T = TypeVar("T")
 
@@ -60,7 +60,9 @@ def candidates(channels: int, core: Core) -> Iterator[Tile]:
 
 def on_stack(tile: Tile, core: Core) -> bool:
     """Tell whether TVM has the sums of a tile on the stack, from where LLVM takes them."""
-    return core.bytes(tile.pixels * tile.channels) < _STACK_BYTES
+    sums = tile.pixels * tile.channels
+    bytes = sums * FLOAT32.bytes if core.element.name in NARROW else core.bytes(sums)
+    return bytes < _STACK_BYTES
 
 
 def multiply_adds(sums: int, loads: int, core: Core) -> float:

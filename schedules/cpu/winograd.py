@@ -10,7 +10,7 @@ from tvm.s_tir.schedule import LoopRV, SBlockRV
 
 from tvmlcnn import ops
 from tvmlcnn.ops import Blocking, Tile
-from tvmlcnn.targets import CODES, Core, Cpu
+from tvmlcnn.targets import BFLOAT16, CODES, Core, Cpu
 
 from ..decisions import Decisions
 from ..layer import Convolution, Layer
@@ -25,10 +25,12 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     """Take 3x3 convolutions of whole channels-last maps with steps of one."""
     if not isinstance(layer, Convolution) or layer.groups > 1 or layer.channels_first:
         return None
-    if layer.element.name in CODES:  # the transforms would need more bits
-        return None
     weight, window = layer.weight, layer.window
     rows, columns, inner, outer = weight.shape
+    longest = device.core(layer.element).arithmetic.multiply_add.longest
+    # The transforms of codes would need more bits.
+    if layer.element.name in CODES or layer.element == BFLOAT16 or 0 < longest < inner:
+        return None
     first, wide = int(layer.reads[0]) if len(layer.reads) else 0, layer.data[3]
     together = np.array_equal(layer.reads, np.arange(len(layer.reads)) + first)
     simple = together and window == ops.Window(padding=window.padding)

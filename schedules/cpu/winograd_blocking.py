@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tvmlcnn.ops import Blocking, Tile
-from tvmlcnn.targets import Core, Cpu, ElementType
+from tvmlcnn.targets import NARROW, Core, Cpu, ElementType
 
 from .tiles import candidates, efficiency, filled, power_of_two_divisor, ranked
 
@@ -74,7 +74,9 @@ def _tiles(shape: tuple[int, int, int], outputs: int) -> int:
 def _blockings(
     shape: tuple[int, int, int], inner: int, outer: int, core: Core
 ) -> Iterator[Blocking]:
-    for outputs in _OUTPUTS:
+    # What the transforms add up is 16 times as large as their input, and a hundred times.
+    each = _OUTPUTS[:1] if core.element.name in NARROW else _OUTPUTS
+    for outputs in each:
         count = _tiles(shape, outputs)
         # What is larger, the weights or the transformed input, passes through the cache once.
         most = count

@@ -51,6 +51,7 @@ def composed(
         ),
         layout=[{"shape": [2, 3], "dtype": "float32", "offset": 64}],
         threads=2,
+        dtype="float32",
         quantization=None,
     )
 

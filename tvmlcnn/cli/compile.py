@@ -48,7 +48,12 @@ from .trust import trust_option
     help="float32, normalized; or uint8: frames of a camera, which the file normalizes.",
 )
 @click.option("--resize", is_flag=True, help="Take frames of any size; the file resizes them.")
-@click.option("--dtype", default="float32", show_default=True, help="float32 or int8.")
+@click.option(
+    "--dtype",
+    default="float32",
+    show_default=True,
+    help="float32, float16 or bfloat16 where the target computes in it, or int8.",
+)
 @click.option(
     "--calibrate",
     "calibration",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tvmlcnn.compile_report import check_fact, quantization_facts, records_fact
+from tvmlcnn.compile_report import check_fact, dtype_fact, quantization_facts, records_fact
 
 from . import completion
 from .output import json_option, print_facts, print_json
@@ -49,6 +49,7 @@ def command(file: str, verify: bool, as_json: bool) -> None:
                 else []
             ),
             ("tvm target", json.dumps(target["tvm"])),
+            *dtype_fact(data["dtype"]),
             *quantization_facts(data.get("quantization")),
             ("threads", data["threads"] or "all physical cores"),
             *(("input", spec) for spec in manifest.inputs),

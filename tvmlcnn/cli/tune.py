@@ -29,6 +29,12 @@ from .trust import trust_option
 )
 @shapes_option
 @click.option(
+    "--dtype",
+    default="float32",
+    show_default=True,
+    help="float32, or float16 where the target computes in it.",
+)
+@click.option(
     "--space",
     type=click.Choice(["template", "auto", "both"]),
     default="both",
@@ -61,6 +67,7 @@ def command(
     models: tuple[str, ...],
     target: str,
     shapes: tuple[str, ...],
+    dtype: str,
     space: str,
     trials: int | None,
     minutes: float | None,
@@ -97,7 +104,7 @@ def command(
                     target,
                     input_shape=read_shapes(shapes),
                     trust=trust,
-                    goal=Goal(space, trials, minutes, early_stop, pattern),
+                    goal=Goal(space, trials, minutes, early_stop, pattern, dtype=dtype),
                     threads=threads,
                     device=device,
                     tracker=tracker,

@@ -21,7 +21,7 @@ from .failed_runs import run_refusal
 from .frames import as_called, as_given
 from .order_of_equals import FirstOfEquals
 from .source import Network
-from .trial_inputs import KINDS, ROUNDING, disturbed, image_input, picture_of, random_inputs
+from .trial_inputs import KINDS, disturbed, image_input, picture_of, random_inputs
 
 Outputs = list[np.ndarray]
 
@@ -143,8 +143,17 @@ def _asked(network: Network, inputs: Sequence[np.ndarray]) -> Outputs:
     return reference(network.module, as_called(network, inputs), network.keywords)
 
 
-def doubt(network: Network, inputs: Sequence[np.ndarray], outputs: Outputs) -> Doubt:
+def doubt(
+    network: Network, inputs: Sequence[np.ndarray], outputs: Outputs, rounding: float
+) -> Doubt:
     """Return what torch computes when rounding is another.
+
+    Parameters
+    ----------
+    network : Network
+    inputs, outputs : sequence of numpy.ndarray
+    rounding : float
+        What it does, relatively.
 
     Raises
     ------
@@ -163,8 +172,8 @@ def doubt(network: Network, inputs: Sequence[np.ndarray], outputs: Outputs) -> D
     for seed in range(_DISTURBANCES.stop - 1):
         if seed >= _DISTURBANCES.start and time.process_time() - start > _SECONDS:
             break
-        with _weights_disturbed(network.module, seed):
-            moved.append(_asked(network, disturbed(inputs, seed)))
+        with _weights_disturbed(network.module, seed, rounding):
+            moved.append(_asked(network, disturbed(inputs, seed, rounding)))
     return Doubt(_exact(network, inputs), moved)
 
 
@@ -236,7 +245,7 @@ def _buffers_kept(module: torch.nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _weights_disturbed(module: torch.nn.Module, seed: int) -> Iterator[None]:
+def _weights_disturbed(module: torch.nn.Module, seed: int, rounding: float) -> Iterator[None]:
     """Have the weights off by what rounding does, each relatively."""
     generator = torch.Generator().manual_seed(seed)
     kept = [
@@ -246,7 +255,7 @@ def _weights_disturbed(module: torch.nn.Module, seed: int) -> Iterator[None]:
     ]
     try:
         for weight, _ in kept:
-            weight.mul_(1 + ROUNDING * torch.randn(weight.shape, generator=generator))
+            weight.mul_(1 + rounding * torch.randn(weight.shape, generator=generator))
         yield
     finally:
         for weight, values in kept:

@@ -20,9 +20,6 @@ KINDS = ("random", "uniform", "zeros", "large", "constant")
 where functions saturate, and one value everywhere; where time is short, the first of them."""
 _CONSTANT = 0.7
 """A number that float32 has to round."""
-ROUNDING = 3e-6
-"""What rounding does in a network, relatively: sums of some thousand float32 products are off by
-so much."""
 
 
 def random_inputs(inputs: Sequence[Input], seed: int = 0, kind: str = "random") -> list[np.ndarray]:
@@ -73,14 +70,14 @@ def picture_of(shape: Shape) -> np.ndarray:
     return np.asarray(picture)[None, ..., :channels]
 
 
-def disturbed(inputs: Sequence[np.ndarray], seed: int) -> list[np.ndarray]:
-    """Return inputs that are off by `ROUNDING` of their largest value."""
+def disturbed(inputs: Sequence[np.ndarray], seed: int, rounding: float) -> list[np.ndarray]:
+    """Return inputs that are off by what rounding is, of their largest value."""
     generator = np.random.default_rng(seed)
 
     def moved(array: np.ndarray) -> np.ndarray:
         if not np.issubdtype(array.dtype, np.floating) or not array.size:
             return array
-        scale = ROUNDING * (float(np.abs(array).max()) or 1.0)
+        scale = rounding * (float(np.abs(array).max()) or 1.0)
         return array + (scale * generator.standard_normal(array.shape)).astype(array.dtype)
 
     return [moved(array) for array in inputs]

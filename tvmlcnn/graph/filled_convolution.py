@@ -7,6 +7,7 @@ vector divides: some more are computed, with weights of zero, and where the true
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from tvm import relax
@@ -23,6 +24,8 @@ from .quantized_operators import INTEGER_CONV2D
 from .rewriter import Rewriter
 
 _FEWEST = 8  # channels that are worth a shorter vector
+# Multiplying twice the channels costs about what it does to copy them together.
+_MOST_UNUSED = 2
 
 
 def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
@@ -31,22 +34,27 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     Elements that no kernel of ours is for, as float64 and integers, stay channels-first.
     """
     attrs, weight = call.attrs, value_of(call.args[1])
-    if str(call.ty.dtype) not in ELEMENT_TYPES:
+    if str(call.args[0].ty.dtype) not in _computed(rewriter):
         return None
     if weight is None or attrs.data_layout != "NCHW" or attrs.kernel_layout != "OIHW":
         return None
     groups, reads = int(attrs.groups), np.arange(0)
     batch, outer, height, width = (int(n) for n in call.ty.shape)
-    data, core = rewriter.value(call.args[0]), rewriter.core(call)
+    data, core = rewriter.value(call.args[0]), rewriter.core(call.args[0])
     weight, places = weight.transpose(2, 3, 1, 0), None
-    # A network's few input channels are read where they are, without a transpose before.
-    channels_first = data.plain and groups * weight.shape[2] < core.lanes
+    several = core.arithmetic.multiply_add.products
+    # A network's few input channels are read where they are, without a transpose before; those of
+    # which an instruction multiplies several are not.
+    channels_first = several == 1 and data.plain and groups * weight.shape[2] < core.lanes
     if channels_first:
         weight, groups = ungrouped(weight, groups), 1
     else:
         data = rewriter.nhwc(call.args[0])
-    unit = unit_of(call, core, aligned(call))
-    if groups == 1:
+    unit = unit_of(call, core, aligned(call.args[0]))
+    if groups == 1 and several > 1:
+        data, weight, reads = whole_pixels(rewriter, data, weight, several, compact)
+        weight, places = filled_up(weight, unit)
+    elif groups == 1:
         located = np.arange(weight.shape[2]) if channels_first else data.located()
         order = np.argsort(located)
         reads, weight = located[order], weight[:, :, order]
@@ -68,6 +76,45 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         channels_first,
     )
     return Permuted(rewriter.builder.emit(result), NHWC, places)
+
+
+def _computed(rewriter: Rewriter) -> list[str]:
+    """Return the types of numbers that kernels compute in."""
+    return [name for name, element in ELEMENT_TYPES.items() if rewriter.device.computes(element)]
+
+
+def whole_pixels(
+    rewriter: Rewriter,
+    data: Permuted,
+    weight: np.ndarray,
+    several: int,
+    gathered: Callable[[relax.BlockBuilder, Permuted], Permuted],
+) -> tuple[Permuted, np.ndarray, np.ndarray]:
+    """Return data, weights, and what they read, so that all channels of a pixel are multiplied.
+
+    Those that no weight is for get zeros.
+
+    Parameters
+    ----------
+    rewriter : Rewriter
+    data : Permuted
+    weight : numpy.ndarray
+    several : int
+        Channels that an instruction multiplies, as they lie.
+    gathered : callable
+        Brings channels together that lie apart.
+    """
+    width, inner = data.shape[3], weight.shape[2]
+    scattered = data.planes * width > _MOST_UNUSED * inner or (data.planes > 1 and width % several)
+    if data.repeats or scattered:
+        data = gathered(rewriter.builder, data)
+    located = data.located()
+    if data.planes == 1:
+        data = rewriter.widened(data, several)
+    total = data.planes * data.shape[3]
+    spread = np.zeros((*weight.shape[:2], total, weight.shape[3]), weight.dtype)
+    spread[:, :, located] = weight
+    return data, spread, np.arange(total if data.planes > 1 else 0)
 
 
 def depthwise(

@@ -15,14 +15,12 @@ from . import operators
 from .byte_channels import is_scattered, together
 from .concatenate import aligned
 from .constants import constant, value_of
-from .filled_convolution import depthwise, filled_up, ungrouped, unit_of
+from .filled_convolution import depthwise, filled_up, ungrouped, unit_of, whole_pixels
 from .permuted import NHWC, Permuted, compact
 from .rewriter import Rewriter
 
 # Codes that the instructions of all processors multiply at a time.
 _DOT = 4
-# Multiplying twice the codes costs about what it does to copy them together.
-_MOST_UNUSED = 2
 
 
 def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
@@ -42,7 +40,9 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         data = compact(rewriter.builder, data)
         weight, groups = _merged(weight, groups, core)
     if groups == 1:
-        data, weight, reads = _whole_pixels(rewriter, data, weight)
+        if is_scattered(data):
+            data = together(rewriter.builder, data)
+        data, weight, reads = whole_pixels(rewriter, data, weight, _DOT, together)
         weight, places = filled_up(weight, unit)
     result = operators.conv2d(
         data.expr,
@@ -54,26 +54,6 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         zero=int(attrs.zero),
     )
     return Permuted(rewriter.builder.emit(result), NHWC, places)
-
-
-def _whole_pixels(
-    rewriter: Rewriter, data: Permuted, weight: np.ndarray
-) -> tuple[Permuted, np.ndarray, np.ndarray]:
-    """Return data, weights, and what they read, so that all channels of a pixel are multiplied.
-
-    Those that no weight is for get zeros: codes are multiplied several at a time, as they lie.
-    """
-    width, inner = data.shape[3], weight.shape[2]
-    scattered = data.planes * width > _MOST_UNUSED * inner or (data.planes > 1 and width % _DOT)
-    if data.repeats or scattered or is_scattered(data):
-        data = together(rewriter.builder, data)
-    located = data.located()
-    if data.planes == 1:
-        data = rewriter.widened(data, _DOT)
-    total = data.planes * data.shape[3]
-    spread = np.zeros((*weight.shape[:2], total, weight.shape[3]), weight.dtype)
-    spread[:, :, located] = weight
-    return data, spread, np.arange(total if data.planes > 1 else 0)
 
 
 def _merged(weight: np.ndarray, groups: int, core: Core) -> tuple[np.ndarray, int]:

@@ -72,17 +72,14 @@ def integer_product(call: relax.Call) -> Product:
 
 def product(call: relax.Call) -> Product | BatchedProduct | None:
     """Return the layer of a ``relax.matmul``, None where a factor is a vector."""
-    left, right, element = _shape(call.args[0]), _shape(call.args[1]), element_of(call)
+    left, right = _shape(call.args[0]), _shape(call.args[1])
     weight = value_of(call.args[1])
-    if (
-        element is None
-        or min(len(left), len(right)) < 2
-        or str(call.args[0].ty.dtype) != (str(call.ty.dtype))
-    ):
+    factor = ELEMENT_TYPES.get(str(call.args[0].ty.dtype))
+    if factor is None or min(len(left), len(right)) < 2 or factor.accumulator != str(call.ty.dtype):
         return None
     if weight is not None and weight.ndim == 2:
-        return Product(element, left, weight)
-    return BatchedProduct(element, left, right)
+        return Product(factor, left, weight)
+    return BatchedProduct(factor, left, right)
 
 
 def pool(call: relax.Call) -> Pool | None:

@@ -24,7 +24,7 @@ from tvm import relax
 from tvm.ir import Op, register_op_attr
 from tvm.ir.op import _ffi_api
 
-from tvmlcnn.targets import CODES
+from tvmlcnn.targets import CODES, ELEMENT_TYPES
 
 CONV2D = "tvmlcnn.conv2d"
 JOIN = "tvmlcnn.join"
@@ -40,7 +40,8 @@ def register(name: str, summary: str, infer: Callable[..., relax.Type]) -> None:
 
 def _conv2d_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
     dtype = str(call.args[0].ty.dtype)
-    sums = CODES[dtype].accumulator if dtype in CODES else dtype
+    known = ELEMENT_TYPES | CODES
+    sums = known[dtype].accumulator if dtype in known else dtype
     return relax.TensorType([int(n) for n in call.attrs["shape"]], sums)
 
 

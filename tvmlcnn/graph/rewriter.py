@@ -16,7 +16,7 @@ import tvm
 from tvm import relax
 
 from tvmlcnn.elementwise import BY_RELAX
-from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, Core, Cpu
+from tvmlcnn.targets import Core, Cpu
 
 from .concatenate import Joins
 from .constants import constant, is_call_of, value_of
@@ -53,7 +53,7 @@ class Rewriter:
 
     def core(self, expr: relax.Expr) -> Core:
         """Return a core as it works on a tensor's type."""
-        return self.device.core(ELEMENT_TYPES.get(str(expr.ty.dtype), FLOAT32))
+        return self.device.core(self.device.element(str(expr.ty.dtype)))
 
     def unit(self, expr: relax.Expr) -> int:
         """Return what the number of computed channels is a multiple of, for a tensor's type."""

@@ -10,7 +10,7 @@ import tvmlcnn.vector_math  # noqa: F401
 from .batched_product import batched_product
 from .concatenation import concatenate
 from .convolution import Window
-from .dense import dense, pack
+from .dense import chunk_of, dense, pack
 from .depthwise import depthwise, depthwise_products, pack_depthwise
 from .formula import Earlier, Formula, Operand, Parameter, Step, chain
 from .grid_sample import grid_sample
@@ -46,6 +46,7 @@ __all__ = [
     "average_pool",
     "batched_product",
     "chain",
+    "chunk_of",
     "concatenate",
     "dense",
     "depthwise",

@@ -10,6 +10,8 @@ from tvm.ir import Expr
 
 from tvmlcnn.targets import INT8
 
+from .widening import in_registers
+
 
 @dataclass(frozen=True)
 class Window:
@@ -59,9 +61,12 @@ class Window:
 
 
 def product(value: Expr, weight: Expr, zero: int = 0) -> Expr:
-    """Return the product of a number and a weight, or of a code less its zero and an integer."""
+    """Return the product of a number and a weight, or of a code less its zero and an integer.
+
+    It has the type of the sums.
+    """
     if str(weight.ty.dtype) != INT8.name:
-        return value * weight
+        return in_registers(value) * in_registers(weight)
     wide = INT8.accumulator
     shifted = value.astype(wide) - tirx.const(zero, wide) if zero else value.astype(wide)
     return shifted * weight.astype(wide)

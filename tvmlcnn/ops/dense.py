@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from tvm import te, tirx
@@ -13,6 +14,7 @@ from .convolution import Window, product
 from .formula import Formula
 from .prologue import prepared
 from .tile import Tile
+from .widening import as_type, in_sums
 
 
 def pack(weight: np.ndarray, tile: Tile, products: int = 1) -> np.ndarray:
@@ -33,6 +35,8 @@ def pack(weight: np.ndarray, tile: Tile, products: int = 1) -> np.ndarray:
         inner / products, channels of the tile, products). The last block is filled up with zeros.
     """
     *kernel, outer = weight.shape
+    if products == 1 and str(weight.dtype) == "bfloat16":
+        weight = weight.astype(np.float32)
     blocks = -(-outer // tile.channels)
     whole = np.zeros((*kernel, blocks * tile.channels), weight.dtype)
     whole[..., :outer] = weight
@@ -58,6 +62,7 @@ def dense(
     zero: int = 0,
     groups: int = 1,
     widened: str = "",
+    longest: int = 0,
 ) -> te.Tensor:
     """Return a convolution, or a product with a matrix, with weights from `pack`.
 
@@ -98,14 +103,15 @@ def dense(
         The type that data are brought to before they are multiplied, if any.
     groups : int
         Of channels: those of a tile are of one group, which reads K channels of its own.
+    longest : int
+        Steps of the reduction that are summed up in the type of the data before they are added to
+        a sum of float32; 0 for all.
     """
     places, parameters = (more[0], more[1:]) if table else (None, more)
     blocks, *kernel = (int(n) for n in weight.shape)
     wide = kernel.pop(-2 if products > 1 else -1)
-    steps = [te.reduce_axis((0, n), f"r{i}") for i, n in enumerate(kernel)]
-    *taps, rc = steps if products == 1 else [*steps[:-2], steps[-2] * products + steps[-1]]
-    reduced = [*taps, rc]
-    plane = taps.pop() if planes > 1 else None
+    chunk = chunk_of(kernel, longest)
+    taps = len(kernel) - (1 if products == 1 else 2) - (planes > 1)
     *pixels, channels = shape
     rows = math.prod(pixels)
     # Whole tiles are computed: rows past the end repeat the last one, and are not stored.
@@ -124,7 +130,7 @@ def dense(
         if len(data.shape) != 4:
             return source(*_place(row, pixels), channel)
         pixel = [row // (pixels[1] * pixels[2]), row // pixels[2] % pixels[1], row % pixels[2]]
-        where = at.pop() if plane is not None else 0
+        where = at.pop() if planes > 1 else 0
         if places is not None:
             # Counting on past the pixel's own channels, one addition finds every channel of it.
             channel = places[channel]
@@ -155,32 +161,94 @@ def dense(
         def element(row: Expr, *inner: Expr) -> Expr:
             return read(data, row, *inner)
 
-    def weight_of(channel: Expr) -> Expr:
-        block, lane = channel // wide, channel % wide
+    def term(m: Expr, c: Expr, steps: Sequence[Expr]) -> Expr:
+        block, lane = c // wide, c % wide
         if products == 1:
-            return weight(block, *steps, lane)
-        return weight(block, *steps[:-1], lane, steps[-1])
+            *at, inner = steps
+            own = weight(block, *steps, lane)
+        else:
+            *at, pair, one = steps
+            inner, own = pair * products + one, weight(block, *at, pair, lane, one)
+        return product(element(m, *at, inner + start_of(c)), own)
 
-    def read_of(channel: Expr) -> list[Expr]:
-        """Return what the sum for a channel of the result reads of a pixel."""
+    def start_of(channel: Expr) -> Expr | int:
+        """Return the first channel that the sum for a channel of the result reads."""
         if groups == 1:
-            return reduced
-        inner = math.prod(int(step.dom.extent) for step in steps[len(taps) :])
-        return [*taps, rc + channel // (int(channels) // groups) * inner]
+            return 0
+        inner = math.prod(kernel[taps:])
+        return channel // (int(channels) // groups) * inner
 
-    sums = te.compute(
-        (computed, blocks * wide),
-        lambda m, c: te.sum(product(element(m, *read_of(c)), weight_of(c)), axis=steps),
-        name="dense",
-    )
+    sums = _summed((computed, blocks * wide), kernel, term, chunk)
 
     def stored(*place: tirx.Var) -> Expr:
         row, *inner = place[:-1]
         for index, extent in zip(inner, pixels[1:], strict=True):
             row = row * extent + index
-        return sums[row, place[-1]]
+        total = sums(row, place[-1])
+        return total if chunk is None else as_type(total, data.dtype)
 
     return te.compute((*pixels, channels), stored, name="store")
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What is summed up before it is added to a sum of float32.
+
+    Attributes
+    ----------
+    outer : int
+        Axes of the reduction that go around it.
+    steps : int
+        Of the next axis that are in it, a divisor of its extent; of those after it all are.
+    """
+
+    outer: int
+    steps: int
+
+
+def chunk_of(kernel: Sequence[int], longest: int) -> Chunk | None:
+    """Return the largest chunk of at most ``longest`` steps, None where it would be all of them.
+
+    Parameters
+    ----------
+    kernel : sequence of int
+        Extents of the axes of the reduction.
+    longest : int
+        0 for any number.
+    """
+    steps = 1
+    for outer in range(len(kernel) - 1, -1, -1):
+        if longest and steps * kernel[outer] > longest:
+            most = longest // steps
+            return Chunk(outer, max(n for n in range(1, most + 1) if kernel[outer] % n == 0))
+        steps *= kernel[outer]
+    return None
+
+
+def _summed(
+    size: Sequence[int],
+    kernel: Sequence[int],
+    term: Callable[[Expr, Expr, Sequence[Expr]], Expr],
+    chunk: Chunk | None,
+) -> te.Tensor:
+    """Return sums over a kernel; of float32, of the sums of chunks, where there are some."""
+    if chunk is None:
+        axes = [te.reduce_axis((0, n), f"r{i}") for i, n in enumerate(kernel)]
+        return te.compute(size, lambda m, c: te.sum(term(m, c, axes), axis=axes), name="dense")
+    cut, steps = chunk.outer, chunk.steps
+    counts = [*kernel[:cut], kernel[cut] // steps]
+    outer = [te.reduce_axis((0, n), f"r{i}") for i, n in enumerate(counts)]
+    inner = [te.reduce_axis((0, n), f"s{i}") for i, n in enumerate([steps, *kernel[cut + 1 :]])]
+
+    def part(*place: tirx.Var) -> Expr:
+        *before, first, m, c = place
+        at = [*before, first * steps + inner[0], *inner[1:]]
+        return te.sum(term(m, c, at), axis=inner)
+
+    parts = te.compute((*counts, *size), part, name="dense_chunk")
+    return te.compute(
+        size, lambda m, c: te.sum(in_sums(parts(*outer, m, c)), axis=outer), name="dense"
+    )
 
 
 def _place(row: Expr, shape: Sequence[int]) -> list[Expr]:

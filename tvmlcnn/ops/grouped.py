@@ -10,7 +10,7 @@ import numpy as np
 from tvm import te, tirx
 from tvm.ir import Expr
 
-from .convolution import Window
+from .convolution import Window, product
 from .tile import Tile
 
 
@@ -76,8 +76,10 @@ def grouped_diagonals(
     sums = te.compute(
         (batch, out_height, computed, size, channels // size, size),
         lambda n, h, w, r, g, i: te.sum(
-            padded(*window.read((n, h, w), (ry, rx)), g * size + i)
-            * weight[g // (lanes // size), ry, rx, r, g % (lanes // size) * size + i],
+            product(
+                padded(*window.read((n, h, w), (ry, rx)), g * size + i),
+                weight(g // (lanes // size), ry, rx, r, g % (lanes // size) * size + i),
+            ),
             axis=[ry, rx],
         ),
         name="grouped_diagonals",
@@ -130,7 +132,7 @@ def grouped(
     period = alignment(outer, tile.lanes)
     most = max((v + tile.lanes - 1) // outer - v // outer for v in range(0, period, tile.lanes))
 
-    def product(c: Expr, pixel: Callable[[Expr], Expr]) -> Expr:
+    def total(c: Expr, pixel: Callable[[Expr], Expr]) -> Expr:
         start = c // tile.lanes * tile.lanes
         inside = c % period
         last = (start + tile.lanes - 1) // outer
@@ -142,7 +144,7 @@ def grouped(
                 mine, pixel(tirx.min(start // outer + other, last) * inner + rc), value
             )
         return te.sum(
-            value * weight[c // wide, ry, rx, rc, c % wide],
+            product(value, weight(c // wide, ry, rx, rc, c % wide)),
             axis=[ry, rc, rx],
         )
 
@@ -152,11 +154,11 @@ def grouped(
 
         def row(m: Expr) -> Callable[[Expr], Expr]:
             m = m if computed == size else tirx.min(m, size - 1)
-            return lambda c: data[0, m // width, m % width, c]
+            return lambda c: data(0, m // width, m % width, c)
 
         result = te.compute(
             (computed, channels),
-            lambda m, c: product(c, row(m)),
+            lambda m, c: total(c, row(m)),
             name="grouped",
         )
         return te.compute(
@@ -165,7 +167,7 @@ def grouped(
     padded, out_height, out_width, computed = _whole_tiles(data, (rows, columns), window, tile)
     result = te.compute(
         (batch, out_height, computed, channels),
-        lambda n, h, w, c: product(
+        lambda n, h, w, c: total(
             c,
             lambda channel: padded(*window.read((n, h, w), (ry, rx)), channel),
         ),

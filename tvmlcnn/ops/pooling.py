@@ -10,6 +10,7 @@ from tvm.ir import Expr
 
 from .extremes import largest_number
 from .levels import in_levels, levels_of, within
+from .widening import as_type, in_registers, in_sums
 
 
 def max_pool(
@@ -45,33 +46,38 @@ def max_pool(
         te.reduce_axis((0, taps), name) for taps, name in zip(window, ("ry", "rx"), strict=True)
     )
     height, width = (int(n) for n in data.shape[1:3])
-    return te.compute(
+    pooled = te.compute(
         (data.shape[0], *size, data.shape[3]),
         lambda n, h, w, c: largest_number(
-            data[
-                n,
-                _inside(
-                    h * strides[0] + ry - padding[0],
-                    height,
-                    size[0],
-                    strides[0],
-                    window[0],
-                    padding[0],
-                ),
-                _inside(
-                    w * strides[1] + rx - padding[1],
-                    width,
-                    size[1],
-                    strides[1],
-                    window[1],
-                    padding[1],
-                ),
-                c,
-            ],
+            in_registers(
+                data(
+                    n,
+                    _inside(
+                        h * strides[0] + ry - padding[0],
+                        height,
+                        size[0],
+                        strides[0],
+                        window[0],
+                        padding[0],
+                    ),
+                    _inside(
+                        w * strides[1] + rx - padding[1],
+                        width,
+                        size[1],
+                        strides[1],
+                        window[1],
+                        padding[1],
+                    ),
+                    c,
+                )
+            ),
             axis=[ry, rx],
         ),
         name="pool",
     )
+    if pooled.dtype == data.dtype:
+        return pooled
+    return te.compute(pooled.shape, lambda *at: as_type(pooled(*at), data.dtype), name="store")
 
 
 def _inside(index: Expr, size: int, out: int, stride: int, taps: int, before: int) -> Expr:
@@ -125,18 +131,19 @@ def average_pool(
         y, x = h * strides[0] + ry - padding[0], w * strides[1] + rx - padding[1]
         iy = _inside(y, extents[0], size[0], strides[0], window[0], padding[0])
         ix = _inside(x, extents[1], size[1], strides[1], window[1], padding[1])
-        value = data[n, iy, ix, c]
+        value = in_sums(data(n, iy, ix, c))
         if iy is y and ix is x:
             return value
         here = tirx.all(iy == y, ix == x)
-        return value * tirx.Cast(data.dtype, here)
+        return value * tirx.Cast(value.ty.dtype, here)
 
     total = _sum_of_windows(data, size, window, tap)
     around = padding if count_include_pad else (0, 0, 0, 0)
 
     def mean(n: tirx.Var, h: tirx.Var, w: tirx.Var, c: tirx.Var) -> Expr:
         count = taps_inside(0, h, around[0], around[2]) * taps_inside(1, w, around[1], around[3])
-        return total[n, h, w, c] * (1.0 / tirx.Cast(data.dtype, count))
+        result = total(n, h, w, c) * (1.0 / tirx.Cast(total.dtype, count))
+        return as_type(result, data.dtype)
 
     return te.compute(total.shape, mean, name="mean")
 
@@ -166,12 +173,13 @@ def global_average(data: te.Tensor, keep: bool) -> te.Tensor:
     pixels = height * width
 
     def at(n: Sequence[Expr], pixel: Expr, c: Sequence[Expr]) -> Expr:
-        return within(data(n[0], pixel // width, pixel % width, c[0]), pixel, pixels)
+        value = in_sums(data(n[0], pixel // width, pixel % width, c[0]))
+        return within(value, pixel, pixels)
 
     total = in_levels("global_average", "global_average", te.sum, at, [batch], pixels, [channels])
-    scale = 1.0 / pixels
-    if keep:
-        return te.compute(
-            (batch, 1, 1, channels), lambda n, h, w, c: total[n, c] * scale, name="mean"
-        )
-    return te.compute((batch, channels), lambda n, c: total[n, c] * scale, name="mean")
+    shape = (batch, 1, 1, channels) if keep else (batch, channels)
+
+    def mean(n: tirx.Var, *at: tirx.Var) -> Expr:
+        return as_type(total(n, at[-1]) * (1.0 / pixels), data.dtype)
+
+    return te.compute(shape, mean, name="mean")

@@ -76,19 +76,23 @@ def transform_weights(weight: np.ndarray, outputs: int) -> np.ndarray:
     return result.astype(weight.dtype)
 
 
+def _times(number: float, value: tvm.ir.Expr) -> tvm.ir.Expr:
+    return tirx.const(number, value.ty.dtype) * value
+
+
 def _input_transform(d: Values) -> Values:
     """Return ``B^T d``; the transforms share their terms, for the code generator to find."""
     if len(d) == 4:
         return [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]]
-    even, odd = d[4] - 4.0 * d[2], d[3] - 4.0 * d[1]
+    even, odd = d[4] - _times(4.0, d[2]), d[3] - _times(4.0, d[1])
     near, far = d[4] - d[2], d[3] - d[1]
     return [
-        near + 4.0 * (d[0] - d[2]),
+        near + _times(4.0, (d[0] - d[2])),
         even + odd,
         even - odd,
-        near + 2.0 * far,
-        near - 2.0 * far,
-        (d[5] - d[3]) - 4.0 * far,
+        near + _times(2.0, far),
+        near - _times(2.0, far),
+        (d[5] - d[3]) - _times(4.0, far),
     ]
 
 
@@ -99,9 +103,9 @@ def _output_transform(m: Values) -> Values:
     sum1, difference1, sum2, difference2 = m[1] + m[2], m[1] - m[2], m[3] + m[4], m[3] - m[4]
     return [
         m[0] + sum1 + sum2,
-        difference1 + 2.0 * difference2,
-        sum1 + 4.0 * sum2,
-        difference1 + 8.0 * difference2 + m[5],
+        difference1 + _times(2.0, difference2),
+        sum1 + _times(4.0, sum2),
+        difference1 + _times(8.0, difference2) + m[5],
     ]
 
 
@@ -185,12 +189,12 @@ def winograd(
     patches = te.compute((computed, points, points, inner), patch, name="patch")
     rows = te.compute(
         (computed, points, points, inner),
-        lambda t, i, q, c: along(_input_transform, lambda p: patches[t, p, q, c], i),
+        lambda t, i, q, c: along(_input_transform, lambda p: patches(t, p, q, c), i),
         name="input_rows",
     )
     spectrum = te.compute(
         (points, points, computed, inner),
-        lambda i, j, t, c: along(_input_transform, lambda q: rows[t, i, q, c], j),
+        lambda i, j, t, c: along(_input_transform, lambda q: rows(t, i, q, c), j),
         name="input",
     )
     rc = te.reduce_axis((0, inner), "rc")
@@ -203,12 +207,12 @@ def winograd(
     )
     output_rows = te.compute(
         (computed, outputs, points, channels),
-        lambda t, y, j, k: along(_output_transform, lambda i: product[i, j, t, k], y),
+        lambda t, y, j, k: along(_output_transform, lambda i: product(i, j, t, k), y),
         name="output_rows",
     )
     result = te.compute(
         (computed, outputs, outputs, channels),
-        lambda t, y, x, k: along(_output_transform, lambda j: output_rows[t, y, j, k], x),
+        lambda t, y, x, k: along(_output_transform, lambda j: output_rows(t, y, j, k), x),
         name="output",
     )
     return te.compute(

@@ -29,6 +29,10 @@ _ROUNDS = 3  # of which the least time of a kernel counts
 Cases = dict[str, tuple[list[np.ndarray], list[np.ndarray]]]
 
 
+class DiffersError(RuntimeError):
+    """An output that is further from torch's than its type allows."""
+
+
 @dataclass(frozen=True)
 class Evaluator:
     """A Python that can run a target's code.
@@ -118,7 +122,7 @@ def evaluate(
         errors[case] = max(float(each.max(initial=0.0)) for each in elements)
     worst = max(errors.values())
     if worst > element.tolerance:
-        raise RuntimeError(
+        raise DiffersError(
             f"the compiled library computes something else than torch: errors {differing} of the "
             f"output's range, {element.tolerance} is allowed"
         )

@@ -18,6 +18,7 @@ from tvm import s_tir, tirx
 from tvm.tirx import PrimFunc
 from tvm.tirx.build import codegen_build
 
+from tvmlcnn import bfloat16
 from tvmlcnn.targets import Device
 
 from .elf_object import ALIGNMENT
@@ -84,13 +85,16 @@ def generate(kernels: tvm.IRModule, device: Device) -> tuple[tvm.runtime.Module,
         The most bytes that one thread allocates inside of a kernel.
     """
     target = tvm.target.Target(device.tvm)
+    rounds = bfloat16.is_in(kernels)
+    if rounds:
+        kernels = bfloat16.as_bits(kernels)
     entries, scratch = {}, 0
     for variable, function in lowered(kernels, device).functions.items():
         name = variable.name_hint
         entries[tvm.ir.GlobalVar(SYMBOL + name)] = _entry(name, function)
         scratch = max(scratch, _allocated(function.body))
-    finalize = s_tir.pipeline.finalize_host_passes()
-    return codegen_build(finalize(tvm.IRModule(entries)), target), scratch
+    final = s_tir.pipeline.finalize_host_passes()(tvm.IRModule(entries))
+    return codegen_build(bfloat16.with_functions(final) if rounds else final, target), scratch
 
 
 def _entry(name: str, packed: PrimFunc) -> PrimFunc:

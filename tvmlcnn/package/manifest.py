@@ -33,6 +33,7 @@ def compose(
     variants: Variants,
     layout: list[dict[str, Any]],
     threads: int | None,
+    dtype: str,
     quantization: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Return the manifest, without the numeric check, which comes after linking.
@@ -67,6 +68,7 @@ def compose(
             "gpu_compiler": None if gpu_compiler is None else str(gpu_compiler),
         },
         "threads": threads,
+        "dtype": dtype,
         "quantization": quantization,
         "inputs": [asdict(spec) for spec in graph.inputs],
         "outputs": [asdict(spec) for spec in graph.outputs],

@@ -11,7 +11,7 @@ from tvm import relax
 from tvmlcnn.graph.kernel_calls import kernel_calls
 from tvmlcnn.schedules import schedule
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
-from tvmlcnn.targets import Cpu, Device
+from tvmlcnn.targets import FLOAT32, Cpu, Device, ElementType
 
 from .channels_last import channels_last, turned_back
 from .count_flops import count_flops
@@ -28,6 +28,7 @@ from .legalize import legalize
 from .lift_weights import lift_weights, weights_of, without_weights
 from .list_kernel_calls import list_kernel_calls
 from .multiply_by_reciprocals import multiply_by_reciprocals
+from .narrow_layers import narrow_layers
 from .phase import Phase
 from .place_joins import PlaceJoins
 from .reductions_of_rows import reductions_of_rows
@@ -51,7 +52,9 @@ __all__ = [
 transform = relax.transform
 
 
-def phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
+def phases(
+    device: Device, policy: Policy = DEFAULTS, element: ElementType = FLOAT32
+) -> list[Phase]:
     """Return the phases between the imported graph and the code generator, in order.
 
     Parameters
@@ -59,15 +62,17 @@ def phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
     device : Device
     policy : Policy
         Decides where schedules leave a choice; by default by the device's figures.
+    element : ElementType
+        What layers of float32 are to compute in.
     """
     return [
-        *graph_phases(device),
+        *graph_phases(device, element),
         *kernel_phases(device, policy),
         *_program_phases(),
     ]
 
 
-def graph_phases(device: Device) -> list[Phase]:
+def graph_phases(device: Device, element: ElementType = FLOAT32) -> list[Phase]:
     """Return the rewrites of the graph: what a light CNN computes."""
     return [
         Phase("integer layers", integer_layers(device)),
@@ -76,7 +81,7 @@ def graph_phases(device: Device) -> list[Phase]:
         Phase("fold batch norm", fold_batch_norm),
         Phase("count", count_flops),
         Phase("multiply by reciprocals", multiply_by_reciprocals),
-        *_LAYOUT_PHASES[device.family](device),
+        *_LAYOUT_PHASES[device.family](device, element),
     ]
 
 
@@ -95,12 +100,13 @@ _PARTS_PHASES: dict[str, Callable[[Any], list[Phase]]] = {
 """By the family of the device."""
 
 
-def _channels_last_phases(device: Cpu) -> list[Phase]:
+def _channels_last_phases(device: Cpu, element: ElementType) -> list[Phase]:
     """Return the rewrites to channels-last activations, and those that build on them."""
     return [
         Phase("fold zero padding", fold_zero_padding),
         Phase("transposed convolutions", transposed_convolutions(device)),
         Phase("two dimensions", two_dimensions),
+        Phase("narrow layers", narrow_layers(device, element)),
         Phase("channels last", channels_last(device)),
         Phase("reductions of rows", reductions_of_rows),
         Phase("take prologues", take_prologues),
@@ -108,9 +114,9 @@ def _channels_last_phases(device: Cpu) -> list[Phase]:
     ]
 
 
-_LAYOUT_PHASES: dict[str, Callable[[Any], list[Phase]]] = {
+_LAYOUT_PHASES: dict[str, Callable[[Any, ElementType], list[Phase]]] = {
     "cpu": _channels_last_phases,
-    "cuda": lambda device: [],
+    "cuda": lambda device, element: [],
 }
 """By the family of the device."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import tvm
 from tvm import relax
@@ -21,9 +22,17 @@ from tvmlcnn.graph.permuted import copied
 from tvmlcnn.graph.resample import RESAMPLE
 from tvmlcnn.graph.rows import OPERATORS as ROW_OPERATORS
 from tvmlcnn.graph.surround import SURROUND, surround_defined
-from tvmlcnn.schedules import BatchedProduct, Convolution, Layer, Normalization, Rows, planned
+from tvmlcnn.schedules import (
+    BatchedProduct,
+    Convolution,
+    Layer,
+    Normalization,
+    Resample,
+    Rows,
+    planned,
+)
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
-from tvmlcnn.targets import Device
+from tvmlcnn.targets import FLOAT32, Device
 
 _LAYERS: dict[str, Callable[[relax.Call], Layer | None]] = {
     operators.CONV2D: layer_of_call.convolution,
@@ -54,7 +63,7 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
     """Return the pass that replaces each operator by a call of a TensorIR function."""
 
     def kernel(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
-        layer = _LAYERS[call.op.name](call)
+        layer = _computed(_LAYERS[call.op.name](call), device)
         if layer is not None:
             data, beside = _operands(call, layer)
             result = call_of(builder, planned(layer, device, policy), data, beside)
@@ -90,6 +99,14 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
     definitions[operators.COPY] = lambda builder, call: copied(builder, call.args[0])
     definitions |= dict.fromkeys(("relax.nn.softmax", "relax.nn.log_softmax"), softmax)
     return relax.transform.LegalizeOps(definitions)
+
+
+def _computed(layer: Layer | None, device: Device) -> Layer | None:
+    """Return a layer as kernels of the device's can be asked for, None where none are."""
+    if layer is None or device.computes(layer.element):
+        return layer
+    # What only moves elements moves others as it does those of float32.
+    return replace(layer, element=FLOAT32) if isinstance(layer, Resample | Rows) else None
 
 
 def _reshaped(builder: relax.BlockBuilder, data: relax.Expr, shape: Sequence[int]) -> relax.Expr:

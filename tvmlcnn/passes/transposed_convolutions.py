@@ -26,7 +26,7 @@ from tvmlcnn.graph.constants import constant, value_of
 from tvmlcnn.graph.phases import Axis, Group, Transposed, filters
 from tvmlcnn.graph.pixel_operators import interleave
 from tvmlcnn.graph.rebuilding import Rebuilding
-from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, Cpu
+from tvmlcnn.targets import Cpu
 
 # What one more convolution costs, in multiply-adds: a few microseconds, with its share of what is
 # read twice.
@@ -90,7 +90,7 @@ def _convolution(
         *(sizes, shape[2:], kernel, steps, ints(attrs.padding), ints(attrs.dilation)), strict=False
     )
     sides = [Transposed(*numbers) for numbers in each]
-    lanes = device.core(ELEMENT_TYPES.get(str(call.ty.dtype), FLOAT32)).lanes
+    lanes = device.core(device.element(str(call.ty.dtype))).lanes
     axes = _chosen(sides, batch * inner, outer, groups, lanes)
     data = building.plain(call.args[0])
     parts, channels, phases = [], [], []

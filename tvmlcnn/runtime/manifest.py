@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
-
 from tvmlcnn.errors import UserError
 
 from .checksum import WEIGHTS_SECTION, check_manifest
 from .elf import ElfFile, read_elf
-from .manifest_form import problem
+from .manifest_form import WEIGHT_BYTES, problem
 from .preprocessing import Preprocessing
 
 # 2: kernels take inputs at any address; 3: the file brings its threads; 4: several programs; 5: the
@@ -52,7 +50,7 @@ class Weight:
     @property
     def end(self) -> int:
         """Offset of the first byte after the weight."""
-        return self.offset + math.prod(self.shape) * np.dtype(self.dtype).itemsize
+        return self.offset + math.prod(self.shape) * WEIGHT_BYTES[self.dtype]
 
 
 @dataclass(frozen=True)

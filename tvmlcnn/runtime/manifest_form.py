@@ -25,6 +25,8 @@ DTYPES = {
     "float64": 8,
 }
 """The bytes of an element of each type."""
+WEIGHT_BYTES = {**DTYPES, "bfloat16": 2}
+"""The same of weights, which numpy need not know."""
 _ALIGNMENT = 64  # of weights; see program.h
 _LARGEST = 2**63 - 1  # PTRDIFF_MAX, of any size in memory
 _MOST_AXES = 32  # of numpy before 2
@@ -122,6 +124,10 @@ def _dtype(value: Any) -> bool:
     return _text(value) and value in DTYPES
 
 
+def _dtype_of_weights(value: Any) -> bool:
+    return _text(value) and value in WEIGHT_BYTES
+
+
 def _shape(value: Any) -> bool:
     return (
         type(value) is list
@@ -208,6 +214,7 @@ _FORMS: dict[str, Form] = {
         gpu_compiler=_maybe(_text),
     ),
     "threads": _maybe(_positive),
+    "dtype": _text,
     "quantization": _maybe(_QUANTIZATION),
     "inputs": _TENSORS,
     "outputs": _TENSORS,
@@ -221,7 +228,7 @@ _FORMS: dict[str, Form] = {
     "programs": _list(_program, least=1),
     "check": _check,
     "versions": _table(_text),
-    "weights": _list(_object(shape=_shape, dtype=_dtype, offset=_whole)),
+    "weights": _list(_object(shape=_shape, dtype=_dtype_of_weights, offset=_whole)),
 }
 _MAY_BE: dict[str, Form] = {"frames": _object(resize=_flag)}
 """What only some files say."""
@@ -244,7 +251,7 @@ def _relations(manifest: dict[str, Any], weight_bytes: int) -> Iterator[str]:
     for weight in sorted(manifest["weights"], key=lambda each: each["offset"]):
         if weight["offset"] % _ALIGNMENT or weight["offset"] < end:
             yield f"weight at {weight['offset']} lies askew or in another"
-        end = weight["offset"] + math.prod(weight["shape"]) * DTYPES[weight["dtype"]]
+        end = weight["offset"] + math.prod(weight["shape"]) * WEIGHT_BYTES[weight["dtype"]]
     if end > weight_bytes:
         yield "weights are missing"
 

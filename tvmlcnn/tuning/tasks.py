@@ -12,7 +12,7 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 from tvmlcnn import passes, pipeline
 from tvmlcnn.schedules import Layer, alternatives, kernels_by_rule, workloads
 from tvmlcnn.schedules.decisions import DEFAULTS, Asking, Decisions
-from tvmlcnn.targets import Device, ElementType
+from tvmlcnn.targets import FLOAT32, Device, ElementType
 
 
 @dataclass
@@ -79,7 +79,13 @@ class _Noting:
         return Asking(DEFAULTS, lambda: self.decided.add((rule, workload)))
 
 
-def extract(name: str, mod: tvm.IRModule, device: Device, tasks: dict[str, Task]) -> None:
+def extract(
+    name: str,
+    mod: tvm.IRModule,
+    device: Device,
+    tasks: dict[str, Task],
+    element: ElementType = FLOAT32,
+) -> None:
     """Add the kernels of a network to the tasks, by their workloads.
 
     Parameters
@@ -91,8 +97,10 @@ def extract(name: str, mod: tvm.IRModule, device: Device, tasks: dict[str, Task]
     device : Device
     tasks : dict of str to Task
         The ones of other networks; a kernel that is among them is only counted.
+    element : ElementType
+        What layers of float32 are to compute in.
     """
-    graph = pipeline.apply(passes.graph_phases(device), mod, device)
+    graph = pipeline.apply(passes.graph_phases(device, element), mod, device)
     noting = _Noting(device)
     phases = passes.kernel_phases(device, noting)
     kernels = passes.list_kernel_calls(pipeline.apply(phases, graph, device))

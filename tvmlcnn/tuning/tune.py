@@ -12,11 +12,15 @@ from typing import Any
 from tvmlcnn import frontend
 from tvmlcnn.errors import UserError
 from tvmlcnn.package.features import required_features
+from tvmlcnn.precision import check_known, element_for
 from tvmlcnn.remote import boards
 from tvmlcnn.runtime import limits
 from tvmlcnn.targets import Device, resolve
 
 from .tuner import Goal, Run, tasks_of
+
+_NOT_TUNED = ("int8", "bfloat16")
+"""Types of kernels that boards, whose numpy does not know them, are given no inputs for."""
 
 
 @contextmanager
@@ -74,6 +78,11 @@ def prepare(
     whole = resolve(target)
     if not whole.can_be_tuned:
         raise UserError(f"{whole.name} is a GPU; only kernels for CPUs can be tuned")
+    dtype = (goal or Goal()).dtype
+    check_known(dtype)
+    if dtype in _NOT_TUNED:
+        raise UserError(f"kernels of {dtype} cannot be tuned", ("dtype",))
+    element_for(dtype, whole)
     if importlib.util.find_spec("xgboost") is None:
         raise UserError("tuning needs xgboost: pip install 'tvmlcnn[tune]'")
     with boards(device, tracker, key, parallel, token_file) as fleet:

@@ -15,7 +15,7 @@ from tvmlcnn.records import Key, Record, Store, Trial, user_folder, versions
 from tvmlcnn.records.store import best as best_of
 from tvmlcnn.remote import Fleet
 from tvmlcnn.runtime.limits import Limits
-from tvmlcnn.targets import Device, records_name
+from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, Device, records_name
 
 from .building import Builder
 from .climb import BATCH, Climb
@@ -49,6 +49,8 @@ class Goal:
         Only kernels whose workload or a layer matches, as file names do.
     threads : int
         Of a call; the device that kernels are made for has as many cores.
+    dtype : str
+        What the networks are computed in.
     """
 
     space: str = "both"
@@ -57,6 +59,7 @@ class Goal:
     early_stop: int | None = 64
     pattern: str = "*"
     threads: int = 1
+    dtype: str = FLOAT32.name
 
 
 def tasks_of(
@@ -73,7 +76,7 @@ def tasks_of(
     """
     found: dict[str, Task] = {}
     for name, mod in networks.items():
-        extract(name, mod, device, found)
+        extract(name, mod, device, found, ELEMENT_TYPES[goal.dtype])
     wanted = [
         task
         for task in found.values()
