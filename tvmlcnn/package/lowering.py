@@ -7,6 +7,7 @@ from tvm import s_tir, tirx
 
 from tvmlcnn.targets import Device
 
+from .extremes import extremes_by_instruction
 from .stores_of_vectors import stores_of_vectors
 
 # TVM does not say so, and would round the numbers of a vector one by one.
@@ -55,4 +56,5 @@ def lowered(kernels: tvm.IRModule, device: Device) -> tvm.IRModule:
         tirx.transform.MakePackedAPI(),
         tirx.transform.BF16StorageLegalize(),
     ]
-    return tvm.ir.transform.Sequential(passes)(kernels)
+    wrapped = tvm.ir.transform.Sequential(passes)(kernels)
+    return extremes_by_instruction(wrapped) if device.extremes_of_nan else wrapped
