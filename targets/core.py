@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ class MultiplyAdd:
         The type that elements have to be brought to before, empty where they need not.
     scratch : int
         Registers that it takes for itself.
+    by_lane : bool
+        Whether one of its factors may be any one lane of a vector, for all sums.
     """
 
     name: str
@@ -35,6 +38,7 @@ class MultiplyAdd:
     products: int = 1
     widened: str = ""
     scratch: int = 0
+    by_lane: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,11 @@ class Core:
         return self.lanes * 4 // self.element.bytes
 
     @property
+    def free_registers(self) -> int:
+        """Vector registers that a tile and what it reads may take."""
+        return self.vector_registers - self.costs.spared_registers
+
+    @property
     def line(self) -> int:
         """Elements of a line of the caches."""
         return self.line_bytes // self.element.bytes
@@ -118,6 +127,16 @@ class Core:
     def bytes(self, elements: int) -> int:
         """Return the bytes of so many elements."""
         return elements * self.element.bytes
+
+    def steps_of_a_load(self, extent: int) -> int:
+        """Return how many steps of a reduction of so many a vector brings the values of.
+
+        One load then serves several steps, each of which multiplies by a lane of it. That pays
+        for half a vector too; vectors divide the reduction.
+        """
+        if not self.arithmetic.multiply_add.by_lane:
+            return 1
+        return math.gcd(extent, self.lanes)
 
     def vectors(self) -> Iterator[int]:
         """Yield the lanes of a vector, of half of one and of a quarter, as far as it has some."""

@@ -16,6 +16,7 @@ from .tiles import candidates, efficiency, filled, largest_divisor, on_stack
 def banding(layer: PointwiseDepthwise, core: Core) -> Banding | None:
     """Return how to compute both convolutions in pieces, or None where they stay on their own."""
     inner, channels = layer.weight.shape
+    steps = core.steps_of_a_load(inner)
     rows, cache, costs = math.prod(layer.data[:3]), core.second_cache, core.costs
     # What the cache cannot keep of the map between the two goes from it and comes back.
     far = 2 * (core.bytes(rows * channels) - cache * costs.kept)
@@ -24,7 +25,7 @@ def banding(layer: PointwiseDepthwise, core: Core) -> Banding | None:
 
     def apart(tile: Tile) -> float:
         """Return what a pointwise convolution costs that leaves its result in memory."""
-        worth = efficiency(tile, inner, core)
+        worth = efficiency(tile, inner, core, steps=steps)
         worth *= filled(rows, tile.pixels) * filled(channels, tile.channels)
         return rows * channels * inner / worth + far / costs.far_bytes * core.lanes
 
@@ -37,7 +38,8 @@ def banding(layer: PointwiseDepthwise, core: Core) -> Banding | None:
         count = shape[0] * bands * blocks
         imbalance = -(-count // core.count) * core.count / count
         computed = -(-piece // tile.pixels) * tile.pixels * pieces.channels
-        work = count * computed * inner / efficiency(tile, inner, core) * imbalance
+        rate = efficiency(tile, inner, core, steps=steps)
+        work = count * computed * inner / rate * imbalance
         # Each block of channels reads the input of the band.
         if core.bytes(piece * (inner + pieces.channels)) > cache:
             work += core.bytes(count * piece * inner) / costs.stream_bytes * core.lanes
@@ -48,13 +50,13 @@ def banding(layer: PointwiseDepthwise, core: Core) -> Banding | None:
         return work
 
     best = min(_candidates(layer, core), key=together, default=None)
-    alone = min(map(apart, candidates(channels, core)), default=0.0)
+    alone = min(map(apart, candidates(channels, core, steps)), default=0.0)
     return best if best is not None and together(best) * costs.fusion_margin < alone else None
 
 
 def _candidates(layer: PointwiseDepthwise, core: Core) -> Iterator[Banding]:
     _, height, width, channels = layer.shape
-    for tile in candidates(channels, core):
+    for tile in candidates(channels, core, core.steps_of_a_load(len(layer.weight))):
         # Weights of one tile stay in the first cache; a remainder of channels would be no piece.
         blocks = -(-channels // tile.channels) if channels % tile.channels else 1
         wide = blocks * tile.channels

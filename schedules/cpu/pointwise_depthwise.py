@@ -13,15 +13,16 @@ from tvm.tirx import BufferRegion, PrimFunc
 
 from tvmlcnn import ops
 from tvmlcnn.ops import Banding, Tile
-from tvmlcnn.targets import Cpu
+from tvmlcnn.targets import Core, Cpu
 
 from ..decisions import Decisions
 from ..layer import Layer, PointwiseDepthwise
 from ..rule import Definition, Plan, Rule
-from .accumulate import accumulate, unroll
+from .accumulate import accumulate, load_by_vectors, unroll
 from .banding import banding
 from .blocks import inline_epilogue, inner_loops, spread
 from .depthwise import accumulate_taps
+from .initial_sums import begin_with_bias
 from .padding import skip_padding, without_borders
 
 _MAIN, _PRODUCT, _BETWEEN = "pointwise_depthwise", "pointwise", "between"
@@ -45,6 +46,7 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
             window=layer.window,
             banding=pieces,
             epilogue=layer.between,
+            steps=device.core(layer.element).steps_of_a_load(len(layer.weight)),
         )
         return Definition(define, [packed, layer.kernel, *parameters])
 
@@ -66,6 +68,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     sch = Schedule(_reading_whole_pieces(skip_padding(sch.mod["main"], _MAIN)))
     main, product, between = (sch.get_sblock(name) for name in (_MAIN, _PRODUCT, _BETWEEN))
     wide = int(sch.get(between).iter_vars[-1].dom.extent)
+    begin_with_bias(sch, product)
     output = inline_epilogue(sch, main)
     spread(sch, output, core)
     batch, height, width, channel = sch.get_loops(output)
@@ -81,7 +84,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     without_borders(sch, height)
     without_borders(sch, width)
     sch.compute_at(between, block, preserve_unit_loops=True)
-    reduced = _pointwise(sch, between, product, pieces.pointwise)
+    reduced = _pointwise(sch, between, product, pieces.pointwise, core)
     sch.parallel(sch.fuse(batch, band, block))
     sch.decompose_reduction(product, reduced)
     sch.decompose_reduction(main, taps)
@@ -106,7 +109,9 @@ def _reading_whole_pieces(function: PrimFunc) -> PrimFunc:
     return sch.mod["main"]
 
 
-def _pointwise(sch: Schedule, between: SBlockRV, product: SBlockRV, tile: Tile) -> LoopRV:
+def _pointwise(
+    sch: Schedule, between: SBlockRV, product: SBlockRV, tile: Tile, core: Core
+) -> LoopRV:
     """Accumulate tiles of a piece over the input's channels; return the loop of the sum."""
     (*_, pixel, channel), _ = inner_loops(sch, between)
     tiles, pixels = sch.split(pixel, [None, tile.pixels])
@@ -116,7 +121,8 @@ def _pointwise(sch: Schedule, between: SBlockRV, product: SBlockRV, tile: Tile) 
     sch.vectorize(lanes)
     (*_, near_pixels), (reduced,) = accumulate(sch, product, tiles, tile.lanes, around=3)
     unroll(sch, near_pixels)
-    return reduced
+    steps = core.steps_of_a_load(int(sch.get(reduced).extent))
+    return load_by_vectors(sch, product, reduced, steps) if steps > 1 else reduced
 
 
 POINTWISE_DEPTHWISE = Rule("pointwise_depthwise", 1, Banding, _plan, _schedule)

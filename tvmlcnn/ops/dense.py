@@ -55,6 +55,7 @@ def dense(
     channels_first: bool = False,
     prologue: Formula | None = None,
     products: int = 1,
+    steps: int = 1,
     zero: int = 0,
     groups: int = 1,
     widened: str = "",
@@ -75,9 +76,9 @@ def dense(
         pointwise convolution or a matrix. Where several planes are read, they come before K, and
         K is the width of one.
     *more : te.Tensor
-        With ``table`` where the channels that are read lie, int64 of shape (K,): how many
-        elements after the first channel of the same pixel; then the tensors that the prologue
-        takes.
+        With ``table`` where the channels that are read lie, int64 of shape (K / steps,): how many
+        elements after the first channel of the same pixel those of a load begin; then the tensors
+        that the prologue takes.
     shape : sequence of int
         Of the result: (N, H', W', channels) or (..., channels).
     window : Window
@@ -92,6 +93,9 @@ def dense(
         See `tvmlcnn.ops.prologue`.
     products : int
         As `pack` was told.
+    steps : int
+        Steps of the reduction whose values of a row are one load: with several there is a stage
+        called ``values``, for the schedule to have them in registers.
     zero : int
         What lies around the maps.
     widened : str
@@ -102,8 +106,8 @@ def dense(
     places, parameters = (more[0], more[1:]) if table else (None, more)
     blocks, *kernel = (int(n) for n in weight.shape)
     wide = kernel.pop(-2 if products > 1 else -1)
-    steps = [te.reduce_axis((0, n), f"r{i}") for i, n in enumerate(kernel)]
-    *taps, rc = steps if products == 1 else [*steps[:-2], steps[-2] * products + steps[-1]]
+    axes = [te.reduce_axis((0, n), f"r{i}") for i, n in enumerate(kernel)]
+    *taps, rc = axes if products == 1 else [*axes[:-2], axes[-2] * products + axes[-1]]
     reduced = [*taps, rc]
     plane = taps.pop() if planes > 1 else None
     *pixels, channels = shape
@@ -127,7 +131,7 @@ def dense(
         where = at.pop() if plane is not None else 0
         if places is not None:
             # Counting on past the pixel's own channels, one addition finds every channel of it.
-            channel = places[channel]
+            channel = places[channel // steps] + channel % steps if steps > 1 else places[channel]
         batch, *place = window.read(pixel, at or [0, 0])
         if channels_first:
             return source(batch, channel, *place)
@@ -155,22 +159,28 @@ def dense(
         def element(row: Expr, *inner: Expr) -> Expr:
             return read(data, row, *inner)
 
+    values = element
+    if steps > 1:
+        values = te.compute(
+            (computed, *kernel), lambda row, *inner: element(row, *inner), name="values"
+        )
+
     def weight_of(channel: Expr) -> Expr:
         block, lane = channel // wide, channel % wide
         if products == 1:
-            return weight(block, *steps, lane)
-        return weight(block, *steps[:-1], lane, steps[-1])
+            return weight(block, *axes, lane)
+        return weight(block, *axes[:-1], lane, axes[-1])
 
     def read_of(channel: Expr) -> list[Expr]:
         """Return what the sum for a channel of the result reads of a pixel."""
         if groups == 1:
             return reduced
-        inner = math.prod(int(step.dom.extent) for step in steps[len(taps) :])
+        inner = math.prod(int(step.dom.extent) for step in axes[len(taps) :])
         return [*taps, rc + channel // (int(channels) // groups) * inner]
 
     sums = te.compute(
         (computed, blocks * wide),
-        lambda m, c: te.sum(product(element(m, *read_of(c)), weight_of(c)), axis=steps),
+        lambda m, c: te.sum(product(values(m, *read_of(c)), weight_of(c)), axis=axes),
         name="dense",
     )
 
