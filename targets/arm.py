@@ -27,7 +27,7 @@ from .element import FLOAT32, INT8
 # no margin.
 _COUNTED = replace(AVX2, transform=12, winograd_margin=1)
 CORTEX_A7 = replace(_COUNTED, spared_registers=2, load=0.5)
-CORTEX_A53 = replace(_COUNTED, spared_registers=6, load=0.5)
+CORTEX_A53 = replace(_COUNTED, spared_registers=8, load=0.5)
 CORTEX_A72 = replace(_COUNTED, load=0.2)
 CORTEX_A76 = replace(_COUNTED, load=0.2)
 

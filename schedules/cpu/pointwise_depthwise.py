@@ -19,7 +19,7 @@ from ..decisions import Decisions
 from ..layer import Layer, PointwiseDepthwise
 from ..rule import Definition, Plan, Rule
 from .accumulate import accumulate, load_by_vectors, unroll
-from .banding import banding
+from .banding import banding, holds_weights
 from .blocks import inline_epilogue, inner_loops, spread
 from .depthwise import accumulate_taps
 from .initial_sums import begin_with_bias
@@ -76,9 +76,11 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     block, channel = sch.split(channel, [None, min(wide, int(sch.get(channel).extent))])
     width, pixels = sch.split(width, [None, tile.pixels])
     several, vectors, lanes = sch.split(channel, [None, tile.vectors, tile.lanes])
-    sch.reorder(batch, band, block, height, width, several, pixels, vectors, lanes)
     size = math.prod(int(v.dom.extent) for v in sch.get(main).iter_vars[-2:])
-    taps = accumulate_taps(sch, main, several, tile, size <= core.costs.unrolled_taps)
+    # Weights that registers hold stay there for a whole row.
+    inside = [several, width] if holds_weights(tile.vectors, size, core) else [width, several]
+    sch.reorder(batch, band, block, height, *inside, pixels, vectors, lanes)
+    taps = accumulate_taps(sch, main, inside[-1], tile, size <= core.costs.unrolled_taps)
     unroll(sch, pixels, vectors)
     sch.vectorize(lanes)
     without_borders(sch, height)
