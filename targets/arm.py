@@ -26,24 +26,28 @@ from .element import FLOAT32, INT8
 # So were the costs of Winograd's transforms, for ResNet-50 and SqueezeNet; what was counted needs
 # no margin.
 _COUNTED = replace(AVX2, transform=12, winograd_margin=1)
-CORTEX_A7 = replace(_COUNTED, spared_registers=2, load=0.5)
-CORTEX_A53 = replace(_COUNTED, spared_registers=8, load=0.5)
-CORTEX_A72 = replace(_COUNTED, load=0.2)
-CORTEX_A76 = replace(_COUNTED, load=0.2)
+CORTEX_A7 = replace(_COUNTED, spared_registers=2)
+CORTEX_A53 = replace(_COUNTED, spared_registers=8)
+CORTEX_A72 = _COUNTED
+CORTEX_A76 = _COUNTED
+# What a load takes of the time of multiply-adds that do not wait for it.
+_IN_ORDER, _OUT_OF_ORDER = 0.5, 0.2
 
-
+_FMLA = MultiplyAdd("fmla", 4, by_lane=True)
 _WIDENING = MultiplyAdd("smlal", 4)
 _DOT_PRODUCT = MultiplyAdd("sdot", 4, 4)  # ARMv8.2-DotProd
 
 
 def _neon(
-    multiply_adds: float, instruction: str = "fmla", codes: MultiplyAdd = _WIDENING
+    multiply_adds: float,
+    load: float,
+    codes: MultiplyAdd = _WIDENING,
+    numbers: MultiplyAdd = _FMLA,
 ) -> tuple[Arithmetic, ...]:
     """Return the arithmetic of 128-bit vectors, with so many multiply-adds a cycle."""
     rate = multiply_adds, multiply_adds
-    by_lane = instruction == "fmla"
     return (
-        Arithmetic(FLOAT32, MultiplyAdd(instruction, 4, by_lane=by_lane), *rate),
+        Arithmetic(FLOAT32, numbers, *rate, load),
         Arithmetic(INT8, codes, *rate),
     )
 
@@ -53,6 +57,7 @@ def _pi(
     summary: str,
     cpu: str,
     multiply_adds: float,
+    load: float,
     caches: tuple[int, ...],
     costs: Costs,
     clock_ghz: float,
@@ -73,7 +78,7 @@ def _pi(
         },
         machine="aarch64",
         cores=4,
-        arithmetic=_neon(multiply_adds, codes=codes),
+        arithmetic=_neon(multiply_adds, load, codes),
         vector_registers=32,
         extremes_of_nan=True,
         caches=caches,
@@ -92,17 +97,17 @@ RPI2 = Cpu(
         "mtriple": "armv7l-unknown-linux-gnueabihf",
         "mcpu": "cortex-a7",
         # LLVM takes VFMA for slow on this core. As many are done in a second as VMUL or VADD alone
-        # (H. Ogasawara, "VFP Benchmark", wlog.flatlib.jp/2014/2/14, of an MT8389's cores; Arm's
-        # manuals have no table): one does what takes two without it.
+        # (VFP Benchmark, wlog.flatlib.jp/2014/2/14, of an MT8389; Arm's manuals have no table): one
+        # does what takes two without it.
         "mattr": ["+neon", "+vfp4", "-slowfpvfmx"],
         "mfloat-abi": "hard",
         "num-cores": 4,
     },
     machine="armv7l",
     cores=4,
-    # 32 bits a cycle, by the same benchmark. VFMA takes no lane, which VMLA does; LLVM emits that
-    # only where products may not be fused with sums, as TVM lets it do.
-    arithmetic=_neon(0.25, "vfma"),
+    # 32 bits a cycle, by the same benchmark. VFMA takes no lane; VMLA does, which LLVM emits only
+    # where it may not fuse products with sums, and TVM always lets it.
+    arithmetic=_neon(0.25, _IN_ORDER, numbers=MultiplyAdd("vfma", 4)),
     vector_registers=16,
     extremes_of_nan=True,
     caches=(32 * KIB, 512 * KIB),
@@ -116,6 +121,7 @@ RPI3 = _pi(
     "Raspberry Pi 3, four Cortex-A53 at 1.2 GHz",
     "cortex-a53",
     multiply_adds=1,
+    load=_IN_ORDER,
     caches=(32 * KIB, 512 * KIB),
     costs=CORTEX_A53,
     clock_ghz=1.2,
@@ -126,6 +132,7 @@ RPI4 = _pi(
     "Raspberry Pi 4, four Cortex-A72 at 1.5 GHz",
     "cortex-a72",
     multiply_adds=1,
+    load=_OUT_OF_ORDER,
     caches=(32 * KIB, 1 * MIB),
     costs=CORTEX_A72,
     clock_ghz=1.5,
@@ -136,6 +143,7 @@ RPI5 = _pi(
     "Raspberry Pi 5, four Cortex-A76 at 2.4 GHz",
     "cortex-a76",
     multiply_adds=2,
+    load=_OUT_OF_ORDER,
     codes=_DOT_PRODUCT,
     caches=(64 * KIB, 512 * KIB, 2 * MIB),
     costs=CORTEX_A76,

@@ -51,12 +51,15 @@ class Arithmetic:
     multiply_add : MultiplyAdd
     multiply_adds, loads : float
         Of whole vectors, in a cycle.
+    load : float
+        What a load takes of the time of multiply-adds that do not wait for it, in multiply-adds.
     """
 
     element: ElementType
     multiply_add: MultiplyAdd
     multiply_adds: float
     loads: float
+    load: float = 0
 
     @property
     def flops(self) -> float:

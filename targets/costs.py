@@ -18,8 +18,6 @@ class Costs:
         chain of additions not to wait for itself.
     spared_registers : int
         Vector registers that a tile leaves free, for loads that run ahead of their use.
-    load : float
-        What a load of a vector takes of the time of multiply-adds that do not wait for it.
     addresses : int
         Rows at irregular distances that general registers hold, beside the weights' address and
         a counter.
@@ -73,7 +71,6 @@ class Costs:
 
     chains: int
     spared_registers: int
-    load: float
     addresses: int
     tile: int
     place: int
@@ -105,7 +102,6 @@ AVX2 = Costs(
     chains=8,
     # Renamed registers hold what is loaded ahead.
     spared_registers=0,
-    load=0,
     # Of 16 general registers; chosen by measuring 128 -> 16 channels at 55x55 on AMD Zen 5.
     addresses=13,
     # Chosen by measuring the layers of MobileNet V2 and ResNet-50 on AMD Zen 3.

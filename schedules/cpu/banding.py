@@ -55,7 +55,7 @@ def banding(layer: PointwiseDepthwise, core: Core) -> Banding | None:
 
 
 def _candidates(layer: PointwiseDepthwise, core: Core) -> Iterator[Banding]:
-    _, height, width, channels = layer.shape
+    _, height, _, channels = layer.shape
     for tile in candidates(channels, core, core.steps_of_a_load(len(layer.weight))):
         # Weights of one tile stay in the first cache; a remainder of channels would be no piece.
         blocks = -(-channels // tile.channels) if channels % tile.channels else 1

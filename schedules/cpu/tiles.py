@@ -82,7 +82,7 @@ def multiply_adds(sums: int, loads: float, core: Core) -> float:
         Loads of weights, and of values, that go with them.
     """
     rate = core.arithmetic.multiply_adds / core.arithmetic.loads
-    return max(sums + loads * core.costs.load, loads * rate, core.costs.chains)
+    return max(sums + loads * core.arithmetic.load, loads * rate, core.costs.chains)
 
 
 def efficiency(tile: Tile, depth: int, core: Core, once: int = 0, steps: int = 1) -> float:
