@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -31,6 +32,8 @@ class MultiplyAdd:
     longest : int
         So many products are added up before they are added to a sum of float32; 0 where that makes
         no difference.
+    by_lane : bool
+        Whether one of its factors may be any one lane of a vector, for all sums.
     """
 
     name: str
@@ -39,6 +42,7 @@ class MultiplyAdd:
     widened: str = ""
     scratch: int = 0
     longest: int = 0
+    by_lane: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,15 @@ class Arithmetic:
     multiply_add : MultiplyAdd
     multiply_adds, loads : float
         Of whole vectors, in a cycle.
+    load : float
+        What a load takes of the time of multiply-adds that do not wait for it, in multiply-adds.
     """
 
     element: ElementType
     multiply_add: MultiplyAdd
     multiply_adds: float
     loads: float
+    load: float = 0
 
     @property
     def flops(self) -> float:
@@ -105,6 +112,11 @@ class Core:
         return self.lanes * 4 // self.element.bytes
 
     @property
+    def free_registers(self) -> int:
+        """Vector registers that a tile and what it reads may take."""
+        return self.vector_registers - self.costs.spared_registers
+
+    @property
     def line(self) -> int:
         """Elements of a line of the caches."""
         return self.line_bytes // self.element.bytes
@@ -122,6 +134,16 @@ class Core:
     def bytes(self, elements: int) -> int:
         """Return the bytes of so many elements."""
         return elements * self.element.bytes
+
+    def steps_of_a_load(self, extent: int) -> int:
+        """Return how many steps of a reduction of so many a vector brings the values of.
+
+        One load then serves several steps, each of which multiplies by a lane of it. That pays
+        for half a vector too; vectors divide the reduction.
+        """
+        if not self.arithmetic.multiply_add.by_lane:
+            return 1
+        return math.gcd(extent, self.lanes)
 
     def vectors(self) -> Iterator[int]:
         """Yield the lanes of a vector, of half of one and of a quarter, as far as it has some."""

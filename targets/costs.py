@@ -16,6 +16,8 @@ class Costs:
     chains : int
         Latency of a multiply-add times how many go on at a time: so many sums are needed for one
         chain of additions not to wait for itself.
+    spared_registers : int
+        Vector registers that a tile leaves free, for loads that run ahead of their use.
     addresses : int
         Rows at irregular distances that general registers hold, beside the weights' address and
         a counter.
@@ -68,6 +70,7 @@ class Costs:
     """
 
     chains: int
+    spared_registers: int
     addresses: int
     tile: int
     place: int
@@ -97,6 +100,8 @@ AVX2 = Costs(
     # Four cycles of latency, two a cycle (Intel from Skylake, AMD from Zen; Agner Fog, "Instruction
     # tables").
     chains=8,
+    # Renamed registers hold what is loaded ahead.
+    spared_registers=0,
     # Of 16 general registers; chosen by measuring 128 -> 16 channels at 55x55 on AMD Zen 5.
     addresses=13,
     # Chosen by measuring the layers of MobileNet V2 and ResNet-50 on AMD Zen 3.

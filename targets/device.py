@@ -111,6 +111,9 @@ class Cpu(Device):
     costs : Costs
     line_bytes : int
         Of the caches.
+    extremes_of_nan : bool
+        Whether it has instructions for the larger and the smaller of two numbers that give NaN
+        where either is.
     clock_ghz : float or None
         At which all cores compute; from the data sheet.
     """
@@ -123,6 +126,7 @@ class Cpu(Device):
     caches: tuple[int, ...]
     costs: Costs
     line_bytes: int = 64
+    extremes_of_nan: bool = False
     clock_ghz: float | None = None
 
     @property

@@ -56,9 +56,9 @@ def test_peak_follows_the_cores(name: str) -> None:
     peak, half = device.peak_gflops, device.with_cores(2).peak_gflops
     assert peak is not None
     assert half is not None
-    # A multiply-add of one vector in two cycles at least, of four in one at most.
+    # A multiply-add of one vector in four cycles at least, of four in one at most.
     lanes = device.core(FLOAT32).lanes
-    assert lanes * 2.0 * device.cores <= peak <= 8 * lanes * 2.0 * device.cores
+    assert lanes * 1.0 * device.cores <= peak <= 8 * lanes * 2.0 * device.cores
     assert half * device.cores == pytest.approx(peak * 2)
     assert device.with_cores(2).core(FLOAT32).count == 2
     assert device.with_cores(2).tvm["num-cores"] == 2

@@ -108,6 +108,36 @@ def accumulate_chunks(
     return chunk, near[-1], inner
 
 
+def load_by_vectors(sch: Schedule, block: SBlockRV, loop: LoopRV, steps: int) -> LoopRV:
+    """Have one load bring a row's values for several steps of a sum, which take a lane of it each.
+
+    A broadcast for each step and row takes as many loads as there are steps; where multiply-adds
+    take a factor from a lane, a vector of values needs none.
+
+    Parameters
+    ----------
+    sch : Schedule
+    block : SBlockRV
+        The sum, from `accumulate`; it reads its values from a stage called ``values``.
+    loop : LoopRV
+        The innermost loop of the reduction, which ``steps`` divide.
+    steps : int
+
+    Returns
+    -------
+    LoopRV
+        The loop over the loads.
+    """
+    (values,) = (b for b in sch.get_producers(block) if sch.get(b).name_hint == "values")
+    loads, lane = sch.split(loop, [None, steps])
+    sch.compute_at(values, loads, preserve_unit_loops=True)
+    spatial, _ = inner_loops(sch, values)
+    *rows, vector = spatial
+    unroll(sch, *rows, lane)
+    sch.vectorize(vector)
+    return loads
+
+
 def unroll(sch: Schedule, *loops: LoopRV) -> None:
     """Unroll loops."""
     for loop in loops:

@@ -16,6 +16,7 @@ from .tiles import candidates, efficiency, filled, largest_divisor, on_stack
 def banding(layer: PointwiseDepthwise, core: Core) -> Banding | None:
     """Return how to compute both convolutions in pieces, or None where they stay on their own."""
     inner, channels = layer.weight.shape
+    steps = core.steps_of_a_load(inner)
     rows, cache, costs = math.prod(layer.data[:3]), core.second_cache, core.costs
     # What the cache cannot keep of the map between the two goes from it and comes back.
     far = 2 * (core.bytes(rows * channels) - cache * costs.kept)
@@ -24,7 +25,7 @@ def banding(layer: PointwiseDepthwise, core: Core) -> Banding | None:
 
     def apart(tile: Tile) -> float:
         """Return what a pointwise convolution costs that leaves its result in memory."""
-        worth = efficiency(tile, inner, core)
+        worth = efficiency(tile, inner, core, steps=steps)
         worth *= filled(rows, tile.pixels) * filled(channels, tile.channels)
         return rows * channels * inner / worth + far / costs.far_bytes * core.lanes
 
@@ -37,7 +38,8 @@ def banding(layer: PointwiseDepthwise, core: Core) -> Banding | None:
         count = shape[0] * bands * blocks
         imbalance = -(-count // core.count) * core.count / count
         computed = -(-piece // tile.pixels) * tile.pixels * pieces.channels
-        work = count * computed * inner / efficiency(tile, inner, core) * imbalance
+        rate = efficiency(tile, inner, core, steps=steps)
+        work = count * computed * inner / rate * imbalance
         # Each block of channels reads the input of the band.
         if core.bytes(piece * (inner + pieces.channels)) > cache:
             work += core.bytes(count * piece * inner) / costs.stream_bytes * core.lanes
@@ -48,17 +50,17 @@ def banding(layer: PointwiseDepthwise, core: Core) -> Banding | None:
         return work
 
     best = min(_candidates(layer, core), key=together, default=None)
-    alone = min(map(apart, candidates(channels, core)), default=0.0)
+    alone = min(map(apart, candidates(channels, core, steps)), default=0.0)
     return best if best is not None and together(best) * costs.fusion_margin < alone else None
 
 
 def _candidates(layer: PointwiseDepthwise, core: Core) -> Iterator[Banding]:
-    _, height, width, channels = layer.shape
-    for tile in candidates(channels, core):
+    _, height, _, channels = layer.shape
+    for tile in candidates(channels, core, core.steps_of_a_load(len(layer.weight))):
         # Weights of one tile stay in the first cache; a remainder of channels would be no piece.
         blocks = -(-channels // tile.channels) if channels % tile.channels else 1
         wide = blocks * tile.channels
-        registers = _tile(width, min(wide, channels), tile.lanes, core)
+        registers = _tile(layer, min(wide, channels), tile.lanes, core)
         fitting = 0
         for bands in range(1, height + 1):
             size = -(-height // bands)
@@ -84,14 +86,29 @@ def _shared(wide: int, channels: int, core: Core) -> float:
     return line - math.gcd(core.bytes(wide), core.bytes(channels), line)
 
 
-def _tile(width: int, channels: int, lanes: int, core: Core) -> Tile:
+def holds_weights(vectors: int, taps: int, core: Core) -> bool:
+    """Tell whether registers hold a depthwise kernel's weights, and a bias, beside a tile."""
+    return vectors * (taps + 1) <= core.free_registers // 2
+
+
+def _tile(layer: PointwiseDepthwise, channels: int, lanes: int, core: Core) -> Tile:
     """Return the tile of the depthwise convolution.
 
-    Half the registers hold it. It takes whole lines of the piece, and costs its pixels and one
-    more for the weights.
+    Half the registers hold it. It takes as many vectors as the others hold the weights of, beside
+    the inputs of a row of taps, which LLVM loads first; or where there are none, so that weights
+    are read all the time, whole lines of the piece. It costs its pixels and one more for the
+    weights.
     """
-    vectors = largest_divisor(channels // lanes, max(1, core.line // lanes))
-    most = min(width, core.vector_registers // 2 // vectors)
+    width, (rows, columns) = layer.shape[2], layer.kernel.shape[:2]
+    stride, taps = layer.window.strides[1], rows * columns
+    line = max(1, core.line // lanes)
+    held = [n for n in range(1, line + 1) if holds_weights(n, taps, core)]
+    vectors = largest_divisor(channels // lanes, held[-1] if held else line)
+    most = core.free_registers // 2 // vectors
+    if held:
+        inputs = columns - stride
+        most = min(most, (core.vector_registers // vectors - taps - 1 - inputs) // (stride + 1))
+    most = max(1, min(width, most))
     fitting = [p for p in range(1, most + 1) if on_stack(Tile(p, vectors, lanes), core)]
     pixels = min(fitting, key=lambda p: (-(-width // p) * (p + 1), -p))
     return Tile(pixels, vectors, lanes)

@@ -11,6 +11,7 @@ from tvm.tirx import IndexMap, IterVar
 
 from tvmlcnn.targets import Core
 
+from .initial_sums import begin_with_bias
 from .padding import without_borders
 from .tiles import power_of_two_divisor
 
@@ -18,10 +19,11 @@ from .tiles import power_of_two_divisor
 def inline_epilogue(sch: Schedule, main: SBlockRV) -> SBlockRV:
     """Inline what follows ``main``, as long as it is no larger, into its last block; return that.
 
-    Where a squeeze-and-excitation's few scales are spread over a map, inlining would compute them
-    again for each pixel; `spread` schedules what is left then. What is made of other inputs for
-    each element, as numbers of a residual's codes, is inlined too.
+    Sums begin with a bias. Where a squeeze-and-excitation's few scales are spread over a map,
+    inlining would compute them again for each pixel; `spread` schedules what is left then. What is
+    made of other inputs for each element, as numbers of a residual's codes, is inlined too.
     """
+    begin_with_bias(sch, main)
     size = _elements(sch, main)
     while True:
         consumers = sch.get_consumers(main)

@@ -15,8 +15,9 @@ from tvmlcnn.targets import CODES, Core, Cpu
 from ..decisions import Decisions
 from ..layer import Convolution, Layer, Product
 from ..rule import Definition, Plan, Rule
-from .accumulate import accumulate, accumulate_chunks, unroll
+from .accumulate import accumulate, accumulate_chunks, load_by_vectors, unroll
 from .blocks import flatten_pixels, inline_epilogue, spread, vectorize, vectorize_copy
+from .channel_reads import channel_reads, table
 from .dense_loops import Layout, loops
 from .dense_tiles import dense_tiles
 from .dot_products import tensorize
@@ -45,7 +46,9 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
     filled = channels if whole else -(-channels // core.lanes) * core.lanes
     products = _products(core, depth)
     widened = core.arithmetic.multiply_add.widened if products > 1 else ""
-    tile = decisions.choose("tile", dense_tiles(rows, depth // products, filled, core))
+    steps = core.steps_of_a_load(depth)
+    tiles = dense_tiles(rows, depth // products, filled, core, steps=steps)
+    tile = decisions.choose("tile", tiles)
 
     def definition() -> Definition:
         define = partial(
@@ -56,13 +59,24 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
             products=products,
             widened=widened,
             longest=core.arithmetic.multiply_add.longest,
+            steps=steps,
         )
         return Definition(define, [ops.pack(layer.weight, tile, products)])
 
     kernel = (depth // products,)
     chunked = ops.chunk_of(kernel, core.arithmetic.multiply_add.longest) is not None
     layout = Layout(
-        *(tile, rows, channels, 0, kernel, rows * depth, False, bool(widened), products, chunked)
+        tile,
+        rows,
+        channels,
+        0,
+        kernel,
+        rows * depth,
+        False,
+        bool(widened),
+        products,
+        chunked,
+        steps,
     )
     return Plan(DENSE.name, layer.element, layer.workload, layout, definition=definition)
 
@@ -82,18 +96,27 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
     products = _products(core, min(inner, layer.data[1 if layer.channels_first else 3]))
     one_step = 1 < inner == products and kernel[1] > 1
     own = outer // layer.groups
-    tiles = dense_tiles(rows, depth // products, own, core, None if linear else width, one_step)
-    tiles = [tile for tile in tiles if layer.groups == 1 or own % tile.channels == 0]
-    if not tiles:
-        return None
-    tile = decisions.choose("tile", tiles)
     kernel = [] if kernel == [1, 1] else kernel
     reads, planes = layer.reads, 1
     if len(reads) and inner % data[3] == 0 and np.array_equal(reads, np.arange(inner)):
         planes, inner, reads = inner // data[3], data[3], reads[:0]
         kernel = kernel + [planes] * (planes > 1)
-    padded, table = any(window.padding), len(reads) > 0
-    simple = not (padded or len(kernel) > (planes > 1) or layer.channels_first or table)
+    padded, places = any(window.padding), len(reads) > 0
+    # Only channels that lie one after the other are a vector.
+    apart = layer.channels_first or layer.groups > 1
+    steps = 1 if apart else core.steps_of_a_load(inner)
+    if places:
+        read_as = channel_reads(reads, data[3], core)
+        reads, steps, inner = reads[read_as.order], read_as.a_load, len(read_as.order)
+        weight = (weight[:, :, read_as.order] * read_as.share[:, None]).astype(weight.dtype)
+        depth = weight.size // outer
+    width_of = None if linear else width
+    tiles = dense_tiles(rows, depth // products, own, core, width_of, one_step, steps)
+    tiles = [tile for tile in tiles if layer.groups == 1 or own % tile.channels == 0]
+    if not tiles:
+        return None
+    tile = decisions.choose("tile", tiles)
+    simple = not (padded or len(kernel) > (planes > 1) or layer.channels_first or places)
     read = math.prod(data)
     if padded:
         top, left, bottom, right = window.padding
@@ -107,31 +130,32 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
         read = -(-rows // tile.pixels) * tile.pixels * planes * inner
 
     def definition() -> Definition:
-        places = [_table(reads, data, layer.shape[0], window)] if table else []
+        tables = [table(reads, data, layer.shape[0], window, steps)] if places else []
         define = partial(
             ops.dense,
             shape=layer.shape,
             window=window,
             tile=tile,
             planes=planes,
-            table=table,
+            table=places,
             channels_first=layer.channels_first,
             prologue=ops.chain(layer.prologue) if layer.prologue else None,
             products=products,
+            steps=steps,
             zero=layer.zero,
             groups=layer.groups,
             widened=widened,
             longest=longest,
         )
         packed = ops.pack(weight.reshape(*kernel, inner, outer), tile, products)
-        return Definition(define, [packed, *places])
+        return Definition(define, [packed, *tables])
 
     extents = (*kernel, inner // products)
     longest = core.arithmetic.multiply_add.longest
     chunked = ops.chunk_of(extents, longest) is not None
     # A table counts the zeros around the maps, which are there in a copy alone.
     whole = products > 1 or chunked or layer.element.name in CODES
-    skippable = padded and not table and not whole
+    skippable = padded and not places and not whole
     layout = Layout(
         tile,
         rows,
@@ -143,16 +167,9 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
         panel,
         products,
         chunked,
+        steps,
     )
     return Plan(DENSE.name, layer.element, layer.workload, layout, definition=definition)
-
-
-def _table(reads: np.ndarray, data: tuple[int, ...], batch: int, window: ops.Window) -> np.ndarray:
-    """Return how many elements after a pixel's first channel each channel that is read lies."""
-    _, height, width, wide = data
-    top, left, bottom, right = window.padding
-    plane, position = np.divmod(reads, wide)
-    return plane * (batch * (top + height + bottom) * (left + width + right) * wide) + position
 
 
 def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> Schedule:
@@ -204,10 +221,13 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
         inner = [*inner[:-1], *sch.split(inner[-1], [None, cut.steps])]
         whole = inner[-1:]
         fetching = fetching if cut.chunk > 1 else inner
+    if layout.steps > 1:
+        inner[-1] = load_by_vectors(sch, main, inner[-1], layout.steps)
+        fetching = fetching if cut.chunk > 1 else inner
     unroll(sch, *whole, pixels)
     if cut.skips_padding:
         without_borders(sch, several)
-    _inputs(sch, main, layout, core)
+    _inputs(sch, sch.get_sblock("values") if layout.steps > 1 else main, layout, core)
     if layout.panel:
         panel = sch.get_sblock("panel")
         sch.compute_at(panel, rows)
@@ -245,9 +265,9 @@ def _store(
     return rows, block, several
 
 
-def _inputs(sch: Schedule, main: SBlockRV, layout: Layout, core: Core) -> None:
+def _inputs(sch: Schedule, reader: SBlockRV, layout: Layout, core: Core) -> None:
     """Copy what is read, where a copy is made, with its prologue in it."""
-    for source in sch.get_producers(main):
+    for source in sch.get_producers(reader):
         if layout.panel and sch.get(source).name_hint == "panel":
             continue
         for prologue in sch.get_producers(source):

@@ -40,6 +40,8 @@ class Layout:
         Codes that an instruction multiplies at a time; the kernel's last extent is of such steps.
     chunked : bool
         Whether chunks of the reduction are summed up by themselves.
+    steps : int
+        Of the reduction that one load brings the values of.
     """
 
     tile: Tile
@@ -52,6 +54,7 @@ class Layout:
     panel: bool
     products: int = 1
     chunked: bool = False
+    steps: int = 1
 
     @property
     def depth(self) -> int:
@@ -119,20 +122,20 @@ def loops(layout: Layout, core: Core, decisions: Decisions) -> Loops:
     most = core.costs.unrolled_steps if layout.products == 1 else 1
     if len(kernel) > 1:
         most = decisions.choose("unroll", [most, *(n for n in _UNROLLED if n != most)])
-    unrolled = _short(inner, most)
+    load = layout.steps
+    unrolled = _short(inner, most) if load == 1 else 0
     chunk = 1
     if fetches and not unrolled:
         between = core.costs.prefetch_steps
-        chunk = largest_divisor(
-            inner[-1], max(1, between if deep else core.line * near // tile.channels)
-        )
+        usual = between if deep else core.line * near // tile.channels
+        chunk = load * largest_divisor(inner[-1] // load, max(1, usual // load))
         # Where the sums are in memory, a fetch ends what LLVM keeps of them in registers.
         fetches = not deep or chunk >= between // 4
     if not fetches:
         chunk = 1
     last = chunk if chunk > 1 else inner[-1]
     steps = 1
-    if not unrolled:
+    if not unrolled and load == 1:
         # How many are unrolled is left to LLVM by default.
         steps = decisions.choose("steps", [n for n in _STEPS if last % n == 0])
     return Loops(near, bool(in_map), rows_outside, deep, unrolled, chunk, fetches, steps)
@@ -145,7 +148,8 @@ def _tiles_of_a_map_row(layout: Layout, core: Core) -> int:
     little work for a pixel that is read: a padded copy would cost as much.
     """
     light = core.bytes(layout.depth * layout.channels) <= core.first_cache
-    whole = layout.skippable and layout.width % layout.tile.pixels == 0
+    # A load of several steps has no condition for each of them.
+    whole = layout.skippable and layout.width % layout.tile.pixels == 0 and layout.steps == 1
     return layout.width // layout.tile.pixels if light and whole else 0
 
 

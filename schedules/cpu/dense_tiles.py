@@ -15,6 +15,7 @@ def dense_tiles(
     core: Core,
     width: int | None = None,
     one_step: bool = False,
+    steps: int = 1,
 ) -> list[Tile]:
     """Return tiles of a matrix product, best first; rows and blocks of channels may not divide it.
 
@@ -30,6 +31,8 @@ def dense_tiles(
     one_step : bool
         Whether a tap is one step of the reduction: LLVM unrolls a row of them, and holds what
         neighbours read beside the sums, which half the registers are left for.
+    steps : int
+        Of the reduction that one load brings the values of.
     """
     costs = core.costs
 
@@ -46,11 +49,11 @@ def dense_tiles(
     return ranked(
         (
             tile
-            for tile in candidates(channels, core)
+            for tile in candidates(channels, core, steps)
             if addresses(tile) <= costs.addresses and tile.pixels * tile.vectors <= most
         ),
         lambda tile: (
-            efficiency(tile, depth, core, places(tile))
+            efficiency(tile, depth, core, places(tile), steps)
             * filled(rows, tile.pixels)
             * filled(channels, tile.channels)
         ),

@@ -93,7 +93,8 @@ def depthwise_tiles(
         if channels % lanes == 0:
             whole = stride == 1 and size > core.second_cache
             line = max(1, core.line // lanes) if whole else 1
-            most, chains = core.vector_registers // 2, core.costs.chains
+            chains = core.costs.chains
+            most = max(core.free_registers // 2, chains)
             # Rows of few pixels have too few chains of additions: several vectors have enough.
             tiles = (
                 Tile(n, largest_divisor(channels // lanes, max(line, chains // n)), lanes)

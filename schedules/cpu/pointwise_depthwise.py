@@ -13,15 +13,16 @@ from tvm.tirx import BufferRegion, PrimFunc
 
 from tvmlcnn import ops
 from tvmlcnn.ops import Banding, Tile
-from tvmlcnn.targets import Cpu
+from tvmlcnn.targets import Core, Cpu
 
 from ..decisions import Decisions
 from ..layer import Layer, PointwiseDepthwise
 from ..rule import Definition, Plan, Rule
-from .accumulate import accumulate, unroll
-from .banding import banding
+from .accumulate import accumulate, load_by_vectors, unroll
+from .banding import banding, holds_weights
 from .blocks import inline_epilogue, inner_loops, spread
 from .depthwise import accumulate_taps
+from .initial_sums import begin_with_bias
 from .padding import skip_padding, without_borders
 
 _MAIN, _PRODUCT, _BETWEEN = "pointwise_depthwise", "pointwise", "between"
@@ -49,6 +50,7 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
             window=layer.window,
             banding=pieces,
             epilogue=layer.between,
+            steps=device.core(layer.element).steps_of_a_load(len(layer.weight)),
         )
         return Definition(define, [packed, layer.kernel, *parameters])
 
@@ -70,6 +72,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     sch = Schedule(_reading_whole_pieces(skip_padding(sch.mod["main"], _MAIN)))
     main, product, between = (sch.get_sblock(name) for name in (_MAIN, _PRODUCT, _BETWEEN))
     wide = int(sch.get(between).iter_vars[-1].dom.extent)
+    begin_with_bias(sch, product)
     output = inline_epilogue(sch, main)
     spread(sch, output, core)
     batch, height, width, channel = sch.get_loops(output)
@@ -77,15 +80,17 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     block, channel = sch.split(channel, [None, min(wide, int(sch.get(channel).extent))])
     width, pixels = sch.split(width, [None, tile.pixels])
     several, vectors, lanes = sch.split(channel, [None, tile.vectors, tile.lanes])
-    sch.reorder(batch, band, block, height, width, several, pixels, vectors, lanes)
     size = math.prod(int(v.dom.extent) for v in sch.get(main).iter_vars[-2:])
-    taps = accumulate_taps(sch, main, several, tile, size <= core.costs.unrolled_taps)
+    # Weights that registers hold stay there for a whole row.
+    inside = [several, width] if holds_weights(tile.vectors, size, core) else [width, several]
+    sch.reorder(batch, band, block, height, *inside, pixels, vectors, lanes)
+    taps = accumulate_taps(sch, main, inside[-1], tile, size <= core.costs.unrolled_taps)
     unroll(sch, pixels, vectors)
     sch.vectorize(lanes)
     without_borders(sch, height)
     without_borders(sch, width)
     sch.compute_at(between, block, preserve_unit_loops=True)
-    reduced = _pointwise(sch, between, product, pieces.pointwise)
+    reduced = _pointwise(sch, between, product, pieces.pointwise, core)
     sch.parallel(sch.fuse(batch, band, block))
     sch.decompose_reduction(product, reduced)
     sch.decompose_reduction(main, taps)
@@ -110,7 +115,9 @@ def _reading_whole_pieces(function: PrimFunc) -> PrimFunc:
     return sch.mod["main"]
 
 
-def _pointwise(sch: Schedule, between: SBlockRV, product: SBlockRV, tile: Tile) -> LoopRV:
+def _pointwise(
+    sch: Schedule, between: SBlockRV, product: SBlockRV, tile: Tile, core: Core
+) -> LoopRV:
     """Accumulate tiles of a piece over the input's channels; return the loop of the sum."""
     (*_, pixel, channel), _ = inner_loops(sch, between)
     tiles, pixels = sch.split(pixel, [None, tile.pixels])
@@ -120,7 +127,8 @@ def _pointwise(sch: Schedule, between: SBlockRV, product: SBlockRV, tile: Tile) 
     sch.vectorize(lanes)
     (*_, near_pixels), (reduced,) = accumulate(sch, product, tiles, tile.lanes, around=3)
     unroll(sch, near_pixels)
-    return reduced
+    steps = core.steps_of_a_load(int(sch.get(reduced).extent))
+    return load_by_vectors(sch, product, reduced, steps) if steps > 1 else reduced
 
 
 POINTWISE_DEPTHWISE = Rule("pointwise_depthwise", 1, Banding, _plan, _schedule)

@@ -43,18 +43,26 @@ def filled(size: int, tile: int) -> float:
     return size / (-(-size // tile) * tile)
 
 
-def candidates(channels: int, core: Core) -> Iterator[Tile]:
-    """Yield the tiles that registers hold, whose vectors divide the channels."""
+def candidates(channels: int, core: Core, steps: int = 1) -> Iterator[Tile]:
+    """Yield the tiles that registers hold, whose vectors divide the channels.
+
+    Parameters
+    ----------
+    channels : int
+    core : Core
+    steps : int
+        Of the reduction that one load brings the values of.
+    """
     for lanes in core.vectors():
         if channels % lanes:
             continue
         for vectors in range(1, MOST_VECTORS + 1):
             for rows in range(1, MOST_ROWS + 1):
                 # LLVM loads the values of all rows first where each is used only once.
-                values = rows if vectors == 1 else 1
+                values = rows if vectors == 1 or steps > 1 else 1
                 tile = Tile(rows, vectors, lanes)
                 registers = rows * vectors + vectors + values + core.arithmetic.multiply_add.scratch
-                if registers <= core.vector_registers and on_stack(tile, core):
+                if registers <= core.free_registers and on_stack(tile, core):
                     yield tile
 
 
@@ -65,26 +73,27 @@ def on_stack(tile: Tile, core: Core) -> bool:
     return bytes < _STACK_BYTES
 
 
-def multiply_adds(sums: int, loads: int, core: Core) -> float:
+def multiply_adds(sums: int, loads: float, core: Core) -> float:
     """Return how long a step of a reduction takes, in multiply-adds of a vector.
 
     Parameters
     ----------
     sums : int
         Vectors that each get a multiply-add.
-    loads : int
-        Loads of weights, and broadcasts of values, that go with them.
+    loads : float
+        Loads of weights, and of values, that go with them.
     """
     rate = core.arithmetic.multiply_adds / core.arithmetic.loads
-    return max(sums, loads * rate, core.costs.chains)
+    return max(sums + loads * core.arithmetic.load, loads * rate, core.costs.chains)
 
 
-def efficiency(tile: Tile, depth: int, core: Core, once: int = 0) -> float:
+def efficiency(tile: Tile, depth: int, core: Core, once: int = 0, steps: int = 1) -> float:
     """Return the share of the peak that a tile can reach.
 
     Each step of the reduction loads a vector of weights for each of the tile's vectors and
-    broadcasts one value for each of its rows. Weights that the first cache cannot keep from one
-    tile to the next come from the second. After the reduction the sums pass through the epilogue.
+    broadcasts one value for each of its rows, or loads those of several steps. Weights that the
+    first cache cannot keep from one tile to the next come from the second. After the reduction the
+    sums pass through the epilogue.
 
     Parameters
     ----------
@@ -94,10 +103,12 @@ def efficiency(tile: Tile, depth: int, core: Core, once: int = 0) -> float:
     core : Core
     once : int
         Multiply-adds that it costs to begin the tile.
+    steps : int
+        Of the reduction that one load brings the values of.
     """
     costs = core.costs
     sums = tile.pixels * tile.vectors
-    step = multiply_adds(sums, tile.pixels + tile.vectors, core)
+    step = multiply_adds(sums, tile.pixels / steps + tile.vectors, core)
     if core.bytes(depth * tile.channels) > core.first_cache * costs.kept:
         step = max(step, tile.channels / (core.lanes * costs.second_cache_vectors))
     step += (costs.epilogue * sums + costs.tile + once) / depth

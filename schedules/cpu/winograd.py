@@ -15,7 +15,7 @@ from tvmlcnn.targets import BFLOAT16, CODES, Core, Cpu
 from ..decisions import Decisions
 from ..layer import Convolution, Layer
 from ..rule import Definition, Plan, Rule
-from .accumulate import accumulate, unroll
+from .accumulate import accumulate, load_by_vectors, unroll
 from .blocks import inline_epilogue, vectorize
 from .tiles import power_of_two_divisor
 from .winograd_blocking import winograd_choice
@@ -56,6 +56,7 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
             padding=window.padding,
             blocking=blocking,
             prologue=ops.chain(layer.prologue) if layer.prologue else None,
+            steps=device.core(layer.element).steps_of_a_load(inner),
         )
         return Definition(define, [ops.pack(transformed, blocking.registers)])
 
@@ -76,9 +77,9 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     """
     blocking, core = plan.layout, device.core(plan.element)
     main = sch.get_sblock("winograd")
-    (spectrum,) = sch.get_producers(main)
+    spectrum = sch.get_sblock("input")
     blocks, channel_blocks = _output(sch, main, blocking)
-    products, reduction = _products(sch, main, blocking.registers, channel_blocks)
+    products, reduction = _products(sch, main, blocking.registers, channel_blocks, core)
     if int(sch.get(blocks).extent) > 1:
         sch.compute_at(spectrum, blocks, preserve_unit_loops=True)
         _input(sch, spectrum, core)
@@ -114,7 +115,9 @@ def _output(sch: Schedule, main: SBlockRV, blocking: Blocking) -> tuple[LoopRV, 
     return blocks, channels
 
 
-def _products(sch: Schedule, main: SBlockRV, tile: Tile, at: LoopRV) -> tuple[SBlockRV, LoopRV]:
+def _products(
+    sch: Schedule, main: SBlockRV, tile: Tile, at: LoopRV, core: Core
+) -> tuple[SBlockRV, LoopRV]:
     """Accumulate in registers; return the block that stores the sums, and the summing loop."""
     products = sch.cache_write(main, 0, "global")
     sch.compute_at(products, at, preserve_unit_loops=True)
@@ -125,6 +128,9 @@ def _products(sch: Schedule, main: SBlockRV, tile: Tile, at: LoopRV) -> tuple[SB
     # A point of the transform after the other.
     (_, _, near), reduced = accumulate(sch, main, tiles, tile.lanes, around=2)
     unroll(sch, near)
+    steps = core.steps_of_a_load(int(sch.get(reduced[0]).extent))
+    if steps > 1:
+        reduced[0] = load_by_vectors(sch, main, reduced[0], steps)
     return products, reduced[0]
 
 

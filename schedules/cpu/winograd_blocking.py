@@ -41,7 +41,8 @@ def winograd_choice(
     if lanes not in core.vectors():
         return None
     batch, height, width = shape
-    direct = 9 * batch * height * width * inner * outer
+    weights = core.bytes(inner * outer) * _balance(device, core)
+    direct = 9 * (batch * height * width * inner * outer + weights)
 
     def cost(blocking: Blocking) -> tuple[float, int]:
         """Return what it costs in multiply-adds; as few blocks as possible where all is equal."""
@@ -54,8 +55,8 @@ def winograd_choice(
         pieces = blocks if blocks > 1 else -(-outer // tile.channels)
         imbalance = -(-pieces // core.count) * core.count / pieces
         transforms = values * core.costs.transform
-        work = (products / efficiency(tile, inner, core) + transforms) * imbalance
-        weights = core.bytes(inner * outer) * _balance(device, core)
+        rate = efficiency(tile, inner, core, steps=core.steps_of_a_load(inner))
+        work = (products / rate + transforms) * imbalance
         return points * (work + weights) * core.costs.winograd_margin**steps, blocks
 
     blockings = ranked(
@@ -84,7 +85,7 @@ def _blockings(
             tile_bytes = core.bytes((outputs + 2) ** 2 * inner)
             most = max(core.costs.winograd_tiles, core.second_cache // 2 // tile_bytes)
         fewest = -(-count // most)
-        for tile in candidates(outer, core):
+        for tile in candidates(outer, core, core.steps_of_a_load(inner)):
             for blocks in range(fewest, fewest + (1 if most == count else 2 * core.count)):
                 block = _whole(-(-count // blocks), tile)
                 if _nests(block, count, count // shape[0]):

@@ -59,6 +59,7 @@ def dense(
     channels_first: bool = False,
     prologue: Formula | None = None,
     products: int = 1,
+    steps: int = 1,
     zero: int = 0,
     groups: int = 1,
     widened: str = "",
@@ -80,9 +81,9 @@ def dense(
         pointwise convolution or a matrix. Where several planes are read, they come before K, and
         K is the width of one.
     *more : te.Tensor
-        With ``table`` where the channels that are read lie, int64 of shape (K,): how many
-        elements after the first channel of the same pixel; then the tensors that the prologue
-        takes.
+        With ``table`` where the channels that are read lie, int64 of shape (K / steps,): how many
+        elements after the first channel of the same pixel those of a load begin; then the tensors
+        that the prologue takes.
     shape : sequence of int
         Of the result: (N, H', W', channels) or (..., channels).
     window : Window
@@ -97,6 +98,9 @@ def dense(
         See `tvmlcnn.ops.prologue`.
     products : int
         As `pack` was told.
+    steps : int
+        Steps of the reduction whose values of a row are one load: with several there is a stage
+        called ``values``, for the schedule to have them in registers.
     zero : int
         What lies around the maps.
     widened : str
@@ -133,7 +137,7 @@ def dense(
         where = at.pop() if planes > 1 else 0
         if places is not None:
             # Counting on past the pixel's own channels, one addition finds every channel of it.
-            channel = places[channel]
+            channel = places[channel // steps] + channel % steps if steps > 1 else places[channel]
         batch, *place = window.read(pixel, at or [0, 0])
         if channels_first:
             return source(batch, channel, *place)
@@ -161,15 +165,21 @@ def dense(
         def element(row: Expr, *inner: Expr) -> Expr:
             return read(data, row, *inner)
 
-    def term(m: Expr, c: Expr, steps: Sequence[Expr]) -> Expr:
+    values = element
+    if steps > 1:
+        values = te.compute(
+            (computed, *kernel), lambda row, *inner: element(row, *inner), name="values"
+        )
+
+    def term(m: Expr, c: Expr, at: Sequence[Expr]) -> Expr:
         block, lane = c // wide, c % wide
         if products == 1:
-            *at, inner = steps
-            own = weight(block, *steps, lane)
+            *before, inner = at
+            own = weight(block, *at, lane)
         else:
-            *at, pair, one = steps
-            inner, own = pair * products + one, weight(block, *at, pair, lane, one)
-        return product(element(m, *at, inner + start_of(c)), own)
+            *before, pair, one = at
+            inner, own = pair * products + one, weight(block, *before, pair, lane, one)
+        return product(values(m, *before, inner + start_of(c)), own)
 
     def start_of(channel: Expr) -> Expr | int:
         """Return the first channel that the sum for a channel of the result reads."""

@@ -43,6 +43,7 @@ def pointwise_depthwise(
     window: Window,
     banding: Banding,
     epilogue: Formula,
+    steps: int = 1,
 ) -> te.Tensor:
     """Return the depthwise convolution of what a pointwise one makes of NHWC data.
 
@@ -67,6 +68,8 @@ def pointwise_depthwise(
     epilogue : Formula
         Makes of a value of the pointwise convolution, and of the parameters of its channel, what
         the depthwise one reads.
+    steps : int
+        As of `dense`.
     """
     batch, height, width, _ = (int(n) for n in data.shape)
     inner = int(weight.shape[1])
@@ -86,13 +89,20 @@ def pointwise_depthwise(
 
     reduced = te.reduce_axis((0, inner), "k")
 
-    def product(n: Expr, band: Expr, block: Expr, pixel: Expr, channel: Expr) -> Expr:
-        at, channel = first(band) * width + pixel, block * wide + channel
+    def value(n: Expr, band: Expr, pixel: Expr, channel: Expr) -> Expr:
+        at = first(band) * width + pixel
         if pixels > rows * width:
             at = tirx.min(at, height * width - 1)
-        value = data[n, at // width, at % width, reduced]
+        return data[n, at // width, at % width, channel]
+
+    values = value
+    if steps > 1:
+        values = te.compute((batch, bands, pixels, inner), value, name="values")
+
+    def product(n: Expr, band: Expr, block: Expr, pixel: Expr, channel: Expr) -> Expr:
+        channel = block * wide + channel
         packed = weight[channel // tile.channels, reduced, channel % tile.channels]
-        return te.sum(value * packed, axis=reduced)
+        return te.sum(values(n, band, pixel, reduced) * packed, axis=reduced)
 
     cut = (batch, bands, blocks, pixels, wide)
     sums = te.compute(cut, product, name="pointwise")

@@ -137,6 +137,7 @@ def winograd(
     blocking: Blocking,
     first: int = 0,
     prologue: Formula | None = None,
+    steps: int = 1,
 ) -> te.Tensor:
     """Return the 3x3 convolution, with steps of one, of NHWC data.
 
@@ -158,6 +159,7 @@ def winograd(
     first : int
         The first of the channels that are read, counted through the planes.
     prologue : Formula, optional
+    steps : int
         As of `dense`.
     """
     batch, out_height, out_width, channels = shape
@@ -198,10 +200,13 @@ def winograd(
         name="input",
     )
     rc = te.reduce_axis((0, inner), "rc")
+    values = spectrum
+    if steps > 1:
+        values = te.compute(spectrum.shape, lambda *place: spectrum(*place), name="values")
     product = te.compute(
         (points, points, computed, blocks * wide),
         lambda i, j, t, k: te.sum(
-            spectrum[i, j, t, rc] * weight[k // wide, i, j, rc, k % wide], axis=rc
+            values[i, j, t, rc] * weight[k // wide, i, j, rc, k % wide], axis=rc
         ),
         name="winograd",
     )

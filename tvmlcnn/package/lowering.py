@@ -5,8 +5,9 @@ from __future__ import annotations
 import tvm
 from tvm import s_tir, tirx
 
-from tvmlcnn.targets import Device
+from tvmlcnn.targets import Cpu, Device
 
+from .extremes import extremes_by_instruction
 from .stores_of_vectors import stores_of_vectors
 
 # TVM does not say so, and would round the numbers of a vector one by one.
@@ -55,4 +56,6 @@ def lowered(kernels: tvm.IRModule, device: Device) -> tvm.IRModule:
         tirx.transform.MakePackedAPI(),
         tirx.transform.BF16StorageLegalize(),
     ]
-    return tvm.ir.transform.Sequential(passes)(kernels)
+    wrapped = tvm.ir.transform.Sequential(passes)(kernels)
+    one = isinstance(device, Cpu) and device.extremes_of_nan
+    return extremes_by_instruction(wrapped) if one else wrapped
