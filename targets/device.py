@@ -34,6 +34,9 @@ class Device:
         which the driver compiles for a later GPU. Empty for a CPU.
     emulated_cpu : str or None
         QEMU's name of the core, where the result can be checked in emulation.
+    extremes_of_nan : bool
+        Whether it has instructions for the larger and the smaller of two numbers that give NaN
+        where either is.
     """
 
     family: ClassVar[str]
@@ -49,6 +52,7 @@ class Device:
     bandwidth_gbs: float | None = None
     gpu_code: tuple[str, ...] = ()
     emulated_cpu: str | None = None
+    extremes_of_nan: bool = False
 
     @property
     def peak_gflops(self) -> float | None:
@@ -111,9 +115,6 @@ class Cpu(Device):
     costs : Costs
     line_bytes : int
         Of the caches.
-    extremes_of_nan : bool
-        Whether it has instructions for the larger and the smaller of two numbers that give NaN
-        where either is.
     clock_ghz : float or None
         At which all cores compute; from the data sheet.
     """
@@ -126,7 +127,6 @@ class Cpu(Device):
     caches: tuple[int, ...]
     costs: Costs
     line_bytes: int = 64
-    extremes_of_nan: bool = False
     clock_ghz: float | None = None
 
     @property

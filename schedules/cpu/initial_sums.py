@@ -14,6 +14,7 @@ from tvm.tirx import (
     BufferLoad,
     BufferRegion,
     BufferStore,
+    Cast,
     FloatImm,
     IfThenElse,
     IntImm,
@@ -66,7 +67,10 @@ def _sums_numbers(block: SBlock) -> bool:
         return False
     while isinstance(body, IfThenElse):  # of taps that may lie outside the map
         body = body.then_case
-    return init.value.value == 0 and isinstance(body.value, Add)
+    # An instruction that adds products of narrower numbers is put only where nothing else is read.
+    casts: list[Cast] = []
+    tvm_ffi.structural_walk(body.value, [(Cast, casts.append)])
+    return init.value.value == 0 and isinstance(body.value, Add) and not casts
 
 
 def _only_load(block: SBlock, buffer: Var) -> TensorLoad | None:

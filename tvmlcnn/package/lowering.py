@@ -5,7 +5,7 @@ from __future__ import annotations
 import tvm
 from tvm import s_tir, tirx
 
-from tvmlcnn.targets import Cpu, Device
+from tvmlcnn.targets import Device
 
 from .extremes import extremes_by_instruction
 from .stores_of_vectors import stores_of_vectors
@@ -57,5 +57,4 @@ def lowered(kernels: tvm.IRModule, device: Device) -> tvm.IRModule:
         tirx.transform.BF16StorageLegalize(),
     ]
     wrapped = tvm.ir.transform.Sequential(passes)(kernels)
-    one = isinstance(device, Cpu) and device.extremes_of_nan
-    return extremes_by_instruction(wrapped) if one else wrapped
+    return extremes_by_instruction(wrapped) if device.extremes_of_nan else wrapped
