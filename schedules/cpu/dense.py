@@ -46,7 +46,7 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
     filled = channels if whole else -(-channels // core.lanes) * core.lanes
     products = _products(core, depth)
     widened = core.arithmetic.multiply_add.widened if products > 1 else ""
-    steps = core.steps_of_a_load(depth)
+    steps = core.steps_of_a_load(depth // products)
     tiles = dense_tiles(rows, depth // products, filled, core, steps=steps)
     tile = decisions.choose("tile", tiles)
 
@@ -104,7 +104,7 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
     padded, places = any(window.padding), len(reads) > 0
     # Only channels that lie one after the other are a vector.
     apart = layer.channels_first or layer.groups > 1
-    steps = 1 if apart else core.steps_of_a_load(inner)
+    steps = 1 if apart else core.steps_of_a_load(inner // products)
     if places:
         read_as = channel_reads(reads, data[3], core)
         reads, steps, inner = reads[read_as.order], read_as.a_load, len(read_as.order)

@@ -20,7 +20,7 @@ from .blocks import inline_epilogue, inner_loops, spread
 from .depthwise import by_plane
 from .dot_products import tensorize
 from .padding import narrowed, without_borders
-from .tiles import largest_divisor, ranked
+from .tiles import largest_divisor, power_of_two_divisor, ranked
 
 # Instructions that make codes of a vector of sums, where so many become codes together: it is
 # converted, scaled and rounded; then one alone is clipped and narrowed, two or four are packed.
@@ -160,10 +160,11 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
 
 
 def _columns(sch: Schedule, columns: SBlockRV, at: LoopRV, core: Core) -> None:
-    """Make the columns that a row of output reads, a vector of channels at a time."""
+    """Make the columns that a row of output reads, a vector of codes at a time."""
     sch.compute_at(columns, at, preserve_unit_loops=True)
     (*_, place, channel, row), _ = inner_loops(sch, columns)
-    vector, lanes = sch.split(channel, [None, core.lanes])
+    wide = power_of_two_divisor(int(sch.get(channel).extent), core.elements)
+    vector, lanes = sch.split(channel, [None, wide])
     sch.reorder(place, vector, row, lanes)
     sch.unroll(row)
     sch.vectorize(lanes)

@@ -103,6 +103,31 @@ def test_a_pattern_that_fits_nothing_is_told() -> None:
     assert caught.value.parameters == ("keep_float",)
 
 
+class Shuffling(nn.Module):
+    """Splits, convolves and joins, as ShuffleNet V2's units do, once after another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = conv_bn(3, 16)
+        self.units = nn.ModuleList([conv_bn(8, 8) for _ in range(3)])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        for unit in self.units:
+            kept, left = x.chunk(2, 1)
+            x = torch.cat([kept, unit(left)], 1).unflatten(1, (2, 8)).transpose(1, 2).flatten(1, 2)
+        return x.mean((2, 3))
+
+
+def test_what_moves_numbers_moves_one_scale() -> None:
+    """Nothing is requantized between units: whatever takes a part takes it as it was given."""
+    torch.manual_seed(0)
+    result = of(Shuffling().eval(), (1, 3, 12, 12))
+    convolved = [affine_in(node) for node in calls(result, "conv2d")[1:]]
+    assert len(set(convolved)) == 1
+    assert {affine_in(node) for node in calls(result, "chunk")} == set(convolved)
+
+
 def test_random_calibration_is_noted() -> None:
     array = np.random.default_rng(0).random((1, 4), np.float32)
     data = Calibration([(array,)], [(array,)], "random numbers", is_random=True)

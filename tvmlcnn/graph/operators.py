@@ -36,6 +36,8 @@ def register(name: str, summary: str, infer: Callable[..., relax.Type]) -> None:
     _ffi_api.RegisterOp(name, summary)
     register_op_attr(name, "FInferType", infer)
     register_op_attr(name, "FPurity", True)
+    # TVM warns of operators that it has no name for, wherever it prints one.
+    register_op_attr(name, "TScriptPrinterName", name)
 
 
 def _conv2d_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:

@@ -167,8 +167,9 @@ def dense(
 
     values = element
     if steps > 1:
+        *outer, inner = kernel if products == 1 else [*kernel[:-2], kernel[-2] * products]
         values = te.compute(
-            (computed, *kernel), lambda row, *inner: element(row, *inner), name="values"
+            (computed, *outer, inner), lambda row, *inner: element(row, *inner), name="values"
         )
 
     def term(m: Expr, c: Expr, at: Sequence[Expr]) -> Expr:
