@@ -8,14 +8,16 @@ import tvmlcnn.exact_arithmetic
 import tvmlcnn.vector_math  # noqa: F401
 
 from .batched_product import batched_product
+from .chunks import chunk_of
 from .concatenation import concatenate
 from .convolution import Window
-from .dense import chunk_of, dense, pack
+from .dense import dense
 from .depthwise import depthwise, depthwise_products, pack_depthwise
 from .formula import Earlier, Formula, Operand, Parameter, Step, chain
 from .grid_sample import grid_sample
 from .grouped import diagonals, grouped, grouped_diagonals
 from .normalization import normalize_channels, normalize_rows
+from .packing import pack
 from .pixels import gather_frames, interleave
 from .pointwise_depthwise import Banding, pointwise_depthwise
 from .pooling import average_pool, global_average, max_pool

@@ -4,47 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-import numpy as np
 from tvm import te, tirx
 from tvm.ir import Expr
 
+from .chunks import chunk_of, summed
 from .convolution import Window, product
 from .formula import Formula
 from .prologue import prepared
 from .tile import Tile
-from .widening import as_type, in_sums
-
-
-def pack(weight: np.ndarray, tile: Tile, products: int = 1) -> np.ndarray:
-    """Pack weights in the order in which a kernel reads them.
-
-    Parameters
-    ----------
-    weight : numpy.ndarray
-        Shape (..., inner, outer): HWIO of a convolution, or a matrix.
-    tile : Tile
-    products : int
-        Inner channels that an instruction multiplies at a time; a divisor of their number.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (blocks, ..., inner, channels of the tile); with several products (blocks, ...,
-        inner / products, channels of the tile, products). The last block is filled up with zeros.
-    """
-    *kernel, outer = weight.shape
-    if products == 1 and str(weight.dtype) == "bfloat16":
-        weight = weight.astype(np.float32)
-    blocks = -(-outer // tile.channels)
-    whole = np.zeros((*kernel, blocks * tile.channels), weight.dtype)
-    whole[..., :outer] = weight
-    if products == 1:
-        return np.moveaxis(whole.reshape(*kernel, blocks, tile.channels), -2, 0)
-    *taps, inner = kernel
-    split = whole.reshape(*taps, inner // products, products, blocks, tile.channels)
-    return np.moveaxis(np.moveaxis(split, -2, 0), -2, -1)
+from .widening import as_type
 
 
 def dense(
@@ -189,7 +158,7 @@ def dense(
         inner = math.prod(kernel[taps:])
         return channel // (int(channels) // groups) * inner
 
-    sums = _summed((computed, blocks * wide), kernel, term, chunk)
+    sums = summed((computed, blocks * wide), kernel, term, chunk)
 
     def stored(*place: tirx.Var) -> Expr:
         row, *inner = place[:-1]
@@ -199,67 +168,6 @@ def dense(
         return total if chunk is None else as_type(total, data.dtype)
 
     return te.compute((*pixels, channels), stored, name="store")
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """What is summed up before it is added to a sum of float32.
-
-    Attributes
-    ----------
-    outer : int
-        Axes of the reduction that go around it.
-    steps : int
-        Of the next axis that are in it, a divisor of its extent; of those after it all are.
-    """
-
-    outer: int
-    steps: int
-
-
-def chunk_of(kernel: Sequence[int], longest: int) -> Chunk | None:
-    """Return the largest chunk of at most ``longest`` steps, None where it would be all of them.
-
-    Parameters
-    ----------
-    kernel : sequence of int
-        Extents of the axes of the reduction.
-    longest : int
-        0 for any number.
-    """
-    steps = 1
-    for outer in range(len(kernel) - 1, -1, -1):
-        if longest and steps * kernel[outer] > longest:
-            most = longest // steps
-            return Chunk(outer, max(n for n in range(1, most + 1) if kernel[outer] % n == 0))
-        steps *= kernel[outer]
-    return None
-
-
-def _summed(
-    size: Sequence[int],
-    kernel: Sequence[int],
-    term: Callable[[Expr, Expr, Sequence[Expr]], Expr],
-    chunk: Chunk | None,
-) -> te.Tensor:
-    """Return sums over a kernel; of float32, of the sums of chunks, where there are some."""
-    if chunk is None:
-        axes = [te.reduce_axis((0, n), f"r{i}") for i, n in enumerate(kernel)]
-        return te.compute(size, lambda m, c: te.sum(term(m, c, axes), axis=axes), name="dense")
-    cut, steps = chunk.outer, chunk.steps
-    counts = [*kernel[:cut], kernel[cut] // steps]
-    outer = [te.reduce_axis((0, n), f"r{i}") for i, n in enumerate(counts)]
-    inner = [te.reduce_axis((0, n), f"s{i}") for i, n in enumerate([steps, *kernel[cut + 1 :]])]
-
-    def part(*place: tirx.Var) -> Expr:
-        *before, first, m, c = place
-        at = [*before, first * steps + inner[0], *inner[1:]]
-        return te.sum(term(m, c, at), axis=inner)
-
-    parts = te.compute((*counts, *size), part, name="dense_chunk")
-    return te.compute(
-        size, lambda m, c: te.sum(in_sums(parts(*outer, m, c)), axis=outer), name="dense"
-    )
 
 
 def _place(row: Expr, shape: Sequence[int]) -> list[Expr]:

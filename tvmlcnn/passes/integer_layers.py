@@ -11,7 +11,7 @@ kernel that sums.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -37,6 +37,8 @@ from tvmlcnn.graph.surround import surround
 from tvmlcnn.graph.variables import bindings
 from tvmlcnn.targets import FLOAT32, Device
 
+from .moved_codes import MOVES
+
 
 def integer_layers(device: Device) -> Callable[[tvm.IRModule], tvm.IRModule]:
     """Return the pass that computes with codes of the type that a device multiplies best.
@@ -56,14 +58,11 @@ def _integer_layers(mod: tvm.IRModule, dtype: str | None) -> tvm.IRModule:
         quantized.DEQUANTIZE_CHANNELS: _dequantize_channels,
         "relax.astype": _astype,
         "relax.subtract": _subtract,
-        "relax.permute_dims": _permute_dims,
-        "relax.concat": _concat,
-        "relax.split": _split,
         "relax.add": _add,
         "relax.nn.relu": partial(_clip, low=0.0, high=math.inf),
         "relax.nn.relu6": partial(_clip, low=0.0, high=6.0),
         "relax.clip": _clip,
-        **dict.fromkeys(_MOVES, _move),
+        **MOVES,
     }
     if dtype is not None:
         rewrites["relax.nn.conv2d"] = partial(_conv2d, dtype=dtype)
@@ -73,8 +72,6 @@ def _integer_layers(mod: tvm.IRModule, dtype: str | None) -> tvm.IRModule:
 
 _INTEGERS = float(2**31)
 """Numbers that are less become integers of 32 bits."""
-_MOVES = ("relax.reshape", "relax.strided_slice", "relax.take", "relax.nn.max_pool2d")
-"""Operators that take the numbers of one tensor as they are."""
 
 
 def _quantize(graph: Graph, var: relax.Var, call: relax.Call, dtype: str | None) -> Form:
@@ -254,41 +251,3 @@ def _fit(weights: Weights, axis: int) -> bool:
     others = [size for i, size in enumerate(weights.scales.shape) if i != axis]
     within = weights.integers.size and low <= weights.integers.min() <= weights.integers.max()
     return bool(within) and weights.integers.max() <= high and all(size == 1 for size in others)
-
-
-def _permute_dims(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
-    form = graph.form(call.args[0])
-    if not isinstance(form, Weights):
-        return _move(graph, var, call)
-    axes = None if call.attrs.axes is None else [int(axis) for axis in call.attrs.axes]
-    return Weights(form.integers.transpose(axes), form.scales.transpose(axes))
-
-
-def _move(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
-    form = graph.form(call.args[0])
-    if not isinstance(form, Codes):
-        return None
-    others = [graph.plain(arg) for arg in call.args[1:]]
-    new = relax.Call(call.op, [form.expr, *others], call.attrs, call.ty_args)
-    return replace(form, expr=graph.emit(new, var))
-
-
-def _split(graph: Graph, var: relax.Var, call: relax.Call) -> list[Form] | None:
-    form = graph.form(call.args[0])
-    if not isinstance(form, Codes):
-        return None
-    new = relax.Call(call.op, [form.expr], call.attrs, call.ty_args)
-    parts = graph.emit(new, var)
-    count = len(call.ty.fields)
-    taken = (graph.emit(relax.TupleGetItem(parts, number), var) for number in range(count))
-    return [replace(form, expr=part) for part in taken]
-
-
-def _concat(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
-    fields: Sequence[relax.Expr] = getattr(call.args[0], "fields", ())
-    forms = [graph.form(field) for field in fields]
-    found = [form for form in forms if isinstance(form, Codes)]
-    if len(found) < len(forms) or len({(form.code, form.dtype) for form in found}) != 1:
-        return None
-    new = relax.op.concat([form.expr for form in found], int(call.attrs.axis))
-    return replace(found[0], expr=graph.emit(new, var))
