@@ -34,7 +34,10 @@ CORTEX_A76 = _COUNTED
 _IN_ORDER, _OUT_OF_ORDER = 0.5, 0.2
 
 _FMLA = MultiplyAdd("fmla", 4, by_lane=True)
-_WIDENING = MultiplyAdd("smlal", 4)
+# smull and smlal multiply pairs to sums of 16 bits, sadalp adds these to sums of 32.
+_PAIRS = MultiplyAdd("smlal", 4, 4, scratch=5, by_lane=True, paired=True)
+_PAIRS_OF_32_BITS = replace(_PAIRS, name="vmlal")
+_INSTRUCTIONS_OF_PAIRS = 3
 _DOT_PRODUCT = MultiplyAdd("sdot", 4, 4, by_lane=True)  # ARMv8.2-DotProd
 # ARMv8.2-FP16. Its sums have 11 bits: of 64 products of like size the rounding errors are, as
 # random, four times what rounding the result is (Higham and Mary, "A New Approach to Probabilistic
@@ -45,7 +48,7 @@ HALF = MultiplyAdd("fmla", 8, longest=64)
 def _neon(
     multiply_adds: float,
     load: float,
-    codes: MultiplyAdd = _WIDENING,
+    codes: MultiplyAdd = _PAIRS,
     numbers: MultiplyAdd = _FMLA,
     half: MultiplyAdd | None = None,
 ) -> tuple[Arithmetic, ...]:
@@ -53,7 +56,7 @@ def _neon(
     rate = multiply_adds, multiply_adds
     return (
         Arithmetic(FLOAT32, numbers, *rate, load),
-        Arithmetic(INT8, codes, *rate),
+        Arithmetic(INT8, codes, rate[0] / (_INSTRUCTIONS_OF_PAIRS if codes.paired else 1), rate[1]),
         *([] if half is None else [Arithmetic(FLOAT16, half, *rate)]),
     )
 
@@ -68,7 +71,7 @@ def _pi(
     costs: Costs,
     clock_ghz: float,
     bandwidth_gbs: float,
-    codes: MultiplyAdd = _WIDENING,
+    codes: MultiplyAdd = _PAIRS,
     half: MultiplyAdd | None = None,
 ) -> Cpu:
     """Return a 64-bit Raspberry Pi, of four cores."""
@@ -114,7 +117,7 @@ RPI2 = Cpu(
     cores=4,
     # 32 bits a cycle, by the same benchmark. VFMA takes no lane; VMLA does, which LLVM emits only
     # where it may not fuse products with sums, and TVM always lets it.
-    arithmetic=_neon(0.25, _IN_ORDER, numbers=MultiplyAdd("vfma", 4)),
+    arithmetic=_neon(0.25, _IN_ORDER, codes=_PAIRS_OF_32_BITS, numbers=MultiplyAdd("vfma", 4)),
     vector_registers=16,
     extremes_of_nan=True,
     caches=(32 * KIB, 512 * KIB),

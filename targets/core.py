@@ -34,6 +34,9 @@ class MultiplyAdd:
         no difference.
     by_lane : bool
         Whether one of its factors may be any one lane of a vector, for all sums.
+    paired : bool
+        Whether products are added in pairs of 16 bits first: their codes lie in pairs, and two
+        products of a weight of -128 are too large.
     """
 
     name: str
@@ -43,6 +46,7 @@ class MultiplyAdd:
     scratch: int = 0
     longest: int = 0
     by_lane: bool = False
+    paired: bool = False
 
 
 @dataclass(frozen=True)

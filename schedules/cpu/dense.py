@@ -24,6 +24,9 @@ from .dot_products import tensorize
 from .padding import narrowed, skip_padding, without_borders
 from .prefetch import prefetch_weights
 
+# Two products of a lesser weight with the least code do not fit 16 bits.
+_LEAST = -127
+
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     """Take convolutions whose channels fill vectors, and products with weights.
@@ -44,7 +47,8 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
     # Where they are no vectors, columns of zeros fill them up.
     whole = channels % min(core.vectors()) == 0
     filled = channels if whole else -(-channels // core.lanes) * core.lanes
-    products = _products(core, depth)
+    products = _products(core, depth, layer.weight)
+    paired = products > 1 and core.arithmetic.multiply_add.paired
     widened = core.arithmetic.multiply_add.widened if products > 1 else ""
     steps = core.steps_of_a_load(depth // products)
     tiles = dense_tiles(rows, depth // products, filled, core, steps=steps)
@@ -57,11 +61,12 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
             window=ops.Window(),
             tile=tile,
             products=products,
+            paired=paired,
             widened=widened,
             longest=core.arithmetic.multiply_add.longest,
             steps=steps,
         )
-        return Definition(define, [ops.pack(layer.weight, tile, products)])
+        return Definition(define, [ops.pack(layer.weight, tile, products, paired)])
 
     kernel = (depth // products,)
     chunked = ops.chunk_of(kernel, core.arithmetic.multiply_add.longest) is not None
@@ -81,10 +86,12 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
     return Plan(DENSE.name, layer.element, layer.workload, layout, definition=definition)
 
 
-def _products(core: Core, inner: int) -> int:
+def _products(core: Core, inner: int, weight: np.ndarray) -> int:
     """Return how many inner channels are multiplied at a time."""
-    products = core.arithmetic.multiply_add.products
-    return products if inner % products == 0 else 1
+    instruction = core.arithmetic.multiply_add
+    if inner % instruction.products or (instruction.paired and weight.min(initial=0) < _LEAST):
+        return 1
+    return instruction.products
 
 
 def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan | None:
@@ -93,7 +100,7 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
     rows = math.prod(layer.shape[:-1])
     linear = kernel == [1, 1] and window == ops.Window()
     depth, width = weight.size // outer, layer.shape[2]
-    products = _products(core, min(inner, layer.data[1 if layer.channels_first else 3]))
+    products = _products(core, min(inner, layer.data[1 if layer.channels_first else 3]), weight)
     one_step = 1 < inner == products and kernel[1] > 1
     own = outer // layer.groups
     kernel = [] if kernel == [1, 1] else kernel
@@ -124,6 +131,7 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
         height, columns = data[first : first + 2]
         maps = read // (height * columns)
         read = maps * (top + height + bottom) * (left + columns + right)
+    paired = products > 1 and core.arithmetic.multiply_add.paired
     widened = core.arithmetic.multiply_add.widened if products > 1 else ""
     panel = simple and bool(layer.prologue or widened)
     if panel:
@@ -141,13 +149,14 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
             channels_first=layer.channels_first,
             prologue=ops.chain(layer.prologue) if layer.prologue else None,
             products=products,
+            paired=paired,
             steps=steps,
             zero=layer.zero,
             groups=layer.groups,
             widened=widened,
             longest=longest,
         )
-        packed = ops.pack(weight.reshape(*kernel, inner, outer), tile, products)
+        packed = ops.pack(weight.reshape(*kernel, inner, outer), tile, products, paired)
         return Definition(define, [packed, *tables])
 
     extents = (*kernel, inner // products)

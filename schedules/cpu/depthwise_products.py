@@ -49,7 +49,7 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     core = device.core(layer.element)
     instruction, rows = core.arithmetic.multiply_add, layer.weight.shape[0]
     products, channels = instruction.products, layer.shape[3]
-    if layer.element.name not in CODES or products == 1:
+    if layer.element.name not in CODES or products == 1 or instruction.paired:
         return None
     if channels % core.lanes or rows == 1:
         return None

@@ -18,6 +18,7 @@ from tvm.tirx import PrimFunc
 from tvmlcnn.targets import BFLOAT16, Core
 
 from .bfloat16_products import bfloat16_products
+from .paired_products import paired_products
 
 # LLVM's names, by the bits or lanes of a vector.
 _PMADDWD = {128: "llvm.x86.sse2.pmadd.wd", 256: "llvm.x86.avx2.pmadd.wd"}
@@ -86,6 +87,9 @@ def _registered(mnemonic: str, codes: str, lanes: int, products: int, shared: bo
     name = f"tvmlcnn.{mnemonic}.{lanes}.{'shared' if shared else 'own'}"
     if codes == BFLOAT16.name:
         TensorIntrin.register(name, *bfloat16_products(lanes), override=True)
+        return name
+    if mnemonic not in _INSTRUCTIONS:
+        TensorIntrin.register(name, *paired_products(mnemonic, lanes), override=True)
         return name
     define = _of_shared if shared else _of_own
     implement = _implementation(mnemonic, codes, lanes, products, shared)

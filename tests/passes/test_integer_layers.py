@@ -290,6 +290,15 @@ def test_arm_multiplies_bytes(target: str, instruction: str) -> None:
     assert instruction in assembly_of(mod, device)
 
 
+@pytest.mark.parametrize("least", [-127, -128])
+def test_products_are_paired_where_two_fit_16_bits(least: int) -> None:
+    device, weight = DEVICES["rpi4"], np.full((16, 16, 1, 1), least, np.int8)
+    mod = pipeline.run(
+        module((1, 16, 8, 8), "int8", convolution(weight, Code(1.0, 0, "int8"))), device
+    )
+    assert ("sadalp" in assembly_of(mod, device)) == (least == -127)
+
+
 def test_a_gpu_computes_with_numbers() -> None:
     weight = np.ones((16, 16, 1, 1), np.int8)
     graph = convolution(weight, Code(1.0, 0, "uint8"))

@@ -43,9 +43,9 @@ def test_plans_travel_as_text(target: str) -> None:
 
 
 def has_products(device: Device) -> bool:
-    """Tell whether a device multiplies several codes at a time."""
-    kinds = getattr(device, "arithmetic", ())
-    return any(kind.multiply_add.products > 1 for kind in kinds)
+    """Tell whether a device adds several products of codes to a sum at a time."""
+    kinds = [kind.multiply_add for kind in getattr(device, "arithmetic", ())]
+    return any(kind.products > 1 and not kind.paired for kind in kinds)
 
 
 @pytest.mark.parametrize(

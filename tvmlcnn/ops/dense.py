@@ -28,6 +28,7 @@ def dense(
     channels_first: bool = False,
     prologue: Formula | None = None,
     products: int = 1,
+    paired: bool = False,
     steps: int = 1,
     zero: int = 0,
     groups: int = 1,
@@ -65,7 +66,7 @@ def dense(
         Whether the data have the shape (N, C, H, W), as a network's few input channels do.
     prologue : Formula, optional
         See `tvmlcnn.ops.prologue`.
-    products : int
+    products, paired
         As `pack` was told.
     steps : int
         Steps of the reduction whose values of a row are one load: with several there is a stage
@@ -82,7 +83,11 @@ def dense(
     """
     places, parameters = (more[0], more[1:]) if table else (None, more)
     blocks, *kernel = (int(n) for n in weight.shape)
-    wide = kernel.pop(-2 if products > 1 else -1)
+    if paired:
+        *kernel, vectors, pairs, lanes, two = kernel
+        wide, kernel = vectors * lanes, [*kernel, pairs * two]
+    else:
+        wide = kernel.pop(-2 if products > 1 else -1)
     chunk = chunk_of(kernel, longest)
     taps = len(kernel) - (1 if products == 1 else 2) - (planes > 1)
     *pixels, channels = shape
@@ -141,6 +146,12 @@ def dense(
             (computed, *outer, inner), lambda row, *inner: element(row, *inner), name="values"
         )
 
+    def place_of(lane: Expr, one: Expr) -> list[Expr]:
+        """Return where the weight of a lane for one of several products is."""
+        if not paired:
+            return [lane, one]
+        return [lane // tile.lanes, one // 2, lane % tile.lanes, one % 2]
+
     def term(m: Expr, c: Expr, at: Sequence[Expr]) -> Expr:
         block, lane = c // wide, c % wide
         if products == 1:
@@ -148,7 +159,7 @@ def dense(
             own = weight(block, *at, lane)
         else:
             *before, pair, one = at
-            inner, own = pair * products + one, weight(block, *before, pair, lane, one)
+            inner, own = pair * products + one, weight(block, *before, pair, *place_of(lane, one))
         return product(values(m, *before, inner + start_of(c)), own)
 
     def start_of(channel: Expr) -> Expr | int:

@@ -7,7 +7,7 @@ import numpy as np
 from .tile import Tile
 
 
-def pack(weight: np.ndarray, tile: Tile, products: int = 1) -> np.ndarray:
+def pack(weight: np.ndarray, tile: Tile, products: int = 1, paired: bool = False) -> np.ndarray:
     """Pack weights in the order in which a kernel reads them.
 
     Parameters
@@ -17,12 +17,15 @@ def pack(weight: np.ndarray, tile: Tile, products: int = 1) -> np.ndarray:
     tile : Tile
     products : int
         Inner channels that an instruction multiplies at a time; a divisor of their number.
+    paired : bool
+        Whether it takes them two by two.
 
     Returns
     -------
     numpy.ndarray
         Shape (blocks, ..., inner, channels of the tile); with several products (blocks, ...,
-        inner / products, channels of the tile, products). The last block is filled up with zeros.
+        inner / products, channels of the tile, products), in pairs (blocks, ..., inner / products,
+        vectors, products / 2, lanes, 2). The last block is filled up with zeros.
     """
     *kernel, outer = weight.shape
     if products == 1 and str(weight.dtype) == "bfloat16":
@@ -34,4 +37,8 @@ def pack(weight: np.ndarray, tile: Tile, products: int = 1) -> np.ndarray:
         return np.moveaxis(whole.reshape(*kernel, blocks, tile.channels), -2, 0)
     *taps, inner = kernel
     split = whole.reshape(*taps, inner // products, products, blocks, tile.channels)
-    return np.moveaxis(np.moveaxis(split, -2, 0), -2, -1)
+    packed = np.moveaxis(np.moveaxis(split, -2, 0), -2, -1)
+    if not paired:
+        return packed
+    pairs = packed.reshape(*packed.shape[:-2], tile.vectors, tile.lanes, products // 2, 2)
+    return np.moveaxis(pairs, -2, -3)
