@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from tvmlcnn.errors import UserError
 from tvmlcnn.frontend import doubt, random_inputs, reference, references, resolve
+from tvmlcnn.targets import FLOAT32
 
 SHAPE = (1, 3, 6, 6)
 
@@ -167,7 +168,7 @@ def test_other_rounding() -> None:
     """In float64, and for inputs that are a little off."""
     net = nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4)).eval()
     inputs = random_inputs([(2, 6)])
-    found = doubt(resolve(net, [(2, 6)]), inputs, reference(net, inputs))
+    found = doubt(resolve(net, [(2, 6)]), inputs, reference(net, inputs), FLOAT32.rounding)
     assert found.exact is not None
     assert found.exact[0].dtype == np.float64
     assert net[0].weight.dtype == torch.float32
@@ -175,14 +176,15 @@ def test_other_rounding() -> None:
     for other in (found.exact, *found.disturbed):
         assert 0 < np.abs(other[0] - expected).max() < 1e-4
     only_float = Apply(lambda x: x @ torch.ones(6, 2))
-    assert doubt(resolve(only_float, [(2, 6)]), inputs, reference(only_float, inputs)).exact is None
+    given = reference(only_float, inputs)
+    assert doubt(resolve(only_float, [(2, 6)]), inputs, given, FLOAT32.rounding).exact is None
 
 
 def test_a_random_model_is_no_reference() -> None:
     module = Apply(lambda x: F.dropout(x, 0.5))
     inputs = random_inputs([(100,)])
     with pytest.raises(UserError, match="something else each time, for the same input; the model"):
-        doubt(resolve(module, [(100,)]), inputs, reference(module, inputs))
+        doubt(resolve(module, [(100,)]), inputs, reference(module, inputs), FLOAT32.rounding)
 
 
 @pytest.mark.parametrize("largest", [True, False])

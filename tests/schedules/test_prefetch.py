@@ -20,6 +20,8 @@ AVX512 = resolve(
     {"kind": "llvm", "mtriple": "x86_64-linux-gnu", "mcpu": "skylake-avx512", "num-cores": 1}
 )
 _LINE = 16  # float32
+_TIR = SimpleNamespace(int64=int, Cast=lambda dtype, value: value)
+_NUMBER = r"(?:T\.int64\()?(?<![\w.])(\d+)"
 
 
 def fetched_lines(text: str) -> tuple[set[int], int]:
@@ -28,17 +30,17 @@ def fetched_lines(text: str) -> tuple[set[int], int]:
     found = re.findall(r"T\.prefetch\(T\.address_of\((\w+)\[(.*)\]\), 0, 2, 1\)", kernel)
     declared = re.search(rf"{found[0][0]}: T\.Buffer\(\((.*?)\), \"float32\"\)", kernel)
     assert declared
-    sizes = [int(n) for n in re.findall(r"T\.int64\((\d+)\)", declared[1])]
+    sizes = [int(n) for n in re.findall(_NUMBER, declared[1])]
     loops: dict[str, range] = {}
     for names, kind, extents in re.findall(r"for ([\w, ]+) in (range|T\.\w+)\((.*)\):", kernel):
-        sides = re.findall(r"T\.int64\((\d+)\)", extents)
+        sides = re.findall(_NUMBER, extents.partition("annotations")[0])
         for name, extent in zip(names.split(", "), sides, strict=True):
             if any(re.search(rf"\b{name}\b", indices) for _, indices in found):
                 loops[name] = range(1 if kind == "T.parallel" else int(extent))
     lines = set()
     for _, indices in found:
         for values in itertools.product(*loops.values()):
-            names = {"T": SimpleNamespace(int64=int), **dict(zip(loops, values, strict=True))}
+            names = {"T": _TIR, **dict(zip(loops, values, strict=True))}
             flat = 0
             for size, index in zip(sizes, eval(f"[{indices}]", names), strict=True):
                 flat = flat * size + index

@@ -21,6 +21,8 @@ from .rewriter import Rewriter
 
 # Codes that the instructions of all processors multiply at a time.
 _DOT = 4
+# A join that copies costs about an eighth of what computes the parts.
+_MOST_FILLED = 1.125
 
 
 def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
@@ -32,8 +34,7 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     batch, outer, height, width = (int(n) for n in call.ty.shape)
     data, core = rewriter.nhwc(call.args[0]), rewriter.core(call)
     weight = weight.transpose(2, 3, 1, 0)
-    # What joins them are mostly codes again.
-    unit = unit_of(call, core, aligned(call.args[0]))
+    unit = _unit(call, core)
     if groups == outer > 1 and weight.shape[2] == 1:
         return depthwise(rewriter, call, data, weight, unit)
     if groups > 1:
@@ -54,6 +55,18 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         zero=int(attrs.zero),
     )
     return Permuted(rewriter.builder.emit(result), NHWC, places)
+
+
+def _unit(call: relax.Call, core: Core) -> int:
+    """Return what the number of computed channels is a multiple of.
+
+    What joins the sums are mostly codes again, whose planes want to be lines of a cache, if that
+    takes not many more channels.
+    """
+    outer = int(call.ty.shape[1])
+    plain, joined = (unit_of(call, core, size) for size in (1, aligned(call.args[0])))
+    sizes = [-(-outer // unit) * unit for unit in (plain, joined)]
+    return joined if sizes[1] <= _MOST_FILLED * sizes[0] else plain
 
 
 def _merged(weight: np.ndarray, groups: int, core: Core) -> tuple[np.ndarray, int]:

@@ -34,6 +34,7 @@ _WITHOUT_SAMPLE: dict[str, str] = {
         [name for name in CONVERTERS if name.startswith("quantized_decomposed.")],
         "in test_quantization, since no operator of ATen's is made of them",
     ),
+    "tvmlcnn.centred.default": "in test_frames, since what takes bytes is quantized with it",
     **dict.fromkeys(
         [
             *(f"{name}.default" for name in _SIZED),

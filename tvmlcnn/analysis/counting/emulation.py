@@ -52,8 +52,7 @@ def counted(
     python = emulator.find(core.machine)
     if python is None:
         raise UserError(
-            f"no emulator for {core.machine} is installed: "
-            f"python tools/emulated_pi.py build --arch {core.machine}"
+            f"no emulator for {core.machine} is installed: tools/emulated_pi.py builds one"
         )
     qemu = program(machine.qemu)
     home = python.parent
