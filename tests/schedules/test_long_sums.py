@@ -48,6 +48,10 @@ OPERATORS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "running sum": lambda x: torch.cumsum(x.flatten(1), 1),
     "Gram matrix": lambda x: x.flatten(2) @ x.flatten(2).transpose(1, 2),
 }
+PRODUCTS = {"pooling to few pixels", "pooling unevenly"}
+"""What windows of several sizes make products with a matrix of, whose sums have longer levels."""
+MOST_OF_PRODUCTS = 2e-5
+"""A thousand of equal numbers, added up one by one."""
 CONSTANT = {"variance", "deviation of rows", "layer norm", "group norm", "instance norm"}
 """What of equal numbers is nothing but rounding."""
 
@@ -76,7 +80,8 @@ def check(names: Sequence[str], shape: tuple[int, ...], folder: Path) -> None:
                 continue
             exact = expected.numpy()
             error = np.abs(found - exact).max() / np.abs(exact).max()
-            assert error < MOST, (name, shape, error)
+            most = MOST_OF_PRODUCTS if name in PRODUCTS else MOST
+            assert error < most, (name, shape, error)
 
 
 @pytest.mark.long
