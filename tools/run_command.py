@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import click
 
 from tvmlcnn.errors import UserError
@@ -21,3 +24,13 @@ def run_command(command: click.Command) -> int:
     except click.Abort:
         click.echo("interrupted", err=True)
         return 130
+
+
+def run_beside_libraries(command: click.Command) -> int:
+    """Run a command alike; what libraries print by themselves is not on its stdout."""
+    sys.stdout = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    try:
+        return run_command(command)
+    finally:
+        sys.stdout.flush()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tvm
 from scripted import assert_becomes, filled
 from tvm.script import ir as I
 from tvm.script import relax as R
@@ -82,48 +83,40 @@ def test_element_wise_operators_are_narrow_where_the_processor_has_them() -> Non
     assert_becomes(narrow_layers(RPI5, FLOAT16), Residual, After)
 
 
-@pytest.mark.parametrize("scale", [1e6, 1e-9])
-def test_weights_beyond_the_range_stay(scale: float) -> None:
-    weight = (WEIGHT * scale).astype("float32")
+def convolution(weight: np.ndarray) -> tvm.IRModule:
+    """Return a network of one convolution."""
+    channels = weight.shape[1]
 
     @I.ir_module
-    class Before:
+    class Network:
         @R.function
-        def main(x: R.Tensor((1, 8, 4, 4), "float32")):
+        def main(x: R.Tensor((1, channels, 4, 4), "float32")):
             with R.dataflow():
                 a = (R.nn.conv2d(x, R.const(weight)),)
                 R.output(a)
             return a
 
-    assert_becomes(narrow_layers(RPI5, FLOAT16), Before, Before)
+    return Network
+
+
+@pytest.mark.parametrize("scale", [1e6, 1e-9])
+def test_weights_beyond_the_range_stay(scale: float) -> None:
+    weight = (WEIGHT * scale).astype("float32")
+
+    before = convolution(weight)
+    assert_becomes(narrow_layers(RPI5, FLOAT16), before, before)
 
 
 def test_weights_that_are_negligible_beside_others_do_not_count() -> None:
     weight = WEIGHT.copy()
     weight[0] = 1e-9
 
-    @I.ir_module
-    class Before:
-        @R.function
-        def main(x: R.Tensor((1, 8, 4, 4), "float32")):
-            with R.dataflow():
-                a = (R.nn.conv2d(x, R.const(weight)),)
-                R.output(a)
-            return a
-
-    assert "float16" in narrow_layers(RPI5, FLOAT16)(Before).script()
+    before = convolution(weight)
+    assert "float16" in narrow_layers(RPI5, FLOAT16)(before).script()
 
 
 def test_a_picture_is_read_as_it_is_where_sums_are_float32() -> None:
     weight = np.ascontiguousarray(WEIGHT[:, :3])
 
-    @I.ir_module
-    class Before:
-        @R.function
-        def main(x: R.Tensor((1, 3, 4, 4), "float32")):
-            with R.dataflow():
-                a = (R.nn.conv2d(x, R.const(weight)),)
-                R.output(a)
-            return a
-
-    assert_becomes(narrow_layers(ZEN, BFLOAT16), Before, Before)
+    before = convolution(weight)
+    assert_becomes(narrow_layers(ZEN, BFLOAT16), before, before)

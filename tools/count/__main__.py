@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import warnings
@@ -13,7 +12,7 @@ import click
 from tvmlcnn.cli.output import json_option, print_json
 from tvmlcnn.errors import UserError
 
-from ..run_command import run_command
+from ..run_command import run_beside_libraries
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -108,16 +107,5 @@ def _progress(text: str) -> None:
     click.echo(f"{text} ...", err=True)
 
 
-def main() -> int:
-    """Run the command; a user's mistake gives one line and exit code 2."""
-    # What libraries print by themselves is not on the results' stdout.
-    sys.stdout = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    try:
-        return run_command(command)
-    finally:
-        sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_beside_libraries(command))

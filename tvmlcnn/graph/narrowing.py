@@ -11,7 +11,7 @@ from tvm import relax
 from tvmlcnn.targets import FLOAT32, ElementType
 
 from .constants import constant, value_of
-from .variables import bound
+from .variables import bound, with_operands
 
 
 class Narrowing:
@@ -56,14 +56,7 @@ class Narrowing:
                 items = [relax.TupleGetItem(rounded, i) for i in range(len(rounded.ty.fields))]
                 return relax.Tuple([self._widened(self.emit(item, expr), expr) for item in items])
             return self._widened(rounded, expr)
-        if isinstance(expr, relax.Call):
-            args = [self.wide(arg) for arg in expr.args]
-            return relax.Call(expr.op, args, expr.attrs, expr.ty_args)
-        if isinstance(expr, relax.Tuple):
-            return relax.Tuple([self.wide(field) for field in expr.fields])
-        if isinstance(expr, relax.TupleGetItem):
-            return relax.TupleGetItem(self.wide(expr.tuple_value), expr.index)
-        return expr
+        return with_operands(expr, self.wide)
 
     def narrow(self, expr: relax.Expr) -> relax.Expr:
         """Return a variable, or a constant tensor, of the old function, rounded."""
@@ -76,13 +69,10 @@ class Narrowing:
 
     def narrowed(self, expr: relax.Expr) -> relax.Expr:
         """Return an expression of the old function with all its tensors of float32 rounded."""
-        if isinstance(expr, relax.Call):
-            args = [self.narrowed(arg) for arg in expr.args]
-            return relax.Call(expr.op, args, expr.attrs, expr.ty_args)
-        if isinstance(expr, relax.Tuple):
-            return relax.Tuple([self.narrowed(field) for field in expr.fields])
         if isinstance(expr, relax.TupleGetItem):
-            return relax.TupleGetItem(self.narrow(expr.tuple_value), expr.index)
+            return with_operands(expr, self.narrow)
+        if isinstance(expr, relax.Call | relax.Tuple):
+            return with_operands(expr, self.narrowed)
         return self.narrow(expr) if element_of(expr) == FLOAT32.name else expr
 
     def emit(self, expr: relax.Expr, var: relax.Expr) -> relax.Var:

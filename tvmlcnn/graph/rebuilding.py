@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import tvm
 from tvm import relax
 
-from .variables import bindings, bound
+from .variables import bindings, bound, with_operands
 
 Form = TypeVar("Form")
 
@@ -60,14 +60,7 @@ class Rebuilding(Generic[Form]):
             if expr not in self._plain:
                 self._plain[expr] = self.lower(self, expr, self.forms[expr])
             return self._plain[expr]
-        if isinstance(expr, relax.Call):
-            args = [self.plain(arg) for arg in expr.args]
-            return relax.Call(expr.op, args, expr.attrs, expr.ty_args)
-        if isinstance(expr, relax.Tuple):
-            return relax.Tuple([self.plain(field) for field in expr.fields])
-        if isinstance(expr, relax.TupleGetItem):
-            return relax.TupleGetItem(self.plain(expr.tuple_value), expr.index)
-        return expr
+        return with_operands(expr, self.plain)
 
     def emit(self, expr: relax.Expr, var: relax.Expr) -> relax.Var:
         """Emit an expression to a variable of the name of an old one."""

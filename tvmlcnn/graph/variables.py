@@ -9,7 +9,7 @@ variables take the place of which old ones. TVM's own names (``lv1``) have no co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
@@ -46,6 +46,17 @@ def emitted(builder: relax.BlockBuilder, expr: relax.Expr, name: str) -> relax.V
     var = relax.DataflowVar(name, value.ty)
     builder.emit_normalized(relax.VarBinding(var, value))
     return var
+
+
+def with_operands(expr: relax.Expr, operand: Callable[[relax.Expr], relax.Expr]) -> relax.Expr:
+    """Return a call, a tuple or an item of one with what ``operand`` makes of what it reads."""
+    if isinstance(expr, relax.Call):
+        return relax.Call(expr.op, [operand(arg) for arg in expr.args], expr.attrs, expr.ty_args)
+    if isinstance(expr, relax.Tuple):
+        return relax.Tuple([operand(field) for field in expr.fields])
+    if isinstance(expr, relax.TupleGetItem):
+        return relax.TupleGetItem(operand(expr.tuple_value), expr.index)
+    return expr
 
 
 def named(function: relax.Function, pairs: Iterable[tuple[relax.Var, str]]) -> relax.Function:
