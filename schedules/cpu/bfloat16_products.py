@@ -10,6 +10,8 @@ from tvm.tirx import PrimFunc
 from tvmlcnn import bfloat16
 from tvmlcnn.targets import BFLOAT16
 
+from .product_definitions import of_shared
+
 _PAIR = 2
 _WIDE = BFLOAT16.accumulator
 
@@ -24,17 +26,6 @@ def bfloat16_products(lanes: int) -> tuple[PrimFunc, PrimFunc]:
     sums: Any = T.Buffer((lanes,), _WIDE, align=1, offset_factor=1)
 
     @T.prim_func(s_tir=True)
-    def definition(a: data, b: weights, c: sums) -> None:
-        with T.sblock("root"):
-            T.reads(c[0:lanes], a[0:_PAIR], b[0:lanes, 0:_PAIR])
-            T.writes(c[0:lanes])
-            for i in T.serial(0, lanes):
-                for k in T.serial(0, _PAIR):
-                    with T.sblock("update"):
-                        vi, vk = T.axis.remap("SR", [i, k])
-                        c[vi] = c[vi] + T.cast(a[vk], _WIDE) * T.cast(b[vi, vk], _WIDE)
-
-    @T.prim_func(s_tir=True)
     def implementation(a: data, b: weights, c: sums) -> None:
         with T.sblock("root"):
             T.reads(c[0:lanes], a[0:_PAIR], b[0:lanes, 0:_PAIR])
@@ -46,4 +37,5 @@ def bfloat16_products(lanes: int) -> tuple[PrimFunc, PrimFunc]:
                 lanes,
             )
 
-    return definition, implementation
+    types = BFLOAT16.name, BFLOAT16.name, _WIDE
+    return of_shared(types, lanes, _PAIR), implementation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,7 +11,7 @@ from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
 from tvmlcnn import ops
-from tvmlcnn.targets import CODES, Core, Cpu
+from tvmlcnn.targets import CODES, Core, Cpu, MultiplyAdd
 
 from ..decisions import Decisions
 from ..layer import Convolution, Layer, Product
@@ -47,9 +48,8 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
     # Where they are no vectors, columns of zeros fill them up.
     whole = channels % min(core.vectors()) == 0
     filled = channels if whole else -(-channels // core.lanes) * core.lanes
-    products = _products(core, depth, layer.weight)
-    paired = products > 1 and core.arithmetic.multiply_add.paired
-    widened = core.arithmetic.multiply_add.widened if products > 1 else ""
+    step = _instruction(core, depth, layer.weight)
+    products = step.products
     steps = core.steps_of_a_load(depth // products)
     tiles = dense_tiles(rows, depth // products, filled, core, steps=steps)
     tile = decisions.choose("tile", tiles)
@@ -61,15 +61,15 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
             window=ops.Window(),
             tile=tile,
             products=products,
-            paired=paired,
-            widened=widened,
-            longest=core.arithmetic.multiply_add.longest,
+            paired=step.paired,
+            widened=step.widened,
+            longest=step.longest,
             steps=steps,
         )
-        return Definition(define, [ops.pack(layer.weight, tile, products, paired)])
+        return Definition(define, [ops.pack(layer.weight, tile, products, step.paired)])
 
     kernel = (depth // products,)
-    chunked = ops.chunk_of(kernel, core.arithmetic.multiply_add.longest) is not None
+    chunked = ops.chunk_of(kernel, step.longest) is not None
     layout = Layout(
         tile,
         rows,
@@ -78,7 +78,7 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
         kernel,
         rows * depth,
         False,
-        bool(widened),
+        bool(step.widened),
         products,
         chunked,
         steps,
@@ -86,12 +86,12 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
     return Plan(DENSE.name, layer.element, layer.workload, layout, definition=definition)
 
 
-def _products(core: Core, inner: int, weight: np.ndarray) -> int:
-    """Return how many inner channels are multiplied at a time."""
-    instruction = core.arithmetic.multiply_add
-    if inner % instruction.products or (instruction.paired and weight.min(initial=0) < _LEAST):
-        return 1
-    return instruction.products
+def _instruction(core: Core, inner: int, weight: np.ndarray) -> MultiplyAdd:
+    """Return what multiplies inner channels: one at a time, where several do not divide them."""
+    usual = core.arithmetic.multiply_add
+    if inner % usual.products or (usual.paired and weight.min(initial=0) < _LEAST):
+        return replace(usual, products=1, widened="", paired=False)
+    return usual
 
 
 def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan | None:
@@ -100,7 +100,8 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
     rows = math.prod(layer.shape[:-1])
     linear = kernel == [1, 1] and window == ops.Window()
     depth, width = weight.size // outer, layer.shape[2]
-    products = _products(core, min(inner, layer.data[1 if layer.channels_first else 3]), weight)
+    step = _instruction(core, min(inner, data[1 if layer.channels_first else 3]), weight)
+    products = step.products
     one_step = 1 < inner == products and kernel[1] > 1
     own = outer // layer.groups
     kernel = [] if kernel == [1, 1] else kernel
@@ -131,9 +132,7 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
         height, columns = data[first : first + 2]
         maps = read // (height * columns)
         read = maps * (top + height + bottom) * (left + columns + right)
-    paired = products > 1 and core.arithmetic.multiply_add.paired
-    widened = core.arithmetic.multiply_add.widened if products > 1 else ""
-    panel = simple and bool(layer.prologue or widened)
+    panel = simple and bool(layer.prologue or step.widened)
     if panel:
         read = -(-rows // tile.pixels) * tile.pixels * planes * inner
 
@@ -149,19 +148,18 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
             channels_first=layer.channels_first,
             prologue=ops.chain(layer.prologue) if layer.prologue else None,
             products=products,
-            paired=paired,
+            paired=step.paired,
             steps=steps,
             zero=layer.zero,
             groups=layer.groups,
-            widened=widened,
-            longest=longest,
+            widened=step.widened,
+            longest=step.longest,
         )
-        packed = ops.pack(weight.reshape(*kernel, inner, outer), tile, products, paired)
+        packed = ops.pack(weight.reshape(*kernel, inner, outer), tile, products, step.paired)
         return Definition(define, [packed, *tables])
 
     extents = (*kernel, inner // products)
-    longest = core.arithmetic.multiply_add.longest
-    chunked = ops.chunk_of(extents, longest) is not None
+    chunked = ops.chunk_of(extents, step.longest) is not None
     # A table counts the zeros around the maps, which are there in a copy alone.
     whole = products > 1 or chunked or layer.element.name in CODES
     skippable = padded and not places and not whole

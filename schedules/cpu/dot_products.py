@@ -15,10 +15,11 @@ from tvm.s_tir.schedule import SBlockRV
 from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
 
-from tvmlcnn.targets import BFLOAT16, Core
+from tvmlcnn.targets import BFLOAT16, INT8, Core
 
 from .bfloat16_products import bfloat16_products
 from .paired_products import paired_products
+from .product_definitions import of_own, of_shared
 
 # LLVM's names, by the bits or lanes of a vector.
 _PMADDWD = {128: "llvm.x86.sse2.pmadd.wd", 256: "llvm.x86.avx2.pmadd.wd"}
@@ -91,48 +92,11 @@ def _registered(mnemonic: str, codes: str, lanes: int, products: int, shared: bo
     if mnemonic not in _INSTRUCTIONS:
         TensorIntrin.register(name, *paired_products(mnemonic, lanes), override=True)
         return name
-    define = _of_shared if shared else _of_own
+    define = of_shared if shared else of_own
     implement = _implementation(mnemonic, codes, lanes, products, shared)
-    TensorIntrin.register(name, define(codes, lanes, products), implement, override=True)
+    types = codes, INT8.name, INT8.accumulator
+    TensorIntrin.register(name, define(types, lanes, products), implement, override=True)
     return name
-
-
-def _of_shared(codes: str, lanes: int, products: int) -> PrimFunc:
-    data: Any = T.Buffer((products,), codes, align=1, offset_factor=1)
-    weights: Any = T.Buffer((lanes, products), "int8", align=1, offset_factor=1)
-    sums: Any = T.Buffer((lanes,), "int32", align=1, offset_factor=1)
-
-    @T.prim_func(s_tir=True)
-    def definition(a: data, b: weights, c: sums) -> None:
-        with T.sblock("root"):
-            T.reads(c[0:lanes], a[0:products], b[0:lanes, 0:products])
-            T.writes(c[0:lanes])
-            for i in T.serial(0, lanes):
-                for k in T.serial(0, products):
-                    with T.sblock("update"):
-                        vi, vk = T.axis.remap("SR", [i, k])
-                        c[vi] = c[vi] + T.cast(a[vk], "int32") * T.cast(b[vi, vk], "int32")
-
-    return definition
-
-
-def _of_own(codes: str, lanes: int, products: int) -> PrimFunc:
-    data: Any = T.Buffer((lanes, products), codes, align=1, offset_factor=1)
-    weights: Any = T.Buffer((lanes, products), "int8", align=1, offset_factor=1)
-    sums: Any = T.Buffer((lanes,), "int32", align=1, offset_factor=1)
-
-    @T.prim_func(s_tir=True)
-    def definition(a: data, b: weights, c: sums) -> None:
-        with T.sblock("root"):
-            T.reads(c[0:lanes], a[0:lanes, 0:products], b[0:lanes, 0:products])
-            T.writes(c[0:lanes])
-            for i in T.serial(0, lanes):
-                for k in T.serial(0, products):
-                    with T.sblock("update"):
-                        vi, vk = T.axis.remap("SR", [i, k])
-                        c[vi] = c[vi] + T.cast(a[vi, vk], "int32") * T.cast(b[vi, vk], "int32")
-
-    return definition
 
 
 def _implementation(mnemonic: str, codes: str, lanes: int, products: int, shared: bool) -> PrimFunc:

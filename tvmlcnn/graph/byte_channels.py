@@ -30,6 +30,11 @@ def is_scattered(value: Permuted) -> bool:
     return bool(breaks >= 2 * value.planes)
 
 
+def gathered(builder: relax.BlockBuilder, value: Permuted) -> Permuted:
+    """Return a value, brought together where it is of bytes that lie scattered."""
+    return together(builder, value) if is_scattered(value) else value
+
+
 def together(builder: relax.BlockBuilder, value: Permuted) -> Permuted:
     """Return NHWC bytes with their channels together in one plane, and zeros after the last.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from tvm import relax
@@ -16,7 +17,7 @@ from tvmlcnn.ops.grouped import alignment
 from tvmlcnn.targets import ELEMENT_TYPES, Core
 
 from . import operators
-from .byte_channels import is_scattered, together
+from .byte_channels import gathered
 from .concatenate import aligned
 from .constants import constant, value_of
 from .permuted import NHWC, Permuted, compact
@@ -39,7 +40,7 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     if weight is None or attrs.data_layout != "NCHW" or attrs.kernel_layout != "OIHW":
         return None
     groups, reads = int(attrs.groups), np.arange(0)
-    batch, outer, height, width = (int(n) for n in call.ty.shape)
+    outer = int(call.ty.shape[1])
     data, core = rewriter.value(call.args[0]), rewriter.core(call.args[0])
     weight, places = weight.transpose(2, 3, 1, 0), None
     several = core.arithmetic.multiply_add.products
@@ -66,16 +67,24 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     else:
         data = compact(rewriter.builder, data)
         weight, places = _filled_groups(weight, groups, core)
-    result = operators.conv2d(
-        data.expr,
-        constant(weight),
-        (batch, height, width, weight.shape[3]),
-        attrs,
-        groups,
-        reads,
-        channels_first,
+    made = convolved(call, data, weight, groups, reads, channels_first=channels_first)
+    return Permuted(rewriter.builder.emit(made), NHWC, places)
+
+
+def convolved(
+    call: relax.Call,
+    data: Permuted,
+    weight: np.ndarray,
+    groups: int,
+    reads: np.ndarray,
+    **options: Any,
+) -> relax.Call:
+    """Return the call of ``tvmlcnn.conv2d`` that computes as many channels as weights are for."""
+    batch, _, height, width = (int(n) for n in call.ty.shape)
+    shape = (batch, height, width, weight.shape[3])
+    return operators.conv2d(
+        data.expr, constant(weight), shape, call.attrs, groups, reads, **options
     )
-    return Permuted(rewriter.builder.emit(result), NHWC, places)
 
 
 def _computed(rewriter: Rewriter) -> list[str]:
@@ -121,9 +130,8 @@ def depthwise(
     rewriter: Rewriter, call: relax.Call, data: Permuted, weight: np.ndarray, unit: int
 ) -> Permuted:
     """Convolve each channel where it is: some of one plane, or all planes, used or not."""
-    if is_scattered(data):
-        data = together(rewriter.builder, data)
-    elif data.repeats:  # each has weights of its own
+    data = gathered(rewriter.builder, data)
+    if data.repeats:  # each has weights of its own
         data = compact(rewriter.builder, data)
     batch, outer, height, width = (int(n) for n in call.ty.shape)
     least, located, wide = min(rewriter.core(call).vectors()), data.located(), data.shape[3]

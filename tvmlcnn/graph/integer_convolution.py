@@ -11,11 +11,10 @@ from tvm import relax
 
 from tvmlcnn.targets import Core
 
-from . import operators
-from .byte_channels import is_scattered, together
+from .byte_channels import gathered, together
 from .concatenate import aligned
-from .constants import constant, value_of
-from .filled_convolution import depthwise, filled_up, ungrouped, unit_of, whole_pixels
+from .constants import value_of
+from .filled_convolution import convolved, depthwise, filled_up, ungrouped, unit_of, whole_pixels
 from .permuted import NHWC, Permuted, compact
 from .rewriter import Rewriter
 
@@ -31,7 +30,7 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     if weight is None or attrs.data_layout != "NCHW" or attrs.kernel_layout != "OIHW":
         return None
     groups, reads, places = int(attrs.groups), np.arange(0), None
-    batch, outer, height, width = (int(n) for n in call.ty.shape)
+    outer = int(call.ty.shape[1])
     data, core = rewriter.nhwc(call.args[0]), rewriter.core(call)
     weight = weight.transpose(2, 3, 1, 0)
     unit = _unit(call, core)
@@ -41,20 +40,11 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         data = compact(rewriter.builder, data)
         weight, groups = _merged(weight, groups, core)
     if groups == 1:
-        if is_scattered(data):
-            data = together(rewriter.builder, data)
+        data = gathered(rewriter.builder, data)
         data, weight, reads = whole_pixels(rewriter, data, weight, _DOT, together)
         weight, places = filled_up(weight, unit)
-    result = operators.conv2d(
-        data.expr,
-        constant(weight),
-        (batch, height, width, weight.shape[3]),
-        attrs,
-        groups,
-        reads,
-        zero=int(attrs.zero),
-    )
-    return Permuted(rewriter.builder.emit(result), NHWC, places)
+    made = convolved(call, data, weight, groups, reads, zero=int(attrs.zero))
+    return Permuted(rewriter.builder.emit(made), NHWC, places)
 
 
 def _unit(call: relax.Call, core: Core) -> int:

@@ -15,7 +15,7 @@ from tvm.ir import Expr, TensorLoad
 from tvm.sym import Analyzer
 from tvm.tirx import BufferStore, Ramp, SeqStmt, Stmt
 
-from tvmlcnn.targets import Device
+from tvmlcnn.targets import CODES, Device
 
 from .narrow_codes import narrowed, number_of
 from .vectors import fill_words, in_turns, shuffled, words_in_turns
@@ -59,11 +59,18 @@ def _first(stmts: Sequence[Stmt], device: Device) -> tuple[int, list[Stmt]]:
         stores.append(stmt)
     for merge in (_taking_turns, _of_codes):
         for count in _COUNTS:
-            if len(stores) >= count and _together(stores[:count]):
-                made = merge(stores[:count], device)
+            several = stores[:count]
+            if len(several) == count and _may_merge(several) and _together(several):
+                made = merge(several, device)
                 if made:
                     return count, made
     return 1, [stmts[0]]
+
+
+def _may_merge(stores: Sequence[BufferStore]) -> bool:
+    """Tell whether stores are of codes, or leave gaps: what most are not is seen at once."""
+    gaps = all(_is(store.indices[-1].stride, len(stores)) for store in stores)
+    return gaps or str(stores[0].buffer.dtype) in CODES
 
 
 def _together(stores: Sequence[BufferStore]) -> bool:

@@ -28,7 +28,7 @@ from tvmlcnn.graph import (
     pixel_operators,
     quantized_operators,
 )
-from tvmlcnn.graph.byte_channels import is_scattered, together
+from tvmlcnn.graph.byte_channels import gathered
 from tvmlcnn.graph.permuted import NHWC, Permuted, compact
 from tvmlcnn.graph.resample import RESAMPLE, resample_permuted
 from tvmlcnn.graph.rewriter import Rewrite, Rewriter, plain_order
@@ -110,7 +110,7 @@ def _concat(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         return None
     axis = int(call.attrs.axis) % len(order)
     if axis == 1 and all(v.order == NHWC for v in fields):
-        fields = [together(rewriter.builder, v) if is_scattered(v) else v for v in fields]
+        fields = [gathered(rewriter.builder, v) for v in fields]
         joined = rewriter.joins.concatenate(fields, rewriter.unit(call))
         if joined is not None:
             return joined
