@@ -18,19 +18,19 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image, ImageOps
 
 import tvmlcnn
 from tvmlcnn.runtime.classify import top
 from tvmlcnn.runtime.outputs import Outputs
 from tvmlcnn.runtime.photo import taken
+from tvmlcnn.runtime.preprocessing import Preprocessing, read_frame
 
 PHOTOS = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
 _SIZE = (640, 480)  # of the camera's frames; a network's are smaller
 _LEAST = 0.3  # score of a box that is told
 
 
-def camera() -> Iterator[tuple[str, Image.Image]]:
+def camera() -> Iterator[tuple[str, np.ndarray]]:
     """Yield the camera's frames, the newest one each time."""
     try:
         from picamera2 import Picamera2
@@ -42,20 +42,19 @@ def camera() -> Iterator[tuple[str, Image.Image]]:
     device.start()
     try:
         for number in itertools.count(1):
-            yield f"frame {number}", Image.fromarray(device.capture_array())
+            yield f"frame {number}", device.capture_array()[None]
     finally:
         device.stop()
 
 
-def photos(folder: Path) -> Iterator[tuple[str, Image.Image]]:
+def photos(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the photos of a folder, by name."""
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in PHOTOS:
-            with Image.open(path) as file:
-                yield path.name, ImageOps.exif_transpose(file).convert("RGB")
+            yield path.name, read_frame(path, Preprocessing())
 
 
-def video(path: Path) -> Iterator[tuple[str, Image.Image]]:
+def video(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the frames of a video, as ffmpeg decodes them."""
     command = ["ffmpeg", "-v", "error", "-i", str(path), "-f", "image2pipe", "-c:v", "ppm", "-"]
     try:
@@ -74,13 +73,14 @@ def video(path: Path) -> Iterator[tuple[str, Image.Image]]:
         process.wait()
 
 
-def _read_ppm(stream: IO[bytes]) -> Image.Image | None:
+def _read_ppm(stream: IO[bytes]) -> np.ndarray | None:
     """Return the next picture of a stream of PPM files as ffmpeg writes them; None at its end."""
     if stream.readline() != b"P6\n":
         return None
     width, height = map(int, stream.readline().split())
     stream.readline()  # 255
-    return Image.frombytes("RGB", (width, height), stream.read(3 * width * height))
+    pixels = stream.read(3 * width * height)
+    return np.frombuffer(pixels, np.uint8).reshape(1, height, width, 3)
 
 
 def name_of(label: int, labels: list[str]) -> str:
@@ -121,7 +121,7 @@ def main() -> None:
     else:
         frames = photos(options.source) if options.source.is_dir() else video(options.source)
     for name, picture in itertools.islice(frames, options.frames):
-        pixels = taken(np.asarray(picture)[None], model)
+        pixels = taken(picture, model)
         start = time.perf_counter()
         outputs = model(pixels)
         took = time.perf_counter() - start
