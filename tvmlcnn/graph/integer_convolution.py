@@ -16,10 +16,9 @@ from .concatenate import aligned
 from .constants import value_of
 from .filled_convolution import convolved, depthwise, filled_up, ungrouped, unit_of, whole_pixels
 from .permuted import NHWC, Permuted, compact
+from .quantized_operators import AT_ONCE
 from .rewriter import Rewriter
 
-# Codes that the instructions of all processors multiply at a time.
-_DOT = 4
 # A join that copies costs about an eighth of what computes the parts.
 _MOST_FILLED = 1.125
 
@@ -41,7 +40,7 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         weight, groups = _merged(weight, groups, core)
     if groups == 1:
         data = gathered(rewriter.builder, data)
-        data, weight, reads = whole_pixels(rewriter, data, weight, _DOT, together)
+        data, weight, reads = whole_pixels(rewriter, data, weight, AT_ONCE, together)
         weight, places = filled_up(weight, unit)
     made = convolved(call, data, weight, groups, reads, zero=int(attrs.zero))
     return Permuted(rewriter.builder.emit(made), NHWC, places)
@@ -69,7 +68,7 @@ def _merged(weight: np.ndarray, groups: int, core: Core) -> tuple[np.ndarray, in
     count = next(
         n
         for n in range(1, groups + 1)
-        if n == groups or (groups % n == n * inner % _DOT == n * outer % core.lanes == 0)
+        if n == groups or (groups % n == n * inner % AT_ONCE == n * outer % core.lanes == 0)
     )
     parts = np.split(weight, groups // count, axis=3)
     return np.concatenate([ungrouped(part, count) for part in parts], axis=3), groups // count

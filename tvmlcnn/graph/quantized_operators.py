@@ -36,6 +36,8 @@ CODES: dict[str, tuple[int, int]] = {
     name: (int(np.iinfo(name).min), int(np.iinfo(name).max)) for name in targets.CODES
 }
 """The element types of codes, with the least and the greatest."""
+AT_ONCE = 4
+"""Codes that the instructions of most processors multiply at a time."""
 QUANTIZE = "tvmlcnn.quantize"
 DEQUANTIZE = "tvmlcnn.dequantize"
 DEQUANTIZE_CHANNELS = "tvmlcnn.dequantize_channels"

@@ -101,9 +101,11 @@ class Rebuilding(Generic[Form]):
                 body = self._tuples.get(main.body.body, main.body.body)
                 result = self.builder.emit_output(self.plain(body))
             self.builder.emit_func_output(result)
-        built = self.builder.get()
-        functions = {v: f for v, f in mod.functions.items() if v.name_hint != "main"}
-        new = built["main"].with_attrs(main.attrs)
-        functions[mod.get_global_var("main")] = new
-        mod = tvm.IRModule(functions, attrs=mod.attrs)
-        return relax.transform.DeadCodeElimination()(mod)
+        return with_main(mod, self.builder.get()["main"])
+
+
+def with_main(mod: tvm.IRModule, built: relax.Function) -> tvm.IRModule:
+    """Return a module with another ``main``, which gets the attributes of the old one."""
+    functions = {v: f for v, f in mod.functions.items() if v.name_hint != "main"}
+    functions[mod.get_global_var("main")] = built.with_attrs(mod["main"].attrs)
+    return relax.transform.DeadCodeElimination()(tvm.IRModule(functions, attrs=mod.attrs))

@@ -21,11 +21,10 @@ from tvmlcnn import ops
 
 from .operators import register
 from .permuted import NHWC, Permuted
+from .quantized_operators import AT_ONCE
 from .rewriter import Rewriter
 
 SURROUND = "tvmlcnn.surround"
-# What an instruction of most processors multiplies at a time; see `filled_convolution`.
-_DOT = 4
 
 
 def _type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
@@ -65,7 +64,7 @@ def surround_permuted(rewriter: Rewriter, call: relax.Call) -> Permuted:
         attrs["zeros"],
         attrs["padding"],
         str(attrs["dtype"]),
-        -(-channels // _DOT) * _DOT,
+        -(-channels // AT_ONCE) * AT_ONCE,
     )
     return Permuted(rewriter.builder.emit(made), NHWC, np.arange(channels))
 

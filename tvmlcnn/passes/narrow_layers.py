@@ -22,6 +22,7 @@ from tvmlcnn.graph.attributes import changed, ints
 from tvmlcnn.graph.constants import value_of
 from tvmlcnn.graph.narrowing import Narrowing, element_of, fits
 from tvmlcnn.graph.pixel_operators import GATHER_FRAMES, INTERLEAVE, REGROUP
+from tvmlcnn.graph.rebuilding import with_main
 from tvmlcnn.graph.resample import RESAMPLE
 from tvmlcnn.graph.variables import bindings, operands
 from tvmlcnn.targets import FLOAT32, Cpu, ElementType
@@ -71,10 +72,7 @@ def _narrow_layers(mod: tvm.IRModule, element: ElementType, longest: int) -> tvm
                     narrowing.round(var, keep=var in results)
             result = narrowing.builder.emit_output(narrowing.wide(returned))
         narrowing.builder.emit_func_output(result)
-    built = narrowing.builder.get()
-    functions = {v: f for v, f in mod.functions.items() if v.name_hint != "main"}
-    functions[mod.get_global_var("main")] = built["main"].with_attrs(main.attrs)
-    return relax.transform.DeadCodeElimination()(tvm.IRModule(functions, attrs=mod.attrs))
+    return with_main(mod, narrowing.builder.get()["main"])
 
 
 @dataclass(frozen=True)
