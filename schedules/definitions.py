@@ -10,7 +10,9 @@ from tvm import te
 from tvmlcnn import ops
 from tvmlcnn.targets import Device
 
-from .layer import Layer, Resample, Rows
+from .depthwise_definition import depthwise_definition
+from .layer import Convolution, Layer, Resample, Rows
+from .plain_convolution import plain_convolution
 from .rule import Definition
 
 _ROWS: dict[str, Callable[..., te.Tensor]] = {
@@ -27,6 +29,10 @@ _ROWS: dict[str, Callable[..., te.Tensor]] = {
 
 def definition_of(layer: Layer, device: Device) -> Definition | None:
     """Return the definition of a layer, or None where TVM has one."""
+    if isinstance(layer, Convolution):
+        if layer.is_depthwise:
+            return depthwise_definition(layer)
+        return plain_convolution(layer, ops.Tile(1, 1, layer.shape[3] // layer.groups))
     if isinstance(layer, Resample):
         tables = [array for pair in layer.tables for array in pair]
         return Definition(partial(ops.resample, axes=layer.axes), tables, name="resample")

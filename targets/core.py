@@ -48,6 +48,12 @@ class MultiplyAdd:
     by_lane: bool = False
     paired: bool = False
 
+    def vectors(self) -> Iterator[int]:
+        """Yield the lanes of a vector, of half of one and of a quarter, as far as it has some."""
+        for lanes in (self.lanes, self.lanes // 2, self.lanes // 4):
+            if lanes >= _FEWEST_LANES:
+                yield lanes
+
 
 @dataclass(frozen=True)
 class Arithmetic:
@@ -150,7 +156,5 @@ class Core:
         return math.gcd(extent, self.lanes)
 
     def vectors(self) -> Iterator[int]:
-        """Yield the lanes of a vector, of half of one and of a quarter, as far as it has some."""
-        for lanes in (self.lanes, self.lanes // 2, self.lanes // 4):
-            if lanes >= _FEWEST_LANES:
-                yield lanes
+        """Yield the lanes of its vectors, as `MultiplyAdd.vectors` does."""
+        return self.arithmetic.multiply_add.vectors()

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from .core import Arithmetic, Core
+from .core import Arithmetic, Core, MultiplyAdd
 from .costs import Costs
 from .element import CODES, ELEMENT_TYPES, FLOAT32, ElementType
 
 KIB = 1024
 MIB = 1024 * KIB
 _SLOW_CLOCK_GHZ = 2.0
+# Of a thread; 16 bytes are the most that one load or store moves (PTX ISA, ld and st).
+_FFMA = MultiplyAdd("ffma", 4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,10 +82,25 @@ class Device:
         found = ELEMENT_TYPES.get(dtype, FLOAT32)
         return found if self.computes(found) else FLOAT32
 
+    def multiply_add(self, element: ElementType) -> MultiplyAdd:
+        """Return what adds products of an element type to sums.
+
+        Raises
+        ------
+        ValueError
+            If the device has no arithmetic of that type.
+        """
+        raise NotImplementedError
+
     @property
     def lanes(self) -> int:
-        """Numbers of float32 that a vector has; 1 where code has no vectors."""
-        return 1
+        """Numbers of float32 that a vector has."""
+        return self.multiply_add(FLOAT32).lanes
+
+    @property
+    def vectors_of_groups(self) -> int:
+        """Vectors of outputs after which a group of channels has to begin with one."""
+        raise NotImplementedError
 
     @property
     def least_gflops(self) -> float | None:
@@ -141,10 +158,14 @@ class Cpu(Device):
         """1e9 float32 operations a second of one core, at a clock that few are below."""
         return _SLOW_CLOCK_GHZ * self.arithmetic[0].flops
 
+    def multiply_add(self, element: ElementType) -> MultiplyAdd:
+        """Return the instruction of an element type."""
+        return self._arithmetic(element).multiply_add
+
     @property
-    def lanes(self) -> int:
-        """Numbers of float32 that a vector has."""
-        return self.arithmetic[0].multiply_add.lanes
+    def vectors_of_groups(self) -> int:
+        """As many as code is unrolled for."""
+        return self.costs.unrolled_vectors
 
     @property
     def processor(self) -> str | None:
@@ -175,16 +196,19 @@ class Cpu(Device):
         ValueError
             If it has no arithmetic of that type.
         """
+        return Core(
+            self._arithmetic(element),
+            self.vector_registers,
+            self.caches,
+            self.line_bytes,
+            self.cores,
+            self.costs,
+        )
+
+    def _arithmetic(self, element: ElementType) -> Arithmetic:
         for arithmetic in self.arithmetic:
             if arithmetic.element == element:
-                return Core(
-                    arithmetic,
-                    self.vector_registers,
-                    self.caches,
-                    self.line_bytes,
-                    self.cores,
-                    self.costs,
-                )
+                return arithmetic
         raise ValueError(f"{self.name} has no arithmetic of {element.name}")
 
     def with_cores(self, cores: int) -> Cpu:
@@ -206,6 +230,17 @@ class Gpu(Device):
     can_be_tuned = False
 
     nominal_gflops: float | None = None
+
+    def multiply_add(self, element: ElementType) -> MultiplyAdd:
+        """Return the instruction of a thread, which loads and stores four numbers at a time."""
+        if not self.computes(element):
+            raise ValueError(f"{self.name} has no arithmetic of {element.name}")
+        return _FFMA
+
+    @property
+    def vectors_of_groups(self) -> int:
+        """One: a thread computes neighbouring outputs of one group."""
+        return 1
 
     @property
     def peak_gflops(self) -> float | None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tvmlcnn import ops
 from tvmlcnn.targets import CODES, Core
 
 # More multiply-adds than so much of the reduction cost more than the loads that they save.
@@ -73,13 +72,3 @@ def _covered(run: np.ndarray, load: int) -> np.ndarray:
     """Return the channels of a run as loads bring them."""
     starts = [*range(0, len(run) - load, load), max(0, len(run) - load)]
     return np.concatenate([run[start : start + load] for start in starts])
-
-
-def table(
-    reads: np.ndarray, data: tuple[int, ...], batch: int, window: ops.Window, load: int
-) -> np.ndarray:
-    """Return how many elements after a pixel's first channel each load begins."""
-    _, height, width, wide = data
-    top, left, bottom, right = window.padding
-    plane, position = np.divmod(reads[::load], wide)
-    return plane * (batch * (top + height + bottom) * (left + width + right) * wide) + position

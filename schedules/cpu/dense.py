@@ -13,12 +13,13 @@ from tvm.s_tir.schedule import LoopRV, SBlockRV
 from tvmlcnn import ops
 from tvmlcnn.targets import CODES, Core, Cpu, MultiplyAdd
 
+from ..channel_places import planes_of, table
 from ..decisions import Decisions
 from ..layer import Convolution, Layer, Product
 from ..rule import Definition, Plan, Rule
 from .accumulate import accumulate, accumulate_chunks, load_by_vectors, unroll
 from .blocks import flatten_pixels, inline_epilogue, spread, vectorize, vectorize_copy
-from .channel_reads import channel_reads, table
+from .channel_reads import channel_reads
 from .dense_loops import Layout, loops
 from .dense_tiles import dense_tiles
 from .dot_products import tensorize
@@ -105,10 +106,8 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
     one_step = 1 < inner == products and kernel[1] > 1
     own = outer // layer.groups
     kernel = [] if kernel == [1, 1] else kernel
-    reads, planes = layer.reads, 1
-    if len(reads) and inner % data[3] == 0 and np.array_equal(reads, np.arange(inner)):
-        planes, inner, reads = inner // data[3], data[3], reads[:0]
-        kernel = kernel + [planes] * (planes > 1)
+    planes, inner, reads = planes_of(layer)
+    kernel = kernel + [planes] * (planes > 1)
     padded, places = any(window.padding), len(reads) > 0
     # Only channels that lie one after the other are a vector.
     apart = layer.channels_first or layer.groups > 1

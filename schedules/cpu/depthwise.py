@@ -6,17 +6,16 @@ import math
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
-from tvmlcnn import ops
 from tvmlcnn.ops import Tile
 from tvmlcnn.targets import Core, Cpu
 
 from ..decisions import Decisions
+from ..depthwise_definition import depthwise_definition
 from ..layer import Convolution, Layer
-from ..rule import Definition, Plan, Rule
+from ..rule import Plan, Rule
 from .accumulate import accumulate, unroll
 from .blocks import inline_epilogue, spread
 from .padding import skip_padding, without_borders
@@ -53,31 +52,13 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     if not tiles:
         return None
     layout = Layout(decisions.choose("tile", tiles), columns, channels, layer.weight.shape[:2])
-    plane, channel = divmod(int(layer.reads[0]) if len(layer.reads) else 0, layer.data[3])
-    define = partial(
-        ops.depthwise,
-        window=layer.window,
-        batch=layer.shape[0],
-        first=(plane * layer.shape[0], channel),
-        zero=layer.zero,
-    )
-    weight = by_plane(layer.weight[:, :, 0], channels)
-    excess = layer.zero * weight.astype(np.int32).sum((-3, -2), dtype=np.int32)
-    constants = [weight, excess] if layer.zero else [weight]
     return Plan(
         DEPTHWISE.name,
         layer.element,
         layer.workload,
         layout,
-        definition=lambda: Definition(define, constants),
+        definition=partial(depthwise_definition, layer),
     )
-
-
-def by_plane(weight: np.ndarray, channels: int) -> np.ndarray:
-    """Return weights, shape (rows, columns, C), with planes of so many channels outermost."""
-    if weight.shape[2] == channels:
-        return weight
-    return weight.reshape(*weight.shape[:2], -1, channels).transpose(2, 0, 1, 3)
 
 
 def depthwise_tiles(

@@ -13,11 +13,11 @@ from tvmlcnn.ops import Tile
 from tvmlcnn.targets import CODES, Core, Cpu
 
 from ..decisions import Decisions
+from ..depthwise_definition import by_plane
 from ..layer import Convolution, Layer
 from ..rule import Definition, Plan, Rule
 from .accumulate import accumulate, unroll
 from .blocks import inline_epilogue, inner_loops, spread
-from .depthwise import by_plane
 from .dot_products import tensorize
 from .padding import narrowed, without_borders
 from .tiles import largest_divisor, power_of_two_divisor, ranked

@@ -95,7 +95,7 @@ class Several(nn.Module):
 
 
 class Split(nn.Module):
-    """ShuffleNet's channel shuffle, which takes two launches."""
+    """ShuffleNet's channel shuffle, and parts of what is shuffled as outputs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -273,8 +273,6 @@ def test_files_compute_what_torch_does(
     variants, path = compiled(net, here, fake_gpu.NoCompiler(), tmp_path)
     # Importing it takes half a minute.
     assert ("tvm.s_tir.tensor_intrin" in sys.modules) == intrinsics
-    launches = [each.launches for each in cuda.cuda_source(variants.mod, here)[0].values()]
-    assert any(len(each) > 1 for each in launches) == (name == "split")
     on_pocl(net, variants, path, driver, 0, 1)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from tvm import relax
 
 from tvmlcnn.ops.grouped import alignment
-from tvmlcnn.targets import ELEMENT_TYPES, Core
+from tvmlcnn.targets import ELEMENT_TYPES, MultiplyAdd
 
 from . import operators
 from .byte_channels import gathered
@@ -41,17 +41,17 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         return None
     groups, reads = int(attrs.groups), np.arange(0)
     outer = int(call.ty.shape[1])
-    data, core = rewriter.value(call.args[0]), rewriter.core(call.args[0])
+    data, step = rewriter.value(call.args[0]), rewriter.multiply_add(call.args[0])
     weight, places = weight.transpose(2, 3, 1, 0), None
-    several = core.arithmetic.multiply_add.products
+    several = step.products
     # A network's few input channels are read where they are, without a transpose before; those of
     # which an instruction multiplies several are not.
-    channels_first = several == 1 and data.plain and groups * weight.shape[2] < core.lanes
+    channels_first = several == 1 and data.plain and groups * weight.shape[2] < step.lanes
     if channels_first:
         weight, groups = ungrouped(weight, groups), 1
     else:
         data = rewriter.nhwc(call.args[0])
-    unit = unit_of(call, core, aligned(call.args[0]))
+    unit = unit_of(call, step, aligned(call.args[0]))
     if groups == 1 and several > 1:
         data, weight, reads = whole_pixels(rewriter, data, weight, several, compact)
         weight, places = filled_up(weight, unit)
@@ -66,7 +66,7 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         return depthwise(rewriter, call, data, weight, unit)
     else:
         data = compact(rewriter.builder, data)
-        weight, places = _filled_groups(weight, groups, core)
+        weight, places = _filled_groups(weight, groups, step, rewriter.device.vectors_of_groups)
     made = convolved(call, data, weight, groups, reads, channels_first=channels_first)
     return Permuted(rewriter.builder.emit(made), NHWC, places)
 
@@ -134,7 +134,7 @@ def depthwise(
     if data.repeats:  # each has weights of its own
         data = compact(rewriter.builder, data)
     batch, outer, height, width = (int(n) for n in call.ty.shape)
-    least, located, wide = min(rewriter.core(call).vectors()), data.located(), data.shape[3]
+    least, located, wide = min(rewriter.multiply_add(call).vectors()), data.located(), data.shape[3]
     first, last = int(located.min()), int(located.max())
     few = -(-(last + 1 - first) // unit) * unit
     reads, planes, total = range(0), 1, few
@@ -158,14 +158,14 @@ def depthwise(
     return Permuted(rewriter.builder.emit(result), NHWC, planes=planes).at(places)
 
 
-def unit_of(call: relax.Call, core: Core, plane: int) -> int:
+def unit_of(call: relax.Call, step: MultiplyAdd, plane: int) -> int:
     """Return what the number of channels that a convolution computes is a multiple of.
 
     It is the lanes of a vector, or what makes the size of a map a multiple of ``plane`` elements,
     so that it can be joined with others; maps of one pixel are not worth that.
     """
     _, outer, height, width = (int(n) for n in call.ty.shape)
-    unit = core.lanes
+    unit = step.lanes
     # Shorter vectors take as much time as whole ones, which few channels need not fill.
     while unit > _FEWEST and outer <= unit // 2:
         unit //= 2
@@ -192,22 +192,22 @@ def ungrouped(weight: np.ndarray, groups: int) -> np.ndarray:
 
 
 def _filled_groups(
-    weight: np.ndarray, groups: int, core: Core
+    weight: np.ndarray, groups: int, step: MultiplyAdd, most: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return weights for as many outputs a group as vectors take, and where the true ones are."""
 
     def vectors(size: int) -> float:
         """Return how many vectors so many outputs a group fill, if the groups end with one."""
-        for lanes in core.vectors():
+        for lanes in step.vectors():
             period = alignment(size, lanes)
-            if groups * size % period == 0 and period // lanes <= core.costs.unrolled_vectors:
+            if groups * size % period == 0 and period // lanes <= most:
                 return groups * size / lanes
         return math.inf
 
     outer = weight.shape[3] // groups
     if vectors(outer) < math.inf:
         return weight, None
-    size = min(range(outer + 1, -(-outer // core.lanes) * core.lanes + 1), key=vectors)
+    size = min(range(outer + 1, -(-outer // step.lanes) * step.lanes + 1), key=vectors)
     apart = weight.reshape(*weight.shape[:3], groups, outer)
     filled = np.pad(apart, [*[(0, 0)] * (apart.ndim - 1), (0, size - outer)])
     places = np.arange(groups * size).reshape(groups, size)[:, :outer].reshape(-1)

@@ -16,7 +16,7 @@ import tvm
 from tvm import relax
 
 from tvmlcnn.elementwise import BY_RELAX
-from tvmlcnn.targets import Core, Cpu
+from tvmlcnn.targets import Device, MultiplyAdd
 
 from .concatenate import Joins
 from .constants import constant, is_call_of, value_of
@@ -33,7 +33,7 @@ class Rewriter:
     rewrites : dict
         How the operators that have axes are rewritten, by name. Each takes the rewriter and the
         old call, and returns None where it does not fit.
-    device : Cpu
+    device : Device
     values : dict
         The new value of each variable of the old function; a list for a tuple.
     joins : Joins
@@ -42,7 +42,7 @@ class Rewriter:
     """
 
     def __init__(
-        self, builder: relax.BlockBuilder, rewrites: dict[str, Rewrite], device: Cpu
+        self, builder: relax.BlockBuilder, rewrites: dict[str, Rewrite], device: Device
     ) -> None:
         self.builder, self.rewrites, self.device = builder, rewrites, device
         self.values: dict[relax.Var, Permuted | list[Permuted]] = {}
@@ -51,13 +51,13 @@ class Rewriter:
         self._channels_last: dict[tuple[relax.Expr, tuple[int, ...]], Permuted] = {}
         self._widened: dict[relax.Expr, Permuted] = {}
 
-    def core(self, expr: relax.Expr) -> Core:
-        """Return a core as it works on a tensor's type."""
-        return self.device.core(self.device.element(str(expr.ty.dtype)))
+    def multiply_add(self, expr: relax.Expr) -> MultiplyAdd:
+        """Return what adds products of a tensor's type to sums."""
+        return self.device.multiply_add(self.device.element(str(expr.ty.dtype)))
 
     def unit(self, expr: relax.Expr) -> int:
         """Return what the number of computed channels is a multiple of, for a tensor's type."""
-        return self.core(expr).lanes
+        return self.multiply_add(expr).lanes
 
     def value(self, expr: relax.Expr) -> Permuted:
         """Return the new value of an operand."""

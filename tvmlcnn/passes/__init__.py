@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import tvm
 from tvm import relax
 
 from tvmlcnn.graph.kernel_calls import kernel_calls
 from tvmlcnn.schedules import schedule
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
-from tvmlcnn.targets import FLOAT32, Cpu, Device, ElementType
+from tvmlcnn.targets import FLOAT32, Device, ElementType
 
 from .channels_last import channels_last, turned_back
 from .count_flops import count_flops
@@ -77,32 +74,11 @@ def graph_phases(device: Device, element: ElementType = FLOAT32) -> list[Phase]:
     return [
         Phase("integer layers", integer_layers(device)),
         Phase("fold constants", fold_constants),
-        *_PARTS_PHASES[device.family](device),
+        Phase("split wide groups", split_wide_groups(device)),
+        Phase("elementwise of parts", elementwise_of_parts),
         Phase("fold batch norm", fold_batch_norm),
         Phase("count", count_flops),
         Phase("multiply by reciprocals", multiply_by_reciprocals),
-        *_LAYOUT_PHASES[device.family](device, element),
-    ]
-
-
-def _parts_phases(device: Cpu) -> list[Phase]:
-    """Return the rewrites to parts of channels, which take their batch norm along."""
-    return [
-        Phase("split wide groups", split_wide_groups(device)),
-        Phase("elementwise of parts", elementwise_of_parts),
-    ]
-
-
-_PARTS_PHASES: dict[str, Callable[[Any], list[Phase]]] = {
-    "cpu": _parts_phases,
-    "cuda": lambda device: [],
-}
-"""By the family of the device."""
-
-
-def _channels_last_phases(device: Cpu, element: ElementType) -> list[Phase]:
-    """Return the rewrites to channels-last activations, and those that build on them."""
-    return [
         Phase("fold zero padding", fold_zero_padding),
         Phase("transposed convolutions", transposed_convolutions(device)),
         Phase("two dimensions", two_dimensions),
@@ -114,13 +90,6 @@ def _channels_last_phases(device: Cpu, element: ElementType) -> list[Phase]:
     ]
 
 
-_LAYOUT_PHASES: dict[str, Callable[[Any, ElementType], list[Phase]]] = {
-    "cpu": _channels_last_phases,
-    "cuda": lambda device, element: [],
-}
-"""By the family of the device."""
-
-
 def fusion_phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
     """Return the way from operators to fused TensorIR functions."""
     return [
@@ -128,15 +97,8 @@ def fusion_phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
         Phase("annotate", transform.AnnotateTIROpPattern()),
         Phase("group", group),
         Phase("fuse", fuse),
-        *_FLAT_PHASES[device.family](device),
+        Phase("flat elementwise", flat_elementwise(device)),
     ]
-
-
-_FLAT_PHASES: dict[str, Callable[[Any], list[Phase]]] = {
-    "cpu": lambda device: [Phase("flat elementwise", flat_elementwise(device))],
-    "cuda": lambda device: [],
-}
-"""By the family of the device."""
 
 
 def kernel_phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:

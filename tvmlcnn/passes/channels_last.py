@@ -34,7 +34,7 @@ from tvmlcnn.graph.resample import RESAMPLE, resample_permuted
 from tvmlcnn.graph.rewriter import Rewrite, Rewriter, plain_order
 from tvmlcnn.graph.surround import SURROUND, surround_permuted
 from tvmlcnn.graph.variables import named
-from tvmlcnn.targets import Cpu
+from tvmlcnn.targets import Device
 
 _TURNED_BACK = "tvmlcnn.turned_back"
 
@@ -152,7 +152,7 @@ _REWRITES: dict[str, Rewrite] = {
 }
 
 
-def channels_last(device: Cpu) -> Callable[[tvm.IRModule], tvm.IRModule]:
+def channels_last(device: Device) -> Callable[[tvm.IRModule], tvm.IRModule]:
     """Return the pass that makes convolutions, and all between them, work on NHWC tensors.
 
     It notes operators that it does not know, which get their operands transposed back; see
@@ -166,7 +166,7 @@ def turned_back(mod: tvm.IRModule) -> list[str]:
     return list(json.loads(str(mod.attrs.get(_TURNED_BACK, "[]"))))
 
 
-def _channels_last(mod: tvm.IRModule, device: Cpu) -> tvm.IRModule:
+def _channels_last(mod: tvm.IRModule, device: Device) -> tvm.IRModule:
     main = mod["main"]
     builder = relax.BlockBuilder()
     rewriter = Rewriter(builder, _REWRITES, device)

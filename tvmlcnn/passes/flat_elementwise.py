@@ -24,12 +24,12 @@ from tvmlcnn.graph.attributes import ints
 from tvmlcnn.graph.constants import is_call_of
 from tvmlcnn.graph.variables import emitted
 from tvmlcnn.schedules import ATTRIBUTE
-from tvmlcnn.targets import FLOAT32, Cpu
+from tvmlcnn.targets import Device
 
 
-def flat_elementwise(device: Cpu) -> Callable[[tvm.IRModule], tvm.IRModule]:
+def flat_elementwise(device: Device) -> Callable[[tvm.IRModule], tvm.IRModule]:
     """Return the pass, which asks the device for the length of its vectors."""
-    lanes = device.core(FLOAT32).lanes
+    lanes = device.lanes
 
     def rewrite(mod: tvm.IRModule) -> tvm.IRModule:
         flat = {}

@@ -25,7 +25,7 @@ from tvmlcnn.graph.pixel_operators import GATHER_FRAMES, INTERLEAVE, REGROUP
 from tvmlcnn.graph.rebuilding import with_main
 from tvmlcnn.graph.resample import RESAMPLE
 from tvmlcnn.graph.variables import bindings, operands
-from tvmlcnn.targets import FLOAT32, Cpu, ElementType
+from tvmlcnn.targets import FLOAT32, Device, ElementType
 
 _CONVOLUTION, _PRODUCT = "relax.nn.conv2d", "relax.matmul"
 _POOLS = ("relax.nn.max_pool2d", "relax.nn.avg_pool2d", "relax.nn.adaptive_avg_pool2d")
@@ -43,11 +43,11 @@ _ROUNDING_ONCE = (
 _FEW = 8
 
 
-def narrow_layers(device: Cpu, element: ElementType) -> Callable[[tvm.IRModule], tvm.IRModule]:
+def narrow_layers(device: Device, element: ElementType) -> Callable[[tvm.IRModule], tvm.IRModule]:
     """Return the pass that has layers multiply numbers of a type; it does nothing for float32."""
     if element == FLOAT32:
         return lambda mod: mod
-    longest = device.core(element).arithmetic.multiply_add.longest
+    longest = device.multiply_add(element).longest
     return partial(_narrow_layers, element=element, longest=longest)
 
 

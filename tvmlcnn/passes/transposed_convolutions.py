@@ -26,7 +26,7 @@ from tvmlcnn.graph.constants import constant, value_of
 from tvmlcnn.graph.phases import Axis, Group, Transposed, filters
 from tvmlcnn.graph.pixel_operators import interleave
 from tvmlcnn.graph.rebuilding import Rebuilding
-from tvmlcnn.targets import Cpu
+from tvmlcnn.targets import Device
 
 # What one more convolution costs, in multiply-adds: a few microseconds, with its share of what is
 # read twice.
@@ -62,12 +62,12 @@ class _Phased:
 _Building = Rebuilding[_Phased]
 
 
-def transposed_convolutions(device: Cpu) -> Callable[[tvm.IRModule], tvm.IRModule]:
+def transposed_convolutions(device: Device) -> Callable[[tvm.IRModule], tvm.IRModule]:
     """Return the pass that does so in ``main``."""
     return partial(_rewritten, device=device)
 
 
-def _rewritten(mod: tvm.IRModule, device: Cpu) -> tvm.IRModule:
+def _rewritten(mod: tvm.IRModule, device: Device) -> tvm.IRModule:
     rewrites: dict[str, Callable[..., _Phased | relax.Expr | None]] = dict.fromkeys(
         (name for name, known in BY_RELAX.items() if known.operands <= 2), _elementwise
     )
@@ -77,7 +77,7 @@ def _rewritten(mod: tvm.IRModule, device: Cpu) -> tvm.IRModule:
 
 
 def _convolution(
-    building: _Building, var: relax.Var, call: relax.Call, device: Cpu
+    building: _Building, var: relax.Var, call: relax.Call, device: Device
 ) -> _Phased | relax.Expr | None:
     attrs, weight = call.attrs, value_of(call.args[1])
     layouts = str(attrs.data_layout)[:2] + str(attrs.kernel_layout)[:2]
@@ -90,7 +90,7 @@ def _convolution(
         *(sizes, shape[2:], kernel, steps, ints(attrs.padding), ints(attrs.dilation)), strict=False
     )
     sides = [Transposed(*numbers) for numbers in each]
-    lanes = device.core(device.element(str(call.ty.dtype))).lanes
+    lanes = device.multiply_add(device.element(str(call.ty.dtype))).lanes
     axes = _chosen(sides, batch * inner, outer, groups, lanes)
     data = building.plain(call.args[0])
     parts, channels, phases = [], [], []
