@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,8 @@ import pyopencl as cl
 
 if TYPE_CHECKING:
     import tvm
+
+    from tvmlcnn.targets import Device
 
 # The limits that the schedules were made for; a warp of one keeps reductions in shared memory.
 _OPENCL = {
@@ -76,6 +78,24 @@ class Kernels:
         total = tuple(blocks * threads for blocks, threads in zip(grid, block, strict=True))
         cl.enqueue_nd_range_kernel(queue(), kernel, total, tuple(block))
         queue().finish()
+
+
+def call_of(kernels: tvm.IRModule, device: Device) -> Callable[..., int]:
+    """Return a function that runs a scheduled kernel by its name, on tensors at addresses."""
+    from tvmlcnn.package.cuda import cuda_source
+
+    functions, _ = cuda_source(kernels, device)
+    compiled = Kernels(source(kernels))
+
+    def call(name: str, *addresses: int) -> int:
+        rooms = [np.zeros(size, np.uint8) for size in functions[name].scratch]
+        tensors = [*addresses, *(room.ctypes.data for room in rooms)]
+        for launch in functions[name].launches:
+            here = [tensors[number] for number in launch.tensors]
+            compiled.launch(launch.kernel, launch.grid, launch.block, here)
+        return 0
+
+    return call
 
 
 def _memory(address: int) -> np.ndarray:
