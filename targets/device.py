@@ -1,4 +1,4 @@
-"""What the compiler knows of a device: a CPU, or a GPU and its host."""
+"""What the compiler knows of a device; a CPU."""
 
 from __future__ import annotations
 
@@ -190,34 +190,3 @@ class Cpu(Device):
     def with_cores(self, cores: int) -> Cpu:
         """Return the device as if it had ``cores`` cores."""
         return replace(self, tvm=self.tvm | {"num-cores": cores}, cores=cores)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gpu(Device):
-    """A GPU.
-
-    Attributes
-    ----------
-    nominal_gflops : float or None
-        float32 of all its units, a multiply-add counted as two; from the data sheet.
-    """
-
-    family = "cuda"
-    can_be_tuned = False
-
-    nominal_gflops: float | None = None
-
-    @property
-    def peak_gflops(self) -> float | None:
-        """1e9 float32 operations a second, as the data sheet says."""
-        return self.nominal_gflops
-
-    @property
-    def least_gflops(self) -> float | None:
-        """Not known."""
-        return None
-
-    @property
-    def processor(self) -> str | None:
-        """The architecture, as in ``"sm_87"``."""
-        return self.tvm.get("arch")
