@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,9 @@ from .arm import RPI2, RPI3, RPI4, RPI5
 from .arm_others import ANDROID_ARM64, GRAVITON3, ORANGEPI5, RPI_ZERO2
 from .core import Arithmetic, Core, MultiplyAdd
 from .costs import Costs
-from .device import Cpu, Device, Gpu
+from .cuda_native import NAME as CUDA_NATIVE
+from .cuda_native import cuda_native
+from .device import Cpu, Device
 from .element import (
     BFLOAT16,
     CODES,
@@ -27,12 +29,21 @@ from .element import (
     UINT8,
     ElementType,
 )
-from .nvidia import CUDA, JETSON_ORIN_NANO
+from .gpu import Gpu, TensorCores
+from .jetson import (
+    JETSON_AGX_ORIN,
+    JETSON_NANO,
+    JETSON_ORIN_NANO,
+    JETSON_ORIN_NX,
+    JETSON_XAVIER_NX,
+)
+from .nvidia import A10, A100, CUDA, H100, L4, T4
 from .tvm_target import from_tvm
 from .x86 import X86, native
 
 __all__ = [
     "ALIASES",
+    "AT_HAND",
     "BFLOAT16",
     "CODES",
     "DEVICES",
@@ -50,6 +61,7 @@ __all__ = [
     "ElementType",
     "Gpu",
     "MultiplyAdd",
+    "TensorCores",
     "devices",
     "records_name",
     "resolve",
@@ -60,10 +72,16 @@ DEVICES: dict[str, Device] = {
     for device in (
         *(X86, RPI2, RPI3, RPI4, RPI5, RPI_ZERO2),
         *(ORANGEPI5, ANDROID_ARM64, GRAVITON3),
-        *(CUDA, JETSON_ORIN_NANO),
+        *(CUDA, T4, A100, A10, L4, H100),
+        *(JETSON_NANO, JETSON_XAVIER_NX, JETSON_ORIN_NANO, JETSON_ORIN_NX, JETSON_AGX_ORIN),
     )
 }
 ALIASES = {"arm": "rpi4"}
+AT_HAND: dict[str, tuple[str, Callable[[], Device]]] = {
+    "native": ("the machine at hand", native),
+    CUDA_NATIVE: ("the NVIDIA GPU at hand", cuda_native),
+}
+"""Names of what is here, with what they stand for and how it is found out."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # it becomes a part of files' names
 
 
@@ -89,7 +107,7 @@ def devices() -> Mapping[str, Device]:
                 raise plugins.unfit(point, f"names {device!r:.60}, which is no Cpu or Gpu")
             if not _NAME.fullmatch(device.name):
                 raise plugins.unfit(point, f"calls a target {device.name!r}, which no file can be")
-            if device.name in found or device.name in ALIASES or device.name == "native":
+            if device.name in {*found, *ALIASES, *AT_HAND}:
                 raise plugins.unfit(point, f"adds the target {device.name!r}, which exists already")
             found[device.name] = device
     return found
@@ -101,14 +119,14 @@ def resolve(target: str | dict[str, Any]) -> Device:
     Parameters
     ----------
     target : str or dict
-        A name of `devices`, ``"arm"``, ``"native"`` for the machine at hand, or a TVM target as
-        a JSON object (or its text).
+        A name of `devices`, ``"arm"``, ``"native"`` or ``"cuda-native"`` for what is at hand, or a
+        TVM target as a JSON object (or its text).
 
     Raises
     ------
     UserError
-        If there is no such name (the nearest are offered), or the JSON is no target for a machine
-        that a library can be linked for.
+        If there is no such name (the nearest are offered), nothing of that kind at hand, or the
+        JSON is no target for a machine that a library can be linked for.
     """
     if isinstance(target, dict):
         return from_tvm(target)
@@ -118,13 +136,13 @@ def resolve(target: str | dict[str, Any]) -> Device:
         except json.JSONDecodeError as error:
             raise UserError(f"the target is no JSON: {error}") from error
     name = ALIASES.get(target, target)
-    if name == "native":
-        return native()
+    if name in AT_HAND:
+        return AT_HAND[name][1]()
     found = devices()
     if name in found:
         # The device keeps the name that was asked for, so that the file is called after it.
         return replace(found[name], name=target)
-    known = [*found, *ALIASES, "native"]
+    known = [*found, *ALIASES, *AT_HAND]
     raise UserError(
         f"no target {target!r}{did_you_mean(target, known)}; `tvmlcnn targets` lists them, "
         "or give TVM's JSON"

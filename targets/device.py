@@ -1,4 +1,4 @@
-"""What the compiler knows of a device: a CPU, or a GPU and its host."""
+"""What the compiler knows of a device; a CPU."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from .element import CODES, ELEMENT_TYPES, FLOAT32, ElementType
 KIB = 1024
 MIB = 1024 * KIB
 _SLOW_CLOCK_GHZ = 2.0
-# Of a thread; 16 bytes are the most that one load or store moves (PTX ISA, ld and st).
-_FFMA = MultiplyAdd("ffma", 4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,45 +212,3 @@ class Cpu(Device):
     def with_cores(self, cores: int) -> Cpu:
         """Return the device as if it had ``cores`` cores."""
         return replace(self, tvm=self.tvm | {"num-cores": cores}, cores=cores)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gpu(Device):
-    """A GPU.
-
-    Attributes
-    ----------
-    nominal_gflops : float or None
-        float32 of all its units, a multiply-add counted as two; from the data sheet.
-    """
-
-    family = "cuda"
-    can_be_tuned = False
-
-    nominal_gflops: float | None = None
-
-    def multiply_add(self, element: ElementType) -> MultiplyAdd:
-        """Return the instruction of a thread, which loads and stores four numbers at a time."""
-        if not self.computes(element):
-            raise ValueError(f"{self.name} has no arithmetic of {element.name}")
-        return _FFMA
-
-    @property
-    def vectors_of_groups(self) -> int:
-        """One: a thread computes neighbouring outputs of one group."""
-        return 1
-
-    @property
-    def peak_gflops(self) -> float | None:
-        """1e9 float32 operations a second, as the data sheet says."""
-        return self.nominal_gflops
-
-    @property
-    def least_gflops(self) -> float | None:
-        """Not known."""
-        return None
-
-    @property
-    def processor(self) -> str | None:
-        """The architecture, as in ``"sm_87"``."""
-        return self.tvm.get("arch")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
 from tvmlcnn.errors import UserError
 
 from .arm import RPI2, RPI3, RPI4, RPI5
+from .cuda_capabilities import gpu
 from .device import Cpu, Device
 from .nvidia import CUDA
 from .x86 import X86, native, sixteen_bits, with_wide_vectors
@@ -77,15 +79,21 @@ def _cpu(full: dict[str, Any]) -> Device:
 def _gpu(full: dict[str, Any]) -> Device:
     host = full.setdefault("host", dict(native().tvm))
     near = _nearest(host)
-    return replace(
-        CUDA,
-        name="custom",
-        summary="a TVM target",
-        tvm=_described(full),
+    arch = str(full["arch"])
+    if (found := re.fullmatch(r"sm_(\d+)[af]?", arch)) is None:
+        raise UserError(f"{arch!r} is no CUDA architecture; it is written like 'sm_87'")
+    of_capability = gpu(
+        "custom",
+        "a TVM target",
+        int(found[1]),
+        host,
         machine=near.machine,
         cores=int(host.get("num-cores") or CUDA.cores),
-        gpu_code=(str(full["arch"]),),
+        # Those of the GPU are not in TVM's description.
+        multiprocessors=CUDA.multiprocessors,
+        l2_bytes=CUDA.l2_bytes,
     )
+    return replace(of_capability, tvm=_described(full), gpu_code=(arch,))
 
 
 def _nearest(host: dict[str, Any]) -> Cpu:

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from tvmlcnn.targets import DEVICES, ELEMENT_TYPES, FLOAT32, Cpu, ElementType, resolve
+from tvmlcnn.targets import DEVICES, ELEMENT_TYPES, FLOAT32, Cpu, ElementType, Gpu, resolve
 
 CPUS = {name: device for name, device in DEVICES.items() if isinstance(device, Cpu)}
+GPUS = {name: device for name, device in DEVICES.items() if isinstance(device, Gpu)}
 each_cpu = pytest.mark.parametrize("name", CPUS)
 
 
@@ -109,3 +110,51 @@ def test_a_device_states_its_figures(name: str) -> None:
     assert bool(device.gpu_code) == (device.family == "cuda")
     assert device.peak_gflops is None or device.peak_gflops > 1
     assert device.bandwidth_gbs is None or device.bandwidth_gbs > 1
+
+
+@pytest.mark.parametrize("name", GPUS)
+def test_the_limits_of_a_gpu(name: str) -> None:
+    """A block fits a multiprocessor, and TVM is told of the limits that the rules keep."""
+    gpu = GPUS[name]
+    assert gpu.tvm["arch"] == gpu.gpu_code[0] == f"sm_{gpu.capability}"
+    assert gpu.tvm["max_shared_memory_per_block"] == gpu.shared_bytes == 48 * 1024
+    assert gpu.tvm["registers_per_block"] == gpu.registers_of_block <= gpu.registers
+    assert gpu.shared_bytes <= gpu.shared_opt_in_bytes <= gpu.shared_of_multiprocessor
+    assert gpu.tvm["max_threads_per_block"] <= gpu.threads_of_multiprocessor
+    assert gpu.lanes_of_multiprocessor in {64, 128}
+    cores = gpu.tensor_cores
+    assert (cores is None) == (gpu.capability < 70)
+    if cores is not None:
+        # More than the other units do: halves by pairs, bytes by fours.
+        assert cores.float16 >= 2 * gpu.lanes_of_multiprocessor
+        assert cores.int8 == 2 * cores.float16
+        assert (cores.tf32 > 0) == (gpu.capability >= 80)
+
+
+@pytest.mark.parametrize(
+    ("name", "gflops"),
+    [
+        # NVIDIA's data sheets: float32 without tensor cores.
+        *[("jetson-nano", 236), ("jetson-orin-nano", 1280), ("jetson-agx-orin", 5325)],
+        *[("t4", 8100), ("a100", 19500), ("a10", 31200), ("l4", 30300), ("h100", 66900)],
+    ],
+)
+def test_the_peak_of_a_gpu(name: str, gflops: float) -> None:
+    assert GPUS[name].peak_gflops == pytest.approx(gflops, rel=0.01)
+
+
+def test_a_gpu_that_tvm_describes() -> None:
+    """What the capability decides is known; how large the GPU is, is taken for little."""
+    gpu = resolve({"kind": "cuda", "arch": "sm_90a", "host": resolve("x86").tvm})
+    assert isinstance(gpu, Gpu)
+    assert (gpu.capability, gpu.gpu_code) == (90, ("sm_90a",))
+    assert gpu.shared_opt_in_bytes == GPUS["h100"].shared_opt_in_bytes
+    assert gpu.multiprocessors == GPUS["cuda"].multiprocessors
+    assert gpu.peak_gflops is None
+
+
+def test_a_capability_that_is_not_listed() -> None:
+    """It is taken for the one before it."""
+    gpu = resolve({"kind": "cuda", "arch": "sm_88", "host": resolve("x86").tvm})
+    assert isinstance(gpu, Gpu)
+    assert gpu.shared_opt_in_bytes == GPUS["jetson-orin-nano"].shared_opt_in_bytes

@@ -13,10 +13,11 @@ from tvmlcnn.ops import Tile
 from tvmlcnn.targets import Cpu
 
 from ..decisions import Decisions
+from ..epilogue import inline_epilogue
 from ..layer import BatchedProduct, Layer
 from ..rule import Definition, Plan, Rule
 from .accumulate import accumulate, unroll
-from .blocks import inline_epilogue, spread, vectorize
+from .blocks import spread, vectorize
 from .dense_tiles import dense_tiles
 from .padding import without_borders
 from .sums import is_level

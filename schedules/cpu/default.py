@@ -16,11 +16,12 @@ from tvmlcnn.ops.levels import levels_of
 from tvmlcnn.targets import Core, Cpu
 
 from ..decisions import Decisions
+from ..epilogue import inner_loops
 from ..generated import tuned
 from ..layer import Concatenation, Convolution, Layer, Reduction
 from ..own_loops import has_own_loops
 from ..rule import Definition, Plan, Rule
-from .blocks import inner_loops, split_over_cores_and_lanes
+from .blocks import split_over_cores_and_lanes
 from .movement import transpose
 from .tiles import power_of_two_divisor
 

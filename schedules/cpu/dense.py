@@ -15,10 +15,11 @@ from tvmlcnn.targets import CODES, Core, Cpu, MultiplyAdd
 
 from ..channel_places import planes_of, table
 from ..decisions import Decisions
+from ..epilogue import flatten_pixels, inline_epilogue
 from ..layer import Convolution, Layer, Product
 from ..rule import Definition, Plan, Rule
 from .accumulate import accumulate, accumulate_chunks, load_by_vectors, unroll
-from .blocks import flatten_pixels, inline_epilogue, spread, vectorize, vectorize_copy
+from .blocks import spread, vectorize, vectorize_copy
 from .channel_reads import channel_reads
 from .dense_loops import Layout, loops
 from .dense_tiles import dense_tiles

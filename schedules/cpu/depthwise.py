@@ -14,10 +14,11 @@ from tvmlcnn.targets import Core, Cpu
 
 from ..decisions import Decisions
 from ..depthwise_definition import depthwise_definition
+from ..epilogue import inline_epilogue
 from ..layer import Convolution, Layer
 from ..rule import Plan, Rule
 from .accumulate import accumulate, unroll
-from .blocks import inline_epilogue, spread
+from .blocks import spread
 from .padding import skip_padding, without_borders
 from .tiles import largest_divisor, on_stack, ranked
 

@@ -14,10 +14,11 @@ from tvmlcnn.targets import CODES, Core, Cpu
 
 from ..decisions import Decisions
 from ..depthwise_definition import by_plane
+from ..epilogue import inline_epilogue, inner_loops
 from ..layer import Convolution, Layer
 from ..rule import Definition, Plan, Rule
 from .accumulate import accumulate, unroll
-from .blocks import inline_epilogue, inner_loops, spread
+from .blocks import spread
 from .dot_products import tensorize
 from .padding import narrowed, without_borders
 from .tiles import largest_divisor, power_of_two_divisor, ranked

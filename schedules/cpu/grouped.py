@@ -15,10 +15,11 @@ from tvmlcnn.ops.grouped import alignment
 from tvmlcnn.targets import Cpu
 
 from ..decisions import Decisions
+from ..epilogue import flatten_pixels, inline_epilogue
 from ..layer import Convolution, Layer
 from ..rule import Definition, Plan, Rule
 from .accumulate import accumulate, unroll
-from .blocks import flatten_pixels, inline_epilogue, spread, vectorize
+from .blocks import spread, vectorize
 from .grouped_tiles import diagonal_tiles, grouped_tiles
 from .tiles import SCALES, largest_divisor, scaled
 

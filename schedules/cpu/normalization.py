@@ -14,9 +14,9 @@ from tvmlcnn.ops.levels import levels_of
 from tvmlcnn.targets import Cpu
 
 from ..decisions import Decisions
+from ..epilogue import inner_loops
 from ..layer import Layer, Normalization
 from ..rule import Definition, Plan, Rule
-from .blocks import inner_loops
 from .sums import is_level, small, sums_of_channels, sums_of_row, sums_side_by_side, vector
 
 

@@ -16,13 +16,14 @@ from tvmlcnn.ops import Banding, Tile
 from tvmlcnn.targets import Core, Cpu
 
 from ..decisions import Decisions
+from ..epilogue import inline_epilogue, inner_loops
+from ..initial_sums import begin_with_bias
 from ..layer import Layer, PointwiseDepthwise
 from ..rule import Definition, Plan, Rule
 from .accumulate import accumulate, load_by_vectors, unroll
 from .banding import banding, holds_weights
-from .blocks import inline_epilogue, inner_loops, spread
+from .blocks import spread
 from .depthwise import accumulate_taps
-from .initial_sums import begin_with_bias
 from .padding import skip_padding, without_borders
 
 _MAIN, _PRODUCT, _BETWEEN = "pointwise_depthwise", "pointwise", "between"

@@ -12,10 +12,11 @@ from tvmlcnn import ops
 from tvmlcnn.targets import Cpu
 
 from ..decisions import Decisions
+from ..epilogue import inline_epilogue
 from ..layer import Layer, Pool
 from ..rule import Definition, Plan, Rule
 from .accumulate import accumulate, unroll
-from .blocks import inline_epilogue, spread
+from .blocks import spread
 from .sums import is_level
 from .tiles import largest_divisor, power_of_two_divisor
 

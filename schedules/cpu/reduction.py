@@ -13,9 +13,10 @@ from tvmlcnn.ops.levels import levels_of
 from tvmlcnn.targets import Cpu
 
 from ..decisions import Decisions
+from ..epilogue import inline_epilogue, inner_loops
 from ..layer import Layer, Reduction
 from ..rule import Definition, Plan, Rule
-from .blocks import inline_epilogue, inner_loops, spread
+from .blocks import spread
 from .sums import is_level, small, sums_of_row, sums_side_by_side
 
 

@@ -12,9 +12,10 @@ from tvmlcnn.targets import Core, Cpu
 
 from ..decisions import Decisions
 from ..definitions import definition_of
+from ..epilogue import inner_loops
 from ..layer import Layer, Resample
 from ..rule import Plan, Rule
-from .blocks import inner_loops, spread
+from .blocks import spread
 from .sums import is_level, vector
 
 

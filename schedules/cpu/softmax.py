@@ -11,9 +11,9 @@ from tvmlcnn import ops
 from tvmlcnn.targets import Cpu
 
 from ..decisions import Decisions
+from ..epilogue import inner_loops
 from ..layer import Layer, Softmax
 from ..rule import Definition, Plan, Rule
-from .blocks import inner_loops
 from .padding import without_borders
 from .tiles import power_of_two_divisor
 

@@ -7,8 +7,8 @@ from tvm.s_tir.schedule import LoopRV, SBlockRV
 
 from tvmlcnn.targets import Core
 
+from ..epilogue import inner_loops
 from .accumulate import unroll
-from .blocks import inner_loops
 from .padding import without_borders
 from .tiles import largest_divisor, power_of_two_divisor
 

@@ -13,10 +13,11 @@ from tvmlcnn.ops import Blocking, Tile
 from tvmlcnn.targets import BFLOAT16, CODES, Core, Cpu
 
 from ..decisions import Decisions
+from ..epilogue import inline_epilogue
 from ..layer import Convolution, Layer
 from ..rule import Definition, Plan, Rule
 from .accumulate import accumulate, load_by_vectors, unroll
-from .blocks import inline_epilogue, vectorize
+from .blocks import vectorize
 from .tiles import power_of_two_divisor
 from .winograd_blocking import winograd_choice
 

@@ -6,7 +6,7 @@ import pytest
 from tvm import te
 from tvm.s_tir import Schedule
 
-from tvmlcnn.schedules.cpu.initial_sums import begin_with_bias
+from tvmlcnn.schedules.initial_sums import begin_with_bias
 
 ROWS, DEPTH, CHANNELS = 6, 5, 8
 

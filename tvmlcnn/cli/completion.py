@@ -33,9 +33,9 @@ def _models() -> Iterable[str]:
 
 
 def _targets() -> Iterable[str]:
-    from tvmlcnn.targets import ALIASES, devices
+    from tvmlcnn.targets import ALIASES, AT_HAND, devices
 
-    return sorted([*devices(), *ALIASES, "native"])
+    return sorted([*devices(), *ALIASES, *AT_HAND])
 
 
 def _rules() -> Iterable[str]:

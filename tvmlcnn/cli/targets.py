@@ -11,9 +11,10 @@ from .output import json_option, print_json, print_table
 @json_option
 def command(as_json: bool) -> None:
     """List the devices to compile for."""
-    from tvmlcnn.targets import ALIASES, devices
+    from tvmlcnn.targets import ALIASES, AT_HAND, devices
 
-    also = {"native": "the machine at hand", **{k: f"same as {v}" for k, v in ALIASES.items()}}
+    also = {name: summary for name, (summary, _) in AT_HAND.items()}
+    also |= {name: f"same as {other}" for name, other in ALIASES.items()}
     if as_json:
         known = [
             {"name": d.name, "summary": d.summary, "machine": d.machine, "tvm": d.tvm}

@@ -207,8 +207,18 @@ int cuDeviceGetName(char *name, int bytes, int device) {
 }
 int cuDeviceGetAttribute(int *value, int attribute, int device) {
     (void)device;
-    if (attribute != COMPUTE_CAPABILITY_MAJOR && attribute != COMPUTE_CAPABILITY_MINOR) return 1;
-    return *value = attribute == COMPUTE_CAPABILITY_MAJOR ? 6 : 1, CUDA_SUCCESS;
+    switch (attribute) {
+    case 13: return *value = 1500000, CUDA_SUCCESS; /* the clock in kHz */
+    case 16: return *value = 10, CUDA_SUCCESS;      /* multiprocessors */
+    case 36: return *value = 4000000, CUDA_SUCCESS; /* the memory's clock in kHz */
+    case 37: return *value = 192, CUDA_SUCCESS;     /* bits of its bus */
+    case 38: return *value = 1572864, CUDA_SUCCESS; /* bytes of the second-level cache */
+    case 81: return *value = 98304, CUDA_SUCCESS;   /* shared memory of a multiprocessor, */
+    case 97: return *value = 49152, CUDA_SUCCESS;   /* of a block, if it asks */
+    case COMPUTE_CAPABILITY_MAJOR: return *value = 6, CUDA_SUCCESS;
+    case COMPUTE_CAPABILITY_MINOR: return *value = 1, CUDA_SUCCESS;
+    default: return 1;
+    }
 }
 
 static Object *primary(int device) {

@@ -1,0 +1,82 @@
+"""What follows the sums of a kernel, and the loops that both have."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tvm.s_tir import Schedule
+from tvm.s_tir.schedule import LoopRV, SBlockRV
+from tvm.tirx import IndexMap, IterVar
+
+from .initial_sums import begin_with_bias
+
+
+def inline_epilogue(sch: Schedule, main: SBlockRV, scope: str = "global") -> SBlockRV:
+    """Inline what follows ``main``, as long as it is no larger, into its last block; return that.
+
+    Sums begin with a bias. Where a squeeze-and-excitation's few scales are spread over a map,
+    inlining would compute them again for each pixel; that is left as it is. What is
+    made of other inputs for each element, as numbers of a residual's codes, is inlined too.
+
+    Parameters
+    ----------
+    sch : Schedule
+    main : SBlockRV
+    scope : str
+        Of the sums where nothing follows them. On CPUs it is ``"global"``: TVM keeps small buffers
+        of that scope on the stack, and LLVM those in registers; it would take buffers of scope
+        ``"local"`` from the heap.
+    """
+    begin_with_bias(sch, main)
+    size = elements(sch, main)
+    while True:
+        consumers = sch.get_consumers(main)
+        if not consumers or elements(sch, consumers[0]) > size:
+            return sch.cache_write(main, 0, scope)
+        inline_operands(sch, consumers[0], main)
+        following = sch.get_consumers(consumers[0])
+        if not following or elements(sch, following[0]) > size:
+            return consumers[0]
+        sch.compute_inline(consumers[0])
+
+
+def inline_operands(sch: Schedule, block: SBlockRV, main: SBlockRV) -> None:
+    """Inline what a block reads beside ``main``, where that is made for each of its elements."""
+    for operand in sch.get_producers(block):
+        is_main = sch.get_sref(operand).same_as(sch.get_sref(main))
+        if not is_main and elements(sch, operand) == elements(sch, block):
+            inline_operands(sch, operand, main)
+            sch.compute_inline(operand)
+
+
+def elements(sch: Schedule, block: SBlockRV) -> int:
+    """Return how many elements a block computes."""
+    iterators = sch.get(block).iter_vars
+    return math.prod(int(v.dom.extent) for v in iterators if v.iter_type == IterVar.DataPar)
+
+
+def flatten_pixels(sch: Schedule, output: SBlockRV) -> None:
+    """Iterate over the pixels of a map as over the rows of a matrix."""
+    iterators = sch.get(output).iter_vars
+    sizes = [int(iterator.dom.extent) for iterator in iterators]
+
+    def flat(row: Any, *place: Any) -> tuple[Any, Any]:
+        *inner, channel = place
+        for index, extent in zip(inner, sizes[1:-1], strict=True):
+            row = row * extent + index
+        return row, channel
+
+    if len(sizes) > 2:
+        index_map = IndexMap.from_func(flat, ndim=len(sizes), index_dtype=iterators[0].var.ty.dtype)
+        sch.transform_block_layout(output, index_map)
+
+
+def inner_loops(sch: Schedule, block: SBlockRV) -> tuple[list[LoopRV], list[LoopRV]]:
+    """Return the spatial and the reduction loops of a block's iterators, after compute_at."""
+    iterators = sch.get(block).iter_vars
+    spatial: list[LoopRV] = []
+    reduced: list[LoopRV] = []
+    for loop, iterator in zip(sch.get_loops(block)[-len(iterators) :], iterators, strict=True):
+        (reduced if iterator.iter_type == IterVar.CommReduce else spatial).append(loop)
+    return spatial, reduced

@@ -1,0 +1,108 @@
+"""What the compiler knows of a GPU, beside what it knows of every device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .core import MultiplyAdd
+from .device import KIB, Device
+from .element import ElementType
+
+STATIC_SHARED_BYTES = 48 * KIB
+"""What a block may take without asking the driver, on every GPU; CUDA C++ programming guide."""
+# Of a thread; 16 bytes are the most that one load or store moves (PTX ISA, ld and st).
+_FFMA = MultiplyAdd("ffma", 4)
+
+
+@dataclass(frozen=True)
+class TensorCores:
+    """How many multiply-adds the tensor cores of a multiprocessor finish in a cycle.
+
+    Attributes
+    ----------
+    float16 : int
+        Summed up in float32, zeros not skipped.
+    int8 : int
+        0 where they know no integers.
+    tf32 : int
+        0 where they know no TF32.
+    """
+
+    float16: int
+    int8: int = 0
+    tf32: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gpu(Device):
+    """A GPU.
+
+    Attributes
+    ----------
+    capability : int
+        Compute capability times ten: 87 for 8.7.
+    multiprocessors : int
+    clock_ghz : float or None
+        At which all multiprocessors may compute; from the data sheet.
+    lanes_of_multiprocessor : int
+        Multiply-adds of float32 that a multiprocessor begins in a cycle.
+    shared_bytes : int
+        Shared memory that a block may take as static arrays: `STATIC_SHARED_BYTES`.
+    shared_opt_in_bytes : int
+        What it may take as dynamic shared memory (TVM's scope ``shared.dyn``), which the runtime
+        asks the driver for.
+    shared_of_multiprocessor : int
+        Bytes that all blocks on a multiprocessor share.
+    registers : int
+        Of 32 bits, on a multiprocessor.
+    registers_of_block : int
+        That the threads of a block may have together.
+    threads_of_multiprocessor : int
+        That can be resident.
+    l2_bytes : int
+    tensor_cores : TensorCores or None
+    """
+
+    family = "cuda"
+    can_be_tuned = False
+
+    capability: int
+    multiprocessors: int
+    clock_ghz: float | None = None
+    lanes_of_multiprocessor: int
+    shared_bytes: int = STATIC_SHARED_BYTES
+    shared_opt_in_bytes: int
+    shared_of_multiprocessor: int
+    registers: int = 65536
+    registers_of_block: int = 65536
+    threads_of_multiprocessor: int
+    l2_bytes: int
+    tensor_cores: TensorCores | None = None
+
+    def multiply_add(self, element: ElementType) -> MultiplyAdd:
+        """Return the instruction of a thread, which loads and stores four numbers at a time."""
+        if not self.computes(element):
+            raise ValueError(f"{self.name} has no arithmetic of {element.name}")
+        return _FFMA
+
+    @property
+    def vectors_of_groups(self) -> int:
+        """One: a thread computes neighbouring outputs of one group."""
+        return 1
+
+    @property
+    def peak_gflops(self) -> float | None:
+        """1e9 float32 operations a second of all multiprocessors, a multiply-add counted as two."""
+        if self.clock_ghz is None:
+            return None
+        return 2 * self.multiprocessors * self.lanes_of_multiprocessor * self.clock_ghz
+
+    @property
+    def least_gflops(self) -> float | None:
+        """Not known."""
+        return None
+
+    @property
+    def processor(self) -> str | None:
+        """The architecture, as in ``"sm_87"``."""
+        return self.tvm.get("arch")
