@@ -1,7 +1,8 @@
 """Rules for NVIDIA GPUs; `dlight` takes what no other rule does."""
 
 from .dlight import DLIGHT
+from .implicit_gemm import IMPLICIT_GEMM
 
 __all__ = ["RULES"]
 
-RULES = (DLIGHT,)
+RULES = (IMPLICIT_GEMM, DLIGHT)

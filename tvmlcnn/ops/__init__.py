@@ -16,6 +16,7 @@ from .depthwise import depthwise, depthwise_products, pack_depthwise
 from .formula import Earlier, Formula, Operand, Parameter, Step, chain
 from .grid_sample import grid_sample
 from .grouped import diagonals, grouped, grouped_diagonals
+from .matrix_product import matrix_product
 from .normalization import normalize_channels, normalize_rows
 from .packing import pack
 from .pixels import gather_frames, interleave
@@ -60,6 +61,7 @@ __all__ = [
     "grouped",
     "grouped_diagonals",
     "interleave",
+    "matrix_product",
     "max_pool",
     "normalize_channels",
     "normalize_rows",

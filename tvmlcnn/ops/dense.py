@@ -12,6 +12,7 @@ from .chunks import chunk_of, summed
 from .convolution import Window, product
 from .formula import Formula
 from .prologue import prepared
+from .reduction import unraveled
 from .tile import Tile
 from .widening import as_type
 
@@ -106,7 +107,7 @@ def dense(
         *at, channel = inner
         row = row if computed == rows else tirx.min(row, rows - 1)
         if len(data.shape) != 4:
-            return source(*_place(row, pixels), channel)
+            return source(*unraveled(row, pixels), channel)
         pixel = [row // (pixels[1] * pixels[2]), row // pixels[2] % pixels[1], row % pixels[2]]
         where = at.pop() if planes > 1 else 0
         if places is not None:
@@ -179,12 +180,3 @@ def dense(
         return total if chunk is None else as_type(total, data.dtype)
 
     return te.compute((*pixels, channels), stored, name="store")
-
-
-def _place(row: Expr, shape: Sequence[int]) -> list[Expr]:
-    """Return the indices of a row that is counted through all axes."""
-    place = []
-    for extent in reversed(shape[1:]):
-        place.append(row % extent)
-        row = row // extent
-    return [row, *reversed(place)]

@@ -1,0 +1,147 @@
+"""The tiles of an implicit GEMM: what a block and a thread of it compute, and which are best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tvmlcnn.targets import Gpu
+
+from .blocks import LANES
+
+_ROWS_OF_THREAD = (4, 7, 8, 14, 16)
+_ROWS_OF_BLOCK = (1, 2, 4, 7, 8, 14, 16, 28, 32)
+_CHANNEL_THREADS = (1, 2, 3, 4, 6, 8, 9, 10, 12, 15, 16, 18, 20, 24, 25, 30, 32)
+_STEPS = (32, 27, 24, 20, 18, 16, 12, 9, 8, 4, 3, 2, 1)
+_PARTS = (1, 2, 3, 4, 5, 6, 8)
+WARP = 32
+_FEWEST_THREADS, _MOST_THREADS = 64, 256
+# A thread's registers beside its sums and what it multiplies: addresses, counters, the epilogue.
+_OTHER_REGISTERS = 32
+# So many warps of independent multiply-adds keep the schedulers of a multiprocessor busy: four
+# of them, each with two warps in turn.
+_BUSY_WARPS = 8
+# Instructions a warp: of a block's beginning and end, of a chunk's barrier and addresses.
+_OF_BLOCK, _OF_CHUNK = 60, 24
+# The latency of a load from memory, in instructions of a warp; a chunk waits for it unless the
+# multiply-adds of the one before take as long.
+_LATENCY = 400
+
+
+@dataclass(frozen=True)
+class GemmTile:
+    """How an implicit GEMM is cut.
+
+    Attributes
+    ----------
+    rows : int
+        Of a thread, each of `LANES` channels.
+    row_threads, channel_threads : int
+        Of a block.
+    steps : int
+        Of the reduction, whose factors are staged in shared memory at a time.
+    parts : int
+        Of the reduction, each of them another block's.
+    """
+
+    rows: int
+    row_threads: int
+    channel_threads: int
+    steps: int
+    parts: int
+
+    @property
+    def threads(self) -> int:
+        """Of a block."""
+        return self.row_threads * self.channel_threads
+
+    @property
+    def block_rows(self) -> int:
+        """Rows of a block."""
+        return self.rows * self.row_threads
+
+    @property
+    def block_channels(self) -> int:
+        """Channels of a block."""
+        return LANES * self.channel_threads
+
+    @property
+    def shared_floats(self) -> int:
+        """Numbers that a block has in shared memory, two chunks of either factor."""
+        return 2 * self.steps * (self.block_rows + self.block_channels)
+
+
+def gemm_tiles(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> list[GemmTile]:
+    """Return tiles of a product, the one of the least estimated time first.
+
+    Parameters
+    ----------
+    rows, channels, steps : int
+        Of the product; the channels are one group's.
+    inner : int
+        Steps whose data lie one after the other.
+    gpu : Gpu
+    """
+    found = {
+        tile: _time(tile, rows, channels, steps, gpu)
+        for tile in _fitting(rows, channels, steps, inner, gpu)
+    }
+    least = min(found.values(), default=0.0)
+    return sorted((t for t in found if found[t] <= 2 * least), key=lambda t: (found[t], t.parts))
+
+
+def _fitting(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> Iterator[GemmTile]:
+    vectors = -(-channels // LANES)
+    chunks = [n for n in _STEPS if steps % n == 0]
+    aligned = [n for n in chunks if n % LANES == 0 and inner % LANES == 0]
+    for across in _CHANNEL_THREADS:
+        if vectors % across and across != min(_CHANNEL_THREADS[-1], vectors):
+            continue
+        for down in _ROWS_OF_BLOCK:
+            if not _FEWEST_THREADS <= across * down <= _MOST_THREADS:
+                continue
+            for own in _ROWS_OF_THREAD:
+                if (own - 1) * down >= rows:
+                    continue
+                for chunk in (aligned or chunks)[:3]:
+                    for parts in _PARTS:
+                        tile = GemmTile(own, down, across, chunk, parts)
+                        divided = steps // chunk % parts == 0 and (
+                            parts == 1 or steps // parts >= 4 * chunk
+                        )
+                        if divided and 4 * tile.shared_floats <= gpu.shared_bytes:
+                            yield tile
+
+
+def _time(tile: GemmTile, rows: int, channels: int, steps: int, gpu: Gpu) -> float:
+    """Return about how many instructions of a warp a scheduler issues until all blocks are done."""
+    blocks = -(-rows // tile.block_rows) * -(-channels // tile.block_channels) * tile.parts
+    warps = -(-tile.threads // WARP)
+    chunks = steps // tile.parts // tile.steps
+    multiply = tile.rows * LANES * tile.steps
+    # A vector of a row serves as many steps as it has lanes.
+    reads = (tile.rows / LANES + 1) * tile.steps
+    copied = tile.steps * (tile.block_rows + tile.block_channels) / LANES / tile.threads
+    chunk = multiply + reads + 3 * copied + _OF_CHUNK
+    stores = 4 * tile.rows
+    work = chunks * chunk + _OF_BLOCK + stores
+    registers = tile.rows * LANES + 2 * tile.rows + 2 * LANES * LANES + _OTHER_REGISTERS
+    resident = min(
+        gpu.registers // (registers * tile.threads),
+        gpu.shared_of_multiprocessor // max(1, 4 * tile.shared_floats),
+        gpu.threads_of_multiprocessor // tile.threads,
+    )
+    if resident == 0:
+        return math.inf
+    each = -(-blocks // gpu.multiprocessors)
+    active = min(resident, each) * warps
+    schedulers = gpu.lanes_of_multiprocessor / WARP
+    issue = each * warps * work / schedulers / min(1.0, active / _BUSY_WARPS)
+    waits = chunks * max(0.0, _LATENCY - active * chunk / schedulers) * -(-each // resident)
+    # Parts are written, read again and added, by a launch of its own.
+    again = 0.0
+    if tile.parts > 1:
+        each_sum = rows * channels / LANES / WARP / gpu.multiprocessors / schedulers
+        again = 2 * _LATENCY + (6 * tile.parts + 10) * each_sum
+    return issue + waits + again

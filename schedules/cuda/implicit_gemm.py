@@ -1,0 +1,198 @@
+"""Convolutions and products with weights as implicit GEMM, staged in shared memory."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from tvm.s_tir import Schedule
+from tvm.s_tir.schedule import LoopRV, SBlockRV
+
+from tvmlcnn import ops
+from tvmlcnn.targets import Gpu
+
+from ..channel_places import planes_of, table
+from ..decisions import Decisions
+from ..epilogue import flatten_pixels, inline_epilogue
+from ..layer import Convolution, Layer, Product
+from ..rule import Definition, Plan, Rule
+from .blocks import LANES, by_elements, copy_together, finish
+from .gemm_tiles import GemmTile, gemm_tiles
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the schedule has to know.
+
+    Attributes
+    ----------
+    tile : GemmTile
+    lanes : int
+        Steps of the reduction whose data lie together, of those that one load brings.
+    copies_padding : bool
+        Whether what lies around the maps is to be in memory.
+    rows_first : bool
+        Whether neighbouring rows lie together rather than neighbouring steps.
+    stores_vectors : bool
+        Whether all vectors of channels are whole.
+    """
+
+    tile: GemmTile
+    lanes: int
+    copies_padding: bool
+    rows_first: bool
+    stores_vectors: bool
+
+
+def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
+    """Take products with weights, and convolutions but depthwise ones."""
+    if isinstance(layer, Product):
+        as_convolution = layer.weight[None, None]
+        return _planned(layer, as_convolution, ops.Window(), device, decisions)
+    if isinstance(layer, Convolution) and not layer.is_depthwise:
+        return _planned(layer, layer.weight, layer.window, device, decisions)
+    return None
+
+
+def _planned(
+    layer: Convolution | Product,
+    weight: np.ndarray,
+    window: ops.Window,
+    device: Gpu,
+    decisions: Decisions,
+) -> Plan | None:
+    *kernel, inner, outer = weight.shape
+    rows, steps, groups = math.prod(layer.shape[:-1]), weight.size // outer, 1
+    planes, reads, together = 1, np.arange(0), inner
+    if isinstance(layer, Convolution):
+        groups = layer.groups
+        planes, inner, reads = planes_of(layer)
+        together = 1 if layer.channels_first or len(reads) else inner
+        wide = layer.data[3]
+    else:
+        wide = layer.data[-1]
+    tiles = gemm_tiles(rows, outer // groups, steps, math.gcd(together, wide), device)
+    tiles = [t for t in tiles if groups == 1 or outer // groups % t.block_channels == 0]
+    if not tiles:
+        return None
+    tile = decisions.choose("tile", tiles)
+
+    def definition() -> Definition:
+        tables, more = [], {}
+        if isinstance(layer, Convolution):
+            if len(reads):
+                tables = [table(reads, layer.data, layer.shape[0], window)]
+            prologue = ops.chain(layer.prologue) if layer.prologue else None
+            more = {"channels_first": layer.channels_first, "prologue": prologue}
+        define = partial(
+            ops.matrix_product,
+            shape=layer.shape,
+            window=window,
+            kernel=tuple(kernel),
+            rows=tile.block_rows,
+            parts=tile.parts,
+            planes=planes,
+            table=bool(tables),
+            groups=groups,
+            **more,
+        )
+        matrix = weight.reshape(steps, outer)
+        missing = -outer % tile.block_channels
+        matrix = np.pad(matrix, [(0, 0), (0, missing)]) if missing else matrix
+        blocks = matrix.reshape(steps, -1, tile.block_channels).transpose(1, 0, 2)
+        return Definition(define, [np.ascontiguousarray(blocks), *tables])
+
+    lanes = LANES if together % LANES == wide % LANES == tile.steps % LANES == 0 else 1
+    first = isinstance(layer, Convolution) and layer.channels_first
+    copies = any(window.padding) and len(reads) > 0
+    layout = Layout(tile, lanes, copies, first, outer % LANES == 0)
+    return Plan(IMPLICIT_GEMM.name, layer.element, layer.workload, layout, definition=definition)
+
+
+def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> Schedule:
+    """Sum up a tile of rows and channels in the registers of each thread.
+
+    The threads of a block bring a chunk of either factor to shared memory and then read, for each
+    of their rows, vectors of steps, and for each step a vector of channels.
+    """
+    layout, tile = plan.layout, plan.layout.tile
+    main = sch.get_sblock("product")
+    for block in _producers(sch, sch.get_sblock("panel")):
+        if layout.copies_padding:
+            by_elements(sch, block)
+        else:
+            sch.compute_inline(block)
+    if tile.parts > 1:
+        sums = sch.get_sblock("parts")
+        output = inline_epilogue(sch, sums, "local")
+        writer = sch.cache_write(main, 0, "local")
+        _add_parts(sch, sums, output)
+    else:
+        writer = output = inline_epilogue(sch, main, "local")
+        flatten_pixels(sch, writer)
+        sch.set_scope(main, 0, "local")
+    finish(sch, output)
+    *part, row, channel = sch.get_loops(writer)
+    rows, row_thread, own = sch.split(row, [None, tile.row_threads, tile.rows])
+    block, channel_thread, lanes = sch.split(channel, [None, tile.channel_threads, LANES])
+    sch.reorder(*part, rows, block, row_thread, channel_thread, own, lanes)
+    thread = sch.fuse(row_thread, channel_thread)
+    for index, axis in ((block, "x"), (rows, "y"), *zip(part, "z", strict=False)):
+        sch.bind(index, f"blockIdx.{axis}")
+    sch.bind(thread, "threadIdx.x")
+    sch.unroll(own)
+    if layout.stores_vectors:
+        sch.vectorize(lanes)
+    _accumulate(sch, main, thread, layout)
+    return sch
+
+
+def _accumulate(sch: Schedule, main: SBlockRV, thread: LoopRV, layout: Layout) -> None:
+    """Sum up in a thread's registers, chunk by chunk of the reduction."""
+    tile = layout.tile
+    sch.compute_at(main, thread, preserve_unit_loops=True)
+    *_, row, channel, step = sch.get_loops(main)
+    chunk, loads, steps = sch.split(step, [None, tile.steps // layout.lanes, layout.lanes])
+    sch.reorder(chunk, loads, steps, row, channel)
+    panel = sch.cache_read(main, 0, "shared")
+    weight = sch.cache_read(main, 1, "shared")
+    for factor in (panel, weight):
+        sch.compute_at(factor, chunk, preserve_unit_loops=True)
+    sch.compute_inline(sch.get_sblock("panel"))
+    *_, rows, read = sch.get_loops(panel)
+    order = [read, rows] if layout.rows_first else [rows, read]
+    sch.reorder(*order)
+    copy_together(sch, panel, order, tile.threads, layout.lanes)
+    copy_together(sch, weight, sch.get_loops(weight)[-2:], tile.threads, LANES)
+    for number, (lanes, at) in enumerate(((layout.lanes, loads), (LANES, steps))):
+        register = sch.cache_read(main, number, "local")
+        sch.compute_at(register, at, preserve_unit_loops=True)
+        *_, outer, inner = sch.get_loops(register)
+        sch.unroll(outer)
+        if lanes > 1:
+            sch.vectorize(inner)
+    for loop in (steps, row, channel):
+        sch.unroll(loop)
+    sch.decompose_reduction(main, chunk)
+
+
+def _add_parts(sch: Schedule, sums: SBlockRV, output: SBlockRV) -> None:
+    """Add the parts of the reduction in a launch of its own, and store what follows."""
+    by_elements(sch, output)
+    sch.set_scope(sums, 0, "local")
+    vector = sch.get_loops(output)[-1]
+    sch.compute_at(sums, sch.get_loops(output)[1], preserve_unit_loops=True)
+
+
+def _producers(sch: Schedule, block: SBlockRV) -> list[SBlockRV]:
+    """Return the blocks that a block's data pass through, the last one first."""
+    found = []
+    while producers := sch.get_producers(block):
+        block = producers[0]
+        found.append(block)
+    return found
+
+
+IMPLICIT_GEMM = Rule("implicit_gemm", 1, Layout, _plan, _schedule)

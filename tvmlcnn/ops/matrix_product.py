@@ -1,0 +1,136 @@
+"""Convolutions as the product of two matrices: of what each pixel reads, and of the weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from tvm import te, tirx
+from tvm.ir import Expr
+
+from .convolution import Window, product
+from .formula import Formula
+from .prologue import prepared
+from .reduction import unraveled
+
+
+def matrix_product(
+    data: te.Tensor,
+    weight: te.Tensor,
+    *more: te.Tensor,
+    shape: Sequence[int],
+    window: Window,
+    kernel: Sequence[int],
+    rows: int,
+    parts: int = 1,
+    planes: int = 1,
+    table: bool = False,
+    channels_first: bool = False,
+    prologue: Formula | None = None,
+    groups: int = 1,
+) -> te.Tensor:
+    """Return a convolution, or a product with a matrix, as an implicit GEMM.
+
+    The block ``panel`` gathers what a pixel reads into one row of a matrix, which is to be
+    computed where it is read. It is the matrix that Chellapilla et al., High Performance
+    Convolutional Neural Networks for Document Processing (2006), write to memory.
+
+    Parameters
+    ----------
+    data : te.Tensor
+        Shape (planes * N, H, W, C), (N, C, H, W) with ``channels_first``, or (..., K) for a
+        product.
+    weight : te.Tensor
+        Shape (blocks, steps, channels of a block), the steps of the reduction being taps, planes
+        and channels, the innermost last.
+    *more : te.Tensor
+        With ``table`` where the channels that are read lie, as `tvmlcnn.ops.dense` takes it; then
+        the tensors that the prologue takes.
+    shape : sequence of int
+        Of the result: (N, H', W', channels) or (..., channels).
+    window : Window
+    kernel : sequence of int
+        (rows, columns) of the window; (1, 1) for a product.
+    rows : int
+        Of a tile: whole ones are computed, and what is past the end is not stored.
+    parts : int
+        Of the reduction, which are summed up apart and then added; a divisor of the steps.
+    planes : int
+        That are read, from the first on.
+    table : bool
+    channels_first : bool
+    prologue : Formula, optional
+        See `tvmlcnn.ops.prologue`.
+    groups : int
+        Of channels: those of a block of weights are of one group.
+
+    Returns
+    -------
+    te.Tensor
+    """
+    places, parameters = (more[0], more[1:]) if table else (None, more)
+    blocks, steps, wide = (int(n) for n in weight.shape)
+    *pixels, channels = (int(n) for n in shape)
+    count = math.prod(pixels)
+    computed = -(-count // rows) * rows
+    inner = steps // (math.prod(kernel) * planes)
+    source = data
+    if prologue is not None and any(window.padding):
+        # What lies around the maps is zero after the prologue.
+        source = te.compute(
+            data.shape, lambda *place: prepared(data, prologue, parameters, place), name="prologue"
+        )
+    padded = window.padded(source, channels_first)
+
+    def element(group: Expr, row: Expr, step: Expr) -> Expr:
+        """Return what a row of a group reads at a step of the reduction."""
+        row = row if computed == count else tirx.min(row, count - 1)
+        channel = step % inner
+        if len(data.shape) != 4:
+            return value(*unraveled(row, pixels), channel)
+        plane = step // inner % planes
+        tap = step // (inner * planes)
+        at = [tap // kernel[1], tap % kernel[1]]
+        pixel = [row // (pixels[1] * pixels[2]), row // pixels[2] % pixels[1], row % pixels[2]]
+        batch, *place = window.read(pixel, at)
+        if groups > 1:
+            channel = group * inner + channel
+        if places is not None:
+            # Counting on past the pixel's own channels, one addition finds every channel of it.
+            channel = places[channel]
+        if channels_first:
+            return value(batch, channel, *place)
+        return value(plane * pixels[0] + batch if planes > 1 else batch, *place, channel)
+
+    def value(*place: Expr) -> Expr:
+        if padded is data:
+            return prepared(data, prologue, parameters, place)
+        return padded(*place)
+
+    panel = te.compute((groups, computed, steps), element, name="panel")
+    own = blocks * wide // groups
+
+    def term(row: Expr, channel: Expr, step: Expr) -> Expr:
+        own_weight = weight(channel // wide, step, channel % wide)
+        return product(panel(channel // own, row, step), own_weight)
+
+    step = te.reduce_axis((0, steps // parts), "k")
+    size = (computed, blocks * wide)
+    if parts == 1:
+        sums = te.compute(size, lambda m, n: te.sum(term(m, n, step), axis=step), name="product")
+    else:
+        part = te.reduce_axis((0, parts), "p")
+        partial = te.compute(
+            (parts, *size),
+            lambda p, m, n: te.sum(term(m, n, p * (steps // parts) + step), axis=step),
+            name="product",
+        )
+        sums = te.compute(size, lambda m, n: te.sum(partial(part, m, n), axis=part), name="parts")
+
+    def stored(*place: Expr) -> Expr:
+        row, *others = place[:-1]
+        for index, extent in zip(others, pixels[1:], strict=True):
+            row = row * extent + index
+        return sums(row, place[-1])
+
+    return te.compute((*pixels, channels), stored, name="store")
