@@ -10,6 +10,7 @@ from .element import ElementType
 
 STATIC_SHARED_BYTES = 48 * KIB
 """What a block may take without asking the driver, on every GPU; CUDA C++ programming guide."""
+_ASYNC_FROM = 80
 # Of a thread; 16 bytes are the most that one load or store moves (PTX ISA, ld and st).
 _FFMA = MultiplyAdd("ffma", 4)
 
@@ -84,6 +85,11 @@ class Gpu(Device):
         if not self.computes(element):
             raise ValueError(f"{self.name} has no arithmetic of {element.name}")
         return _FFMA
+
+    @property
+    def copies_asynchronously(self) -> bool:
+        """Whether copies to shared memory need no thread to wait (PTX ISA: cp.async, sm_80)."""
+        return self.capability >= _ASYNC_FROM
 
     @property
     def vectors_of_groups(self) -> int:

@@ -16,6 +16,8 @@ _CHANNEL_THREADS = (1, 2, 3, 4, 6, 8, 9, 10, 12, 15, 16, 18, 20, 24, 25, 30, 32)
 _STEPS = (32, 27, 24, 20, 18, 16, 12, 9, 8, 4, 3, 2, 1)
 _PARTS = (1, 2, 3, 4, 5, 6, 8)
 WARP = 32
+# One is computed while another one is brought; where no thread waits for that, two are.
+_BUFFERS, _ASYNC_BUFFERS = 2, 3
 _FEWEST_THREADS, _MOST_THREADS = 64, 256
 # A thread's registers beside its sums and what it multiplies: addresses, counters, the epilogue.
 _OTHER_REGISTERS = 32
@@ -43,6 +45,8 @@ class GemmTile:
         Of the reduction, whose factors are staged in shared memory at a time.
     parts : int
         Of the reduction, each of them another block's.
+    buffers : int
+        Chunks of steps in shared memory: one is read while the others are brought.
     """
 
     rows: int
@@ -50,6 +54,7 @@ class GemmTile:
     channel_threads: int
     steps: int
     parts: int
+    buffers: int
 
     @property
     def threads(self) -> int:
@@ -68,8 +73,8 @@ class GemmTile:
 
     @property
     def shared_floats(self) -> int:
-        """Numbers that a block has in shared memory, two chunks of either factor."""
-        return 2 * self.steps * (self.block_rows + self.block_channels)
+        """Numbers that a block has in shared memory, of both factors."""
+        return self.buffers * self.steps * (self.block_rows + self.block_channels)
 
 
 def gemm_tiles(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> list[GemmTile]:
@@ -95,6 +100,7 @@ def _fitting(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> Iter
     vectors = -(-channels // LANES)
     chunks = [n for n in _STEPS if steps % n == 0]
     aligned = [n for n in chunks if n % LANES == 0 and inner % LANES == 0]
+    buffers = _ASYNC_BUFFERS if gpu.copies_asynchronously else _BUFFERS
     for across in _CHANNEL_THREADS:
         if vectors % across and across != min(_CHANNEL_THREADS[-1], vectors):
             continue
@@ -106,11 +112,13 @@ def _fitting(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> Iter
                     continue
                 for chunk in (aligned or chunks)[:3]:
                     for parts in _PARTS:
-                        tile = GemmTile(own, down, across, chunk, parts)
-                        divided = steps // chunk % parts == 0 and (
-                            parts == 1 or steps // parts >= 4 * chunk
-                        )
-                        if divided and 4 * tile.shared_floats <= gpu.shared_bytes:
+                        count = steps // chunk
+                        # A part is worth its sums where it has several chunks.
+                        if count % parts or (parts > 1 and count < 4 * parts):
+                            continue
+                        own_buffers = min(buffers, count // parts)
+                        tile = GemmTile(own, down, across, chunk, parts, own_buffers)
+                        if 4 * tile.shared_floats <= gpu.shared_bytes:
                             yield tile
 
 
@@ -138,7 +146,10 @@ def _time(tile: GemmTile, rows: int, channels: int, steps: int, gpu: Gpu) -> flo
     active = min(resident, each) * warps
     schedulers = gpu.lanes_of_multiprocessor / WARP
     issue = each * warps * work / schedulers / min(1.0, active / _BUSY_WARPS)
-    waits = chunks * max(0.0, _LATENCY - active * chunk / schedulers) * -(-each // resident)
+    # Other warps compute meanwhile; where a thread need not wait it computes chunks itself.
+    ahead = tile.buffers - 1 if gpu.copies_asynchronously else 0
+    hidden = (max(0, active - warps) + ahead * warps) * chunk / schedulers
+    waits = chunks * max(0.0, _LATENCY - hidden) * -(-each // resident)
     # Parts are written, read again and added, by a launch of its own.
     again = 0.0
     if tile.parts > 1:

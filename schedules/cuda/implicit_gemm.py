@@ -49,8 +49,8 @@ class Layout:
 def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
     """Take products with weights, and convolutions but depthwise ones."""
     if isinstance(layer, Product):
-        as_convolution = layer.weight[None, None]
-        return _planned(layer, as_convolution, ops.Window(), device, decisions)
+        matrix = layer.weight[None, None]
+        return _planned(layer, matrix, ops.Window(), device, decisions)
     if isinstance(layer, Convolution) and not layer.is_depthwise:
         return _planned(layer, layer.weight, layer.window, device, decisions)
     return None
@@ -65,14 +65,13 @@ def _planned(
 ) -> Plan | None:
     *kernel, inner, outer = weight.shape
     rows, steps, groups = math.prod(layer.shape[:-1]), weight.size // outer, 1
-    planes, reads, together = 1, np.arange(0), inner
+    planes, reads, together, wide = 1, np.arange(0), inner, layer.data[-1]
+    first, prologue = False, None
     if isinstance(layer, Convolution):
-        groups = layer.groups
+        groups, first, wide = layer.groups, layer.channels_first, layer.data[3]
         planes, inner, reads = planes_of(layer)
-        together = 1 if layer.channels_first or len(reads) else inner
-        wide = layer.data[3]
-    else:
-        wide = layer.data[-1]
+        together = 1 if first or len(reads) else inner
+        prologue = ops.chain(layer.prologue) if layer.prologue else None
     tiles = gemm_tiles(rows, outer // groups, steps, math.gcd(together, wide), device)
     tiles = [t for t in tiles if groups == 1 or outer // groups % t.block_channels == 0]
     if not tiles:
@@ -80,12 +79,9 @@ def _planned(
     tile = decisions.choose("tile", tiles)
 
     def definition() -> Definition:
-        tables, more = [], {}
-        if isinstance(layer, Convolution):
-            if len(reads):
-                tables = [table(reads, layer.data, layer.shape[0], window)]
-            prologue = ops.chain(layer.prologue) if layer.prologue else None
-            more = {"channels_first": layer.channels_first, "prologue": prologue}
+        tables = []
+        if len(reads):
+            tables = [table(reads, layer.data, layer.shape[0], window)]
         define = partial(
             ops.matrix_product,
             shape=layer.shape,
@@ -95,8 +91,9 @@ def _planned(
             parts=tile.parts,
             planes=planes,
             table=bool(tables),
+            channels_first=first,
+            prologue=prologue,
             groups=groups,
-            **more,
         )
         matrix = weight.reshape(steps, outer)
         missing = -outer % tile.block_channels
@@ -105,7 +102,6 @@ def _planned(
         return Definition(define, [np.ascontiguousarray(blocks), *tables])
 
     lanes = LANES if together % LANES == wide % LANES == tile.steps % LANES == 0 else 1
-    first = isinstance(layer, Convolution) and layer.channels_first
     copies = any(window.padding) and len(reads) > 0
     layout = Layout(tile, lanes, copies, first, outer % LANES == 0)
     return Plan(IMPLICIT_GEMM.name, layer.element, layer.workload, layout, definition=definition)
@@ -145,11 +141,11 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     sch.unroll(own)
     if layout.stores_vectors:
         sch.vectorize(lanes)
-    _accumulate(sch, main, thread, layout)
+    _accumulate(sch, main, thread, layout, device)
     return sch
 
 
-def _accumulate(sch: Schedule, main: SBlockRV, thread: LoopRV, layout: Layout) -> None:
+def _accumulate(sch: Schedule, main: SBlockRV, thread: LoopRV, layout: Layout, device: Gpu) -> None:
     """Sum up in a thread's registers, chunk by chunk of the reduction."""
     tile = layout.tile
     sch.compute_at(main, thread, preserve_unit_loops=True)
@@ -158,14 +154,14 @@ def _accumulate(sch: Schedule, main: SBlockRV, thread: LoopRV, layout: Layout) -
     sch.reorder(chunk, loads, steps, row, channel)
     panel = sch.cache_read(main, 0, "shared")
     weight = sch.cache_read(main, 1, "shared")
-    for factor in (panel, weight):
+    for factor in (weight, panel):
         sch.compute_at(factor, chunk, preserve_unit_loops=True)
     sch.compute_inline(sch.get_sblock("panel"))
-    *_, rows, read = sch.get_loops(panel)
-    order = [read, rows] if layout.rows_first else [rows, read]
-    sch.reorder(*order)
-    copy_together(sch, panel, order, tile.threads, layout.lanes)
-    copy_together(sch, weight, sch.get_loops(weight)[-2:], tile.threads, LANES)
+    for factor, lanes in ((panel, layout.lanes), (weight, LANES)):
+        *_, outer, inner = sch.get_loops(factor)
+        order = [inner, outer] if layout.rows_first and factor is panel else [outer, inner]
+        sch.reorder(*order)
+        copy_together(sch, factor, order, tile.threads, lanes)
     for number, (lanes, at) in enumerate(((layout.lanes, loads), (LANES, steps))):
         register = sch.cache_read(main, number, "local")
         sch.compute_at(register, at, preserve_unit_loops=True)
@@ -176,13 +172,17 @@ def _accumulate(sch: Schedule, main: SBlockRV, thread: LoopRV, layout: Layout) -
     for loop in (steps, row, channel):
         sch.unroll(loop)
     sch.decompose_reduction(main, chunk)
+    if tile.buffers > 1:
+        sch.annotate(chunk, "software_pipeline_stage", [0, 0, tile.buffers - 1])
+        sch.annotate(chunk, "software_pipeline_order", [0, 1, 2])
+        if device.copies_asynchronously:
+            sch.annotate(chunk, "software_pipeline_async_stages", [0])
 
 
 def _add_parts(sch: Schedule, sums: SBlockRV, output: SBlockRV) -> None:
     """Add the parts of the reduction in a launch of its own, and store what follows."""
     by_elements(sch, output)
     sch.set_scope(sums, 0, "local")
-    vector = sch.get_loops(output)[-1]
     sch.compute_at(sums, sch.get_loops(output)[1], preserve_unit_loops=True)
 
 

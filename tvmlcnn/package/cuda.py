@@ -18,6 +18,7 @@ from tvm.tirx.build import codegen_build, split_host_device_mods
 from tvmlcnn.runtime.elf import read_elf
 from tvmlcnn.targets import Device
 
+from .async_copies import copied_asynchronously, definitions
 from .cuda_compiler import Compiler, find_compiler
 from .cuda_image import architectures
 from .launches import GpuFunction, gpu_function
@@ -67,11 +68,14 @@ def cuda_source(kernels: tvm.IRModule, device: Device) -> tuple[dict[str, GpuFun
     host, device_modules = split_host_device_mods(lowered)
     with _kept_as_source():
         sources = [
-            codegen_build(finalize()(module), device_target).inspect_source("cuda")
+            codegen_build(finalize()(copied_asynchronously(module)), device_target).inspect_source(
+                "cuda"
+            )
             for device_target, module in device_modules.items()
         ]
     functions = {variable.name_hint: gpu_function(f) for variable, f in host.functions.items()}
-    return functions, "\n".join(sources)
+    source = "\n".join(sources)
+    return functions, definitions(source) + source
 
 
 @contextmanager
