@@ -2,7 +2,8 @@
 
 from .dlight import DLIGHT
 from .implicit_gemm import IMPLICIT_GEMM
+from .row_product import ROW_PRODUCT
 
 __all__ = ["RULES"]
 
-RULES = (IMPLICIT_GEMM, DLIGHT)
+RULES = (ROW_PRODUCT, IMPLICIT_GEMM, DLIGHT)

@@ -1,0 +1,151 @@
+"""Products of few rows with weights: fully connected layers, squeeze-and-excitation's above all.
+
+All that takes time is to read the weights. Many threads share the reduction of a channel, so that
+enough reads are on their way.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from tvm.s_tir import Schedule
+
+from tvmlcnn import ops
+from tvmlcnn.targets import Gpu
+
+from ..decisions import Decisions
+from ..epilogue import flatten_pixels, inline_epilogue
+from ..layer import Convolution, Layer, Product
+from ..rule import Definition, Plan, Rule
+from .blocks import LANES, finish
+
+# From here on rows share the weights that a block has read.
+_MOST_ROWS = 3
+# Threads with neighbouring channels: 8 of 16 bytes are a line of the cache, 2 a sector of one.
+_ABREAST = (8, 4, 2)
+_MOST_THREADS = 256
+_MOST_SHARES = 64
+# Reads of a thread that are on their way at a time.
+_UNROLLED = 8
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the schedule has to know.
+
+    Attributes
+    ----------
+    abreast : int
+        Threads with neighbouring vectors of channels.
+    shares : int
+        Of the reduction, each of them another thread's.
+    unrolled : int
+        Steps of a share that are unrolled.
+    """
+
+    abreast: int
+    shares: int
+    unrolled: int
+
+
+def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
+    """Take products of few rows, and convolutions that are ones."""
+    if isinstance(layer, Product):
+        weight, data = layer.weight, layer.data
+    elif isinstance(layer, Convolution) and _is_product(layer):
+        weight, data = layer.weight[0, 0], layer.data
+    else:
+        return None
+    rows, (steps, outer) = math.prod(layer.shape[:-1]), weight.shape
+    if rows > _MOST_ROWS:
+        return None
+    options = []
+    for abreast in _ABREAST:
+        most = min(_MOST_SHARES, _MOST_THREADS // abreast)
+        shares = max(n for n in range(1, most + 1) if steps % n == 0)
+        unrolled = max(n for n in range(1, _UNROLLED + 1) if steps // shares % n == 0)
+        options.append(Layout(abreast, shares, unrolled))
+
+    def blocks(layout: Layout) -> int:
+        return rows * -(-outer // (layout.abreast * LANES))
+
+    # Whole lines, if these are enough for all multiprocessors.
+    options.sort(key=lambda layout: (blocks(layout) < device.multiprocessors, -layout.abreast))
+    if blocks(options[0]) < device.multiprocessors:
+        options.reverse()
+    layout = decisions.choose("layout", options)
+
+    def definition() -> Definition:
+        wide = layout.abreast * LANES
+        matrix = np.pad(weight, [(0, 0), (0, -outer % wide)])
+        blocks = matrix.reshape(steps, -1, wide).transpose(1, 0, 2)
+        define = partial(
+            ops.matrix_product,
+            shape=layer.shape,
+            window=ops.Window(),
+            kernel=(1, 1),
+            rows=1,
+            parts=layout.shares,
+        )
+        return Definition(define, [np.ascontiguousarray(blocks)])
+
+    return Plan(ROW_PRODUCT.name, layer.element, layer.workload, layout, definition=definition)
+
+
+def _is_product(layer: Convolution) -> bool:
+    """Tell whether a convolution only multiplies the channels of each pixel by a matrix."""
+    plain = not (len(layer.reads) or layer.prologue or layer.channels_first)
+    one = layer.weight.shape[:2] == (1, 1) and layer.window == ops.Window()
+    return plain and one and layer.groups == 1
+
+
+def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> Schedule:
+    """Sum up shares of the reduction in registers, and then the shares in shared memory."""
+    layout = plan.layout
+    threads = layout.abreast * layout.shares
+    shares, sums = sch.get_sblock("product"), sch.get_sblock("parts")
+    sch.compute_inline(sch.get_sblock("panel"))
+    output = inline_epilogue(sch, sums, "local")
+    flatten_pixels(sch, output)
+    finish(sch, output)
+    row, channel = sch.get_loops(output)
+    block, channel = sch.split(channel, [None, layout.abreast * LANES])
+    sch.reorder(block, row, channel)
+    sch.bind(block, "blockIdx.x")
+    sch.bind(row, "blockIdx.y")
+    for each in (sums, shares):
+        sch.compute_at(each, row, preserve_unit_loops=True)
+    # The sums pass through shared memory too: where fewer threads than there are add the shares
+    # up, TVM takes only for what it reads in a block of its own that they read no more.
+    sch.set_scope(sums, 0, "shared")
+    *_, summed, share = sch.get_loops(sums)
+    for loop in (summed, channel):
+        _, thread = sch.split(loop, [None, threads])
+        sch.bind(thread, "threadIdx.x")
+    sch.decompose_reduction(sums, share)
+    sch.set_scope(shares, 0, "shared")
+    written = sch.cache_write(shares, 0, "local")
+    *_, share, one, channel = sch.get_loops(written)
+    vector, lanes = sch.split(channel, [None, LANES])
+    sch.reorder(one, share, vector, lanes)
+    thread = sch.fuse(share, vector)
+    sch.bind(thread, "threadIdx.x")
+    sch.vectorize(lanes)
+    sch.compute_at(shares, thread, preserve_unit_loops=True)
+    *_, lanes, step = sch.get_loops(shares)
+    steps, unrolled = sch.split(step, [None, layout.unrolled])
+    sch.reorder(steps, unrolled, lanes)
+    weight = sch.cache_read(shares, 1, "local")
+    sch.compute_at(weight, unrolled)
+    sch.vectorize(sch.get_loops(weight)[-1])
+    sch.unroll(unrolled)
+    sch.unroll(lanes)
+    sch.decompose_reduction(shares, steps)
+    return sch
+
+
+ROW_PRODUCT = Rule("row_product", 1, Layout, _plan, _schedule)
+"""Asked before the rule for products of many rows."""
