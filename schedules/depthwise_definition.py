@@ -12,8 +12,8 @@ from .layer import Convolution
 from .rule import Definition
 
 
-def depthwise_definition(layer: Convolution) -> Definition:
-    """Return the definition of a depthwise convolution, tap by tap."""
+def depthwise_definition(layer: Convolution, tile: tuple[int, int] = (1, 1)) -> Definition:
+    """Return the definition of a depthwise convolution, tap by tap, of whole tiles of outputs."""
     channels = layer.shape[3]
     plane, channel = divmod(int(layer.reads[0]) if len(layer.reads) else 0, layer.data[3])
     define = partial(
@@ -22,6 +22,7 @@ def depthwise_definition(layer: Convolution) -> Definition:
         batch=layer.shape[0],
         first=(plane * layer.shape[0], channel),
         zero=layer.zero,
+        tile=tile,
     )
     weight = by_plane(layer.weight[:, :, 0], channels)
     excess = layer.zero * weight.astype(np.int32).sum((-3, -2), dtype=np.int32)

@@ -1,9 +1,16 @@
 """Rules for NVIDIA GPUs; `dlight` takes what no other rule does."""
 
+from .depthwise import DEPTHWISE
 from .dlight import DLIGHT
 from .implicit_gemm import IMPLICIT_GEMM
 from .row_product import ROW_PRODUCT
 
 __all__ = ["RULES"]
 
-RULES = (ROW_PRODUCT, IMPLICIT_GEMM, DLIGHT)
+RULES = (
+    DEPTHWISE,
+    # Of few rows, before those of many.
+    ROW_PRODUCT,
+    IMPLICIT_GEMM,
+    DLIGHT,
+)

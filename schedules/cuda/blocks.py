@@ -6,11 +6,10 @@ from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
 from ..epilogue import inline_operands
+from .threads import bind, block_sizes, lanes_of, load_beside, total, unroll
 
 LANES = 4
 """Numbers of float32 that one load or store of a thread moves: 16 bytes (PTX ISA, ld and st)."""
-# Enough for all latencies with few registers a thread; any multiple of a warp would do.
-_THREADS = 256
 
 
 def copy_together(
@@ -39,13 +38,18 @@ def finish(sch: Schedule, output: SBlockRV) -> None:
 
 
 def by_elements(sch: Schedule, block: SBlockRV) -> None:
-    """Give each thread a vector of a block's elements, or one where they are no whole vectors."""
-    loops = sch.get_loops(block)
-    vector = None
-    if int(sch.get(loops[-1]).extent) % LANES == 0:
-        loops[-1], vector = sch.split(loops[-1], [None, LANES])
-    place, thread = sch.split(sch.fuse(*loops), [None, _THREADS])
-    sch.bind(place, "blockIdx.x")
-    sch.bind(thread, "threadIdx.x")
-    if vector is not None:
-        sch.vectorize(vector)
+    """Give each thread a vector of a block's elements, or one where they are no whole vectors.
+
+    What is read comes by vectors too; between, each element is computed on its own, as operators
+    are that have no vectors.
+    """
+    store = sch.cache_write(block, 0, "local")
+    *outer, last = sch.get_loops(store)
+    lanes = lanes_of(int(sch.get(last).extent))[0]
+    rest, vector = sch.split(last, [None, lanes])
+    outer.append(rest)
+    sch.compute_at(block, rest, preserve_unit_loops=True)
+    unroll(sch, *sch.get_loops(block)[len(outer) :])
+    load_beside(sch, block, rest, lanes)
+    sch.vectorize(vector)
+    bind(sch, outer, block_sizes(total(sch, outer))[0])

@@ -30,7 +30,7 @@ CASES: dict[str, dict[str, tuple[str, ...]]] = {
         "bytes": ("x86",),
         "signed bytes": ("rpi5",),
     },
-    "depthwise": {"depthwise": (*BOTH, "rpi2")},
+    "depthwise": {"depthwise": (*BOTH, "rpi2", "cuda")},
     "depthwise_products": {"depthwise bytes": ("x86",), "depthwise signed bytes": ("rpi5",)},
     "pointwise_depthwise": {"pointwise and depthwise": BOTH},
     "grouped": {"grouped": BOTH, "diagonals": BOTH},

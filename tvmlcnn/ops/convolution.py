@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tvm import te, tirx, topi
 from tvm.ir import Expr
@@ -45,6 +45,18 @@ class Window:
             (n - (taps - 1) * spread - 1) // step + 1
             for n, taps, step, spread in zip(size, kernel, self.strides, self.dilation, strict=True)
         ]
+
+    def reaching(self, size: Sequence[int], kernel: Sequence[int], output: Sequence[int]) -> Window:
+        """Return the window with as much padding after maps as so large an output of them reads."""
+        top, left, bottom, right = self.padding
+        bottom, right = (
+            max(after, (n - 1) * step + (taps - 1) * spread + 1 - before - inner)
+            for after, before, n, inner, taps, step, spread in zip(
+                (bottom, right), (top, left), output, size, kernel, self.strides, self.dilation,
+                strict=True,
+            )
+        )  # fmt: skip
+        return replace(self, padding=(top, left, bottom, right))
 
     def read(self, pixel: Sequence[Expr], tap: Sequence[Expr]) -> list[Expr]:
         """Return where in the padded data a tap of a kernel lies for a pixel (n, h, w)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from tvm import te, tirx
@@ -20,6 +19,7 @@ def depthwise(
     batch: int | None = None,
     first: tuple[int, int] = (0, 0),
     zero: int = 0,
+    tile: tuple[int, int] = (1, 1),
 ) -> te.Tensor:
     """Return the depthwise convolution of NHWC data.
 
@@ -40,11 +40,18 @@ def depthwise(
         Map, and channel of it, that the first of the result are computed from.
     zero : int
         Of data that are codes: what lies around the maps.
+    tile : tuple of int
+        Rows and columns of a tile. Whole tiles are computed: what is past the end of the map is not
+        stored.
     """
-    padded = window.padded(data, zero=zero)
-    outermost, height, width, _ = (int(n) for n in padded.shape)
+    outermost, *inner, _ = (int(n) for n in data.shape)
     batch = batch or outermost
     *planes, rows, columns, channels = (int(n) for n in weight.shape)
+    top, left, bottom, right = window.padding
+    around = [inner[0] + top + bottom, inner[1] + left + right]
+    size = window.output(around, (rows, columns))
+    computed = [-(-n // side) * side for n, side in zip(size, tile, strict=True)]
+    padded = window.reaching(inner, (rows, columns), computed).padded(data, zero=zero)
     taps = [te.reduce_axis((0, n), f"r{i}") for i, n in enumerate((rows, columns))]
 
     def own(n: Expr) -> list[Expr]:
@@ -54,14 +61,13 @@ def depthwise(
         value = padded(*_from(first, window.read((n, h, w), taps), c))
         return te.sum(product(value, weight(*own(n), *taps, c), zero), axis=taps)
 
-    size = window.output((height, width), (rows, columns))
     shape = (batch, *size, channels)
-    sums = te.compute(shape, total, name="depthwise")
-    if not excess:
-        return sums
-    return te.compute(
-        shape, lambda n, h, w, c: sums(n, h, w, c) + excess[0](*own(n), c), name="whole"
-    )
+    sums = te.compute((batch, *computed, channels), total, name="depthwise")
+    if excess:
+        return te.compute(
+            shape, lambda n, h, w, c: sums(n, h, w, c) + excess[0](*own(n), c), name="whole"
+        )
+    return sums if computed == size else te.compute(shape, lambda *at: sums(*at), name="store")
 
 
 def pack_depthwise(weight: np.ndarray, products: int) -> np.ndarray:
@@ -126,8 +132,7 @@ def depthwise_products(
     height, width = window.output(around, (rows, taps))
     computed = -(-width // pixels) * pixels
     read = (computed - 1) * stride + (taps - 1) * apart + 1
-    wider = replace(window, padding=(top, left, bottom, max(right, read - left - inner[1])))
-    padded = wider.padded(data, zero=zero)
+    padded = window.reaching(inner, (rows, taps), (height, computed)).padded(data, zero=zero)
 
     def code(n: Expr, h: Expr, group: Expr, w: Expr, c: Expr, part: Expr) -> Expr:
         row = group * products + part

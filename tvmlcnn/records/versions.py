@@ -14,6 +14,7 @@ VERSIONS: dict[str, int] = {
     "depthwise_products": 1,
     "dlight": 1,
     "grouped": 1,
+    "implicit_gemm": 1,
     "normalization": 1,
     "pointwise_depthwise": 1,
     "pooling": 1,

@@ -1,0 +1,201 @@
+"""Depthwise convolutions on a GPU."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+
+from tvm.s_tir import Schedule
+from tvm.s_tir.schedule import LoopRV, SBlockRV
+
+from tvmlcnn.targets import Gpu
+
+from ..decisions import Decisions
+from ..depthwise_definition import depthwise_definition
+from ..epilogue import inline_epilogue, inner_loops
+from ..layer import Convolution, Layer
+from ..rule import Plan, Rule
+from .blocks import finish
+from .threads import bind, block_sizes, cycles, lanes_of, load_beside, move_vectors, total, unroll
+
+# Numbers that a thread may keep: with addresses about 128 registers, of which a multiprocessor has
+# enough for 512 threads.
+_KEPT = 104
+# Instructions of a thread beside loads and multiply-adds: where it is, and its addresses.
+_FIXED = 80
+# Of a load, with its predicate and the zeros that it leaves where the map ends.
+_LOAD = 3
+# Taps of a kernel that are unrolled.
+_UNROLLED = 25
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What a thread computes.
+
+    Attributes
+    ----------
+    rows, columns : int
+        Pixels of output.
+    lanes : int
+        Channels.
+    """
+
+    rows: int
+    columns: int
+    lanes: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the schedule has to know.
+
+    Attributes
+    ----------
+    tile : Tile
+    whole : bool
+        Whether a thread loads the whole window of its tile before it multiplies, not one row of
+        the kernel at a time.
+    unrolled : bool
+        Whether the taps of a row of the kernel are.
+    """
+
+    tile: Tile
+    whole: bool
+    unrolled: bool
+
+
+def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
+    """Take all depthwise convolutions of numbers."""
+    if not isinstance(layer, Convolution) or not layer.is_depthwise:
+        return None
+    if not device.computes(layer.element):
+        return None
+    tile = decisions.choose("tile", tiles(layer, device))
+    taps = layer.weight.shape[:2]
+    layout = Layout(tile, _kept(tile, layer) <= _KEPT, math.prod(taps) <= 2 * _UNROLLED)
+    define = partial(depthwise_definition, layer, (tile.rows, tile.columns))
+    return Plan(DEPTHWISE.name, layer.element, layer.workload, layout, definition=define)
+
+
+def tiles(layer: Convolution, device: Gpu) -> list[Tile]:
+    """Return tiles, those of the fewest cycles first."""
+    batch, height, width, channels = layer.shape
+    taps = layer.weight.shape[:2]
+
+    def cost(tile: Tile) -> float:
+        pixels = tile.rows * tile.columns
+        threads = batch * -(-height // tile.rows) * -(-width // tile.columns)
+        rows, columns = _window(tile, layer)
+        whole = _kept(tile, layer) <= _KEPT
+        loads = (rows if whole else taps[0] * tile.rows) * columns + math.prod(taps)
+        products = (math.prod(taps) + 1) * pixels * tile.lanes
+        instructions = products + loads * _LOAD + pixels + _FIXED
+        return cycles(instructions, threads * (channels // tile.lanes), device)
+
+    options = (
+        Tile(rows, columns, lanes)
+        for lanes in lanes_of(channels)
+        for rows in (1, 2, 3, 4)
+        for columns in (1, 2, 3, 4, 7, 8)
+    )
+    return sorted((tile for tile in options if _fits(tile, layer)), key=cost)
+
+
+def _fits(tile: Tile, layer: Convolution) -> bool:
+    """Tell whether a tile is no larger than the map, and a row of its window is in registers."""
+    if tile.rows > max(1, layer.shape[1]) or tile.columns > max(1, layer.shape[2]):
+        return False
+    if tile.rows == tile.columns == 1:
+        return True
+    if _kept(tile, layer) <= _KEPT:
+        return True
+    columns = _window(tile, layer)[1] + layer.weight.shape[1]
+    one_row = tile.rows == 1 or layer.window.strides[0] == 1
+    return one_row and (tile.rows * columns + tile.rows * tile.columns) * tile.lanes <= _KEPT
+
+
+def _window(tile: Tile, layer: Convolution) -> tuple[int, int]:
+    """Return the rows and columns of the map that a tile reads."""
+    sides = zip(
+        (tile.rows, tile.columns),
+        layer.weight.shape[:2],
+        layer.window.strides,
+        layer.window.dilation,
+        strict=True,
+    )
+    rows, columns = ((n - 1) * step + (taps - 1) * spread + 1 for n, taps, step, spread in sides)
+    return rows, columns
+
+
+def _kept(tile: Tile, layer: Convolution) -> int:
+    """Return how many numbers a thread keeps that loads its whole window first.
+
+    The window passes through row by row, whatever the order of the loads: two of them are there.
+    """
+    rows, columns = _window(tile, layer)
+    taps = math.prod(layer.weight.shape[:2])
+    if taps > _UNROLLED:
+        return _KEPT + 1
+    return (min(rows, 2) * columns + taps + tile.rows * tile.columns) * tile.lanes
+
+
+def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> Schedule:
+    """Have each thread multiply the window of a tile of pixels, a vector of channels of it.
+
+    Neighbouring threads have neighbouring channels, so that a warp loads whole lines. What a
+    thread loaded serves all the taps that it lies under; what two threads load comes from the
+    first cache for the second of them. One output a thread would load each input for each tap.
+    """
+    layout, tile = plan.layout, plan.layout.tile
+    main = sch.get_sblock("depthwise")
+    output = inline_epilogue(sch, main, "local")
+    finish(sch, output)
+    sch.set_scope(main, 0, "local")
+    store = sch.cache_write(output, 0, "local")
+    batch, height, width, channel = sch.get_loops(store)
+    height, rows = sch.split(height, [None, tile.rows])
+    width, columns = sch.split(width, [None, tile.columns])
+    channel, lanes = sch.split(channel, [None, tile.lanes])
+    sch.reorder(batch, height, width, channel, rows, columns, lanes)
+    places = [batch, height, width, channel]
+    sch.compute_at(output, channel, preserve_unit_loops=True)
+    unroll(sch, *sch.get_loops(output)[4:])
+    sch.compute_at(main, channel, preserve_unit_loops=True)
+    sums = _multiply(sch, main, layout)
+    load_beside(sch, output, channel, tile.lanes)
+    sch.vectorize(lanes)
+    unroll(sch, rows, columns)
+    bind(sch, places, decisions.choose("threads", block_sizes(total(sch, places))))
+    begun = sch.decompose_reduction(main, sums)
+    move_vectors(sch, begun, tile.lanes, 2)
+    return sch
+
+
+def _multiply(sch: Schedule, main: SBlockRV, layout: Layout) -> LoopRV:
+    """Multiply what a thread loads, as much as the layout says at a time; return the outer loop."""
+    lanes = layout.tile.lanes
+    spatial, (ry, rx) = inner_loops(sch, main)
+    sch.reorder(ry, rx, *spatial)
+    pads = [block for block in sch.get_producers(main) if sch.get(block).name_hint == "pad"]
+    for pad in pads:
+        sch.set_scope(pad, 0, "local")
+    window = pads[0] if pads else sch.cache_read(main, 0, "local")
+    at = sch.get_loops(main)[_THREADS - 1] if layout.whole else ry
+    around = _THREADS if layout.whole else _THREADS + 1
+    for loads in (window, sch.cache_read(main, 1, "local")):
+        sch.compute_at(loads, at, preserve_unit_loops=True)
+        move_vectors(sch, loads, lanes, around)
+    unroll(sch, *spatial)
+    if layout.unrolled:
+        unroll(sch, rx)
+    if layout.whole:
+        unroll(sch, ry)
+    return ry
+
+
+# Loops around what a thread does: image, rows, columns and channels of tiles.
+_THREADS = 4
+
+DEPTHWISE = Rule("depthwise", 1, Layout, _plan, _schedule)

@@ -1,0 +1,85 @@
+"""Kernels of a GPU in tests of rules: run by PoCL, compiled by nvcc."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from conftest import randomized
+from networks import compiled, relative_error
+from torch import nn
+
+from tvmlcnn.errors import UserError
+from tvmlcnn.package.cuda import cuda_source, find_compiler
+from tvmlcnn.package.variants import together
+from tvmlcnn.targets import DEVICES, Device
+
+CUDA = DEVICES["cuda"]
+# Of a thread, less than the 255 that it may have: two blocks of 256 threads are to be resident.
+MOST_REGISTERS = 128
+
+
+def _no_opencl() -> bool:
+    if importlib.util.find_spec("pyopencl") is None:
+        return True
+    import pocl
+
+    return pocl.missing()
+
+
+needs_pocl = pytest.mark.skipif(_no_opencl(), reason="no OpenCL driver for the CPU")
+
+
+def nvcc() -> Path | None:
+    """Return the path of an nvcc that knows compute capability 7.5, if there is one."""
+    try:
+        return find_compiler(("sm_75",)).path
+    except UserError:
+        return None
+
+
+needs_nvcc = pytest.mark.skipif(nvcc() is None, reason="no nvcc")
+
+
+def check(
+    module: nn.Module,
+    shape: tuple[int, ...],
+    rule: str,
+    count: int = 1,
+    device: Device = CUDA,
+    most: float = 1e-5,
+) -> None:
+    """Compare a network's output with torch's, and count the kernels of a rule."""
+    error, kernels = relative_error(randomized(module), shape, device)
+    assert error < most
+    assert kernels.get(rule, 0) == count, kernels
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a thread takes: registers, and bytes that it spills."""
+
+    registers: int
+    spilled: int
+
+
+def usage(module: nn.Module, shape: tuple[int, ...], device: Device = CUDA) -> dict[str, Usage]:
+    """Return what ptxas says of each kernel of a network, for compute capability 7.5."""
+    _, source = cuda_source(together([compiled(module, shape, device)]).mod, device)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "kernels.cu")
+        path.write_text(source)
+        options = ["-cubin", "-w", "-arch=sm_75", "-Xptxas", "-v", "-allow-unsupported-compiler"]
+        command = [str(nvcc()), *options, "-o", str(path.with_suffix(".cubin")), str(path)]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    found = re.findall(
+        r"Compiling entry function '(\w+)'(?:.|\n)*?(\d+) bytes spill stores(?:.|\n)*?"
+        r"Used (\d+) registers",
+        said,
+    )
+    return {name: Usage(int(registers), int(spilled)) for name, spilled, registers in found}
