@@ -72,7 +72,32 @@ class Compiler:
         form = "cubin" if len(code) == 1 and code[0].startswith("sm_") else "fatbin"
         if self.path is None:
             return form, nvrtc.compile_cuda(source, code, form)
-        return form, _run_nvcc(self.path, source, code, form)
+        return form, _run_nvcc(self.path, source, code, form)[0]
+
+    def inspect(self, source: str, code: str) -> tuple[bytes, str]:
+        """Compile a program for one architecture, and have ptxas say what kernels take.
+
+        Parameters
+        ----------
+        source : str
+        code : str
+            As in ``"sm_87"``.
+
+        Returns
+        -------
+        binary : bytes
+            A cubin.
+        said : str
+            What ``ptxas -v`` prints.
+
+        Raises
+        ------
+        UserError
+            If this is not nvcc, which comes with ptxas.
+        """
+        if self.path is None:
+            raise UserError("registers and shared memory are told by ptxas, which nvcc comes with")
+        return _run_nvcc(self.path, source, (code,), "cubin", "-Xptxas=-v")
 
 
 def number(code: str) -> int:
@@ -147,11 +172,13 @@ def _output(command: list[str]) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def _run_nvcc(path: Path, source: str, code: tuple[str, ...], form: str) -> bytes:
+def _run_nvcc(
+    path: Path, source: str, code: tuple[str, ...], form: str, *options: str
+) -> tuple[bytes, str]:
     with scratch("tvmlcnn-") as folder:
         program, binary = Path(folder, "kernels.cu"), Path(folder, f"kernels.{form}")
         program.write_text(source)
-        command = [str(path), f"--{form}", "-w", "-o", str(binary)]
+        command = [str(path), f"--{form}", "-w", "-o", str(binary), *options]
         # No host code is made, so that any gcc will do.
         command.append("-allow-unsupported-compiler")
         for one in code:
@@ -160,4 +187,4 @@ def _run_nvcc(path: Path, source: str, code: tuple[str, ...], form: str) -> byte
         if done.returncode:
             said = (done.stdout + done.stderr).strip()
             raise RuntimeError(f"nvcc failed ({done.returncode}): {said}")
-        return binary.read_bytes()
+        return binary.read_bytes(), done.stderr

@@ -1,0 +1,150 @@
+"""What a network for a GPU executes and moves, beside what it has to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tvmlcnn import frontend, pipeline
+from tvmlcnn.errors import UserError
+from tvmlcnn.package.cuda import cuda_source, find_compiler
+from tvmlcnn.package.variants import together
+from tvmlcnn.targets import Gpu
+
+from ..summary import analyze
+from .kernels import KernelCount, count_kernels
+
+MOST_INSTRUCTIONS = 1.6
+"""Of warps, over those that multiply-adds need: what a network of our own kernels is to keep."""
+MOST_TRAFFIC = 1.5
+"""Bytes that leave the multiprocessors over the compulsory ones, likewise."""
+
+
+@dataclass(frozen=True)
+class Called:
+    """One call of a network's program.
+
+    Attributes
+    ----------
+    function : str
+    layers : tuple of str
+        Of torch's module, that it computes.
+    launches : tuple of KernelCount
+    multiply_adds : int
+        That its operations need, two of them one.
+    tensor_bytes : int
+        Of its operands and results, each once.
+    """
+
+    function: str
+    layers: tuple[str, ...]
+    launches: tuple[KernelCount, ...]
+    multiply_adds: int
+    tensor_bytes: int
+
+    @property
+    def warp_instructions(self) -> int:
+        """Of all its launches."""
+        return sum(launch.warp_instructions for launch in self.launches)
+
+    @property
+    def block_bytes(self) -> int:
+        """What leaves the multiprocessors: each sector once for a block."""
+        return sum(launch.block_bytes for launch in self.launches)
+
+    @property
+    def sector_bytes(self) -> int:
+        """What warps ask for, instruction by instruction."""
+        return sum(launch.sector_bytes for launch in self.launches)
+
+
+@dataclass(frozen=True)
+class NetworkCount:
+    """What one run of a network does on a GPU.
+
+    Attributes
+    ----------
+    model : str
+    target : str
+    compiler : str
+    macs : int
+        Multiply-adds that the network needs.
+    compulsory_bytes : int
+        That its layers move at least, fused but one after the other (`analysis.fusion.traffic`).
+    calls : tuple of Called
+    """
+
+    model: str
+    target: str
+    compiler: str
+    macs: int
+    compulsory_bytes: int
+    calls: tuple[Called, ...]
+
+    @property
+    def kernels(self) -> list[KernelCount]:
+        """All launches, in order."""
+        return [launch for call in self.calls for launch in call.launches]
+
+    @property
+    def instruction_ratio(self) -> float:
+        """Instructions of warps over those that its multiply-adds need at one FFMA a lane."""
+        return 32 * sum(call.warp_instructions for call in self.calls) / self.macs
+
+    @property
+    def block_traffic_ratio(self) -> float:
+        """Bytes that leave the multiprocessors over the compulsory ones."""
+        return sum(call.block_bytes for call in self.calls) / self.compulsory_bytes
+
+    @property
+    def sector_traffic_ratio(self) -> float:
+        """Bytes that warps ask for over the compulsory ones."""
+        return sum(call.sector_bytes for call in self.calls) / self.compulsory_bytes
+
+    @property
+    def tensor_traffic_ratio(self) -> float:
+        """Bytes of each call's tensors, each once, over the compulsory ones."""
+        return sum(call.tensor_bytes for call in self.calls) / self.compulsory_bytes
+
+
+def count_network(model: str, gpu: Gpu) -> NetworkCount:
+    """Compile a network in float32 and count its machine code.
+
+    Parameters
+    ----------
+    model : str
+        As ``tvmlcnn compile`` takes it.
+    gpu : Gpu
+
+    Raises
+    ------
+    UserError
+        If there is no such network, no nvcc that compiles for the GPU, or no nvdisasm.
+    """
+    code = gpu.gpu_code[:1]
+    compiler = find_compiler(code)
+    if compiler.path is None:
+        raise UserError(f"counting needs nvcc, which prints registers; here is {compiler} only")
+    total = analyze(model).total
+    network = frontend.resolve(model)
+    with network.running():
+        graph = frontend.import_graph(network.module, frontend.random_inputs(network.inputs))
+    variants = together([pipeline.run(graph.mod, gpu)])
+    functions, source = cuda_source(variants.mod, gpu)
+    counted = count_kernels(functions, source, gpu, compiler)
+    return NetworkCount(
+        network.name,
+        gpu.name,
+        str(compiler),
+        total.macs,
+        total.traffic_bytes,
+        tuple(
+            Called(
+                call["function"],
+                tuple(call["layers"]),
+                counted[call["function"]],
+                call["flops"] // 2,
+                call["bytes"],
+            )
+            for call in variants.calls[0]
+        ),
+    )
