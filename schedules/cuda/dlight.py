@@ -12,6 +12,7 @@ from ..definitions import definition_of
 from ..layer import Layer
 from ..own_loops import has_own_loops
 from ..rule import Plan, Rule
+from ..unit_reductions import without_unit_reductions
 
 _RULES: tuple[dlight.ScheduleRule, ...] = (
     dlight.gpu.Matmul(),
@@ -33,6 +34,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     """Take the first of TVM's rules that has a schedule which can be lowered."""
     if has_own_loops(sch):
         return sch
+    sch = Schedule(without_unit_reductions(sch.mod["main"]))
     target = tvm.target.Target(device.tvm)
     failure: Exception | None = None
     for rule in _RULES:

@@ -11,14 +11,14 @@ from tvmlcnn.targets import Gpu
 from .blocks import LANES
 
 _ROWS_OF_THREAD = (4, 7, 8, 14, 16)
-_ROWS_OF_BLOCK = (1, 2, 4, 7, 8, 14, 16, 28, 32)
+_ROWS_OF_BLOCK = (1, 2, 4, 7, 8, 14, 16, 28, 32, 64, 128)
 _CHANNEL_THREADS = (1, 2, 3, 4, 6, 8, 9, 10, 12, 15, 16, 18, 20, 24, 25, 30, 32)
 _STEPS = (32, 27, 24, 20, 18, 16, 12, 9, 8, 4, 3, 2, 1)
 _PARTS = (1, 2, 3, 4, 5, 6, 8)
 WARP = 32
 # One is computed while another one is brought; where no thread waits for that, two are.
 _BUFFERS, _ASYNC_BUFFERS = 2, 3
-_FEWEST_THREADS, _MOST_THREADS = 64, 256
+_FEWEST_THREADS, MOST_THREADS = 64, 256
 # A thread's registers beside its sums and what it multiplies: addresses, counters, the epilogue.
 _OTHER_REGISTERS = 32
 # So many warps of independent multiply-adds keep the schedulers of a multiprocessor busy: four
@@ -105,7 +105,7 @@ def _fitting(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> Iter
         if vectors % across and across != min(_CHANNEL_THREADS[-1], vectors):
             continue
         for down in _ROWS_OF_BLOCK:
-            if not _FEWEST_THREADS <= across * down <= _MOST_THREADS:
+            if not _FEWEST_THREADS <= across * down <= MOST_THREADS:
                 continue
             for own in _ROWS_OF_THREAD:
                 if (own - 1) * down >= rows:

@@ -54,9 +54,9 @@ class Layout:
 def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
     """Take products of few rows, and convolutions that are ones."""
     if isinstance(layer, Product):
-        weight, data = layer.weight, layer.data
+        weight = layer.weight
     elif isinstance(layer, Convolution) and _is_product(layer):
-        weight, data = layer.weight[0, 0], layer.data
+        weight = layer.weight[0, 0]
     else:
         return None
     rows, (steps, outer) = math.prod(layer.shape[:-1]), weight.shape

@@ -62,24 +62,40 @@ def check(
 
 @dataclass(frozen=True)
 class Usage:
-    """What a thread takes: registers, and bytes that it spills."""
+    """What a kernel takes: registers and bytes spilled, of a thread, and a block's shared bytes."""
 
     registers: int
     spilled: int
+    shared: int
+
+
+def cuda_of(module: nn.Module, shape: tuple[int, ...], device: Device = CUDA) -> str:
+    """Return the CUDA C++ of a network."""
+    return cuda_source(together([compiled(module, shape, device)]).mod, device)[1]
 
 
 def usage(module: nn.Module, shape: tuple[int, ...], device: Device = CUDA) -> dict[str, Usage]:
-    """Return what ptxas says of each kernel of a network, for compute capability 7.5."""
-    _, source = cuda_source(together([compiled(module, shape, device)]).mod, device)
+    """Return what ptxas says of each kernel of a network, for the device's first architecture."""
+    source = cuda_of(module, shape, device)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "kernels.cu")
         path.write_text(source)
-        options = ["-cubin", "-w", "-arch=sm_75", "-Xptxas", "-v", "-allow-unsupported-compiler"]
+        options = [
+            "-cubin",
+            "-w",
+            f"-arch={device.gpu_code[0]}",
+            "-Xptxas",
+            "-v",
+            "-allow-unsupported-compiler",
+        ]
         command = [str(nvcc()), *options, "-o", str(path.with_suffix(".cubin")), str(path)]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     found = re.findall(
         r"Compiling entry function '(\w+)'(?:.|\n)*?(\d+) bytes spill stores(?:.|\n)*?"
-        r"Used (\d+) registers",
+        r"Used (\d+) registers(?:.*?(\d+) bytes smem)?",
         said,
     )
-    return {name: Usage(int(registers), int(spilled)) for name, spilled, registers in found}
+    return {
+        name: Usage(int(registers), int(spilled), int(shared or 0))
+        for name, spilled, registers, shared in found
+    }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import torch
-from networks import compiled
+from gpu_kernels import needs_pocl
+from networks import compiled, relative_error
 from torch import nn
 
 from tvmlcnn.schedules import kernels_by_rule
@@ -19,3 +20,16 @@ def test_a_rule_that_raises() -> None:
     """Reduction takes the mean of a map of one channel, and TVM's check of that fails."""
     mod = compiled(Mean(), (1, 1, 24, 24), DEVICES["cuda"])
     assert kernels_by_rule(mod) == {"dlight": ["mean"]}
+
+
+class MeanOfOne(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.hardswish(x.mean((2, 3)) + 1)
+
+
+@needs_pocl
+def test_what_follows_a_reduction_of_one_element() -> None:
+    """TVM inlines it into the first value of the sum as well, as if there were no sum."""
+    error, kernels = relative_error(MeanOfOne(), (1, 64, 1, 1), DEVICES["cuda"])
+    assert kernels == {"dlight": 1}
+    assert error < 1e-6

@@ -1,0 +1,115 @@
+"""Convolutions and products on GPUs, as implicit GEMM, against torch; PoCL runs the kernels."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from gpu_kernels import CUDA, cuda_of, needs_nvcc, needs_pocl, usage
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from layers_of_each_kind import conv
+from networks import relative_error
+from torch import nn
+
+from tvmlcnn.schedules import planned
+from tvmlcnn.schedules.cuda.gemm_tiles import MOST_THREADS
+from tvmlcnn.targets import DEVICES
+
+pytestmark = needs_pocl
+ORIN = DEVICES["jetson-orin-nano"]
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    batch=st.integers(1, 2),
+    groups=st.sampled_from([1, 1, 2]),
+    inner=st.integers(1, 40),
+    outer=st.integers(1, 40),
+    kernel=st.sampled_from([1, 1, 3, 5]),
+    stride=st.integers(1, 2),
+    dilation=st.integers(1, 2),
+    size=st.integers(9, 14),
+    asynchronous=st.booleans(),
+)
+def test_any_convolution(
+    batch: int,
+    groups: int,
+    inner: int,
+    outer: int,
+    kernel: int,
+    stride: int,
+    dilation: int,
+    size: int,
+    asynchronous: bool,
+) -> None:
+    convolution = nn.Conv2d(
+        groups * inner,
+        groups * outer,
+        kernel,
+        stride,
+        kernel // 2,
+        dilation if kernel < 5 else 1,
+        groups,
+    )
+    net = nn.Sequential(convolution, nn.Hardswish())
+    device = ORIN if asynchronous else CUDA
+    error, kernels = relative_error(net, (batch, groups * inner, size, size + 1), device)
+    assert error < 1e-5
+    if groups == 1 and inner > 1:
+        assert kernels["implicit_gemm"] == 1
+
+
+class Block(nn.Module):
+    """A residual of a split and a shuffle, whose convolution reads channels that lie apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(24, 24, 1), nn.Conv2d(12, 12, 3, padding=1)
+        self.norm, self.third = nn.BatchNorm2d(24), nn.Conv2d(24, 24, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        left, right = torch.relu(self.first(x)).chunk(2, 1)
+        shuffled = nn.functional.channel_shuffle(torch.cat([left, self.second(right)], 1), 2)
+        half = self.second(shuffled[:, :12])
+        return x + self.third(torch.relu(self.norm(torch.cat([half, shuffled[:, 12:]], 1))))
+
+
+def test_channels_that_lie_apart() -> None:
+    """Planes, tables, what is applied before, and a residual after."""
+    error, kernels = relative_error(Block(), (1, 24, 10, 10), CUDA)
+    assert error < 1e-5
+    assert kernels["implicit_gemm"] >= 3
+
+
+def test_few_tiles_share_the_reduction() -> None:
+    """Where there are few tiles, several blocks sum up parts, which a second launch adds."""
+    layer = conv((1, 7, 7, 960), (1, 1, 960, 32))
+    assert planned(layer, ORIN).layout.tile.parts > 1
+    net = nn.Sequential(nn.Conv2d(960, 32, 1), nn.ReLU())
+    error, _ = relative_error(net, (1, 960, 7, 7), ORIN)
+    assert error < 1e-5
+
+
+LAYERS = {
+    "pointwise": (nn.Conv2d(96, 576, 1), (1, 96, 14, 14)),
+    "3x3": (nn.Conv2d(64, 64, 3, padding=1), (1, 64, 28, 28)),
+    "first": (nn.Conv2d(3, 32, 3, 2, 1), (1, 3, 96, 96)),
+    "few tiles": (nn.Conv2d(960, 32, 1), (1, 960, 7, 7)),
+}
+
+
+@needs_nvcc
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("target", ["cuda", "jetson-orin-nano"])
+def test_two_blocks_fit_a_multiprocessor(name: str, target: str) -> None:
+    gpu, (module, shape) = DEVICES[target], LAYERS[name]
+    for kernel in usage(nn.Sequential(module, nn.ReLU6()), shape, gpu).values():
+        assert kernel.spilled == 0
+        assert 2 * kernel.registers * MOST_THREADS <= gpu.registers
+        assert 2 * kernel.shared <= gpu.shared_of_multiprocessor
+
+
+def test_asynchronous_copies() -> None:
+    """From sm_80 on no thread waits for what is copied to shared memory."""
+    assert "cp.async" in cuda_of(*LAYERS["3x3"], ORIN)
+    assert "cp.async" not in cuda_of(*LAYERS["3x3"], CUDA)
