@@ -68,6 +68,8 @@ class Pool:
     padding : tuple of int
         Top, left, bottom, right; each window overlaps the map.
     count_include_pad : bool
+    data : tuple of int
+        Shape of the data of whole maps: (N, H, W, C).
     """
 
     element: ElementType
@@ -77,6 +79,7 @@ class Pool:
     strides: Shape = ()
     padding: Shape = ()
     count_include_pad: bool = False
+    data: Shape = ()
     workload = ""
 
 

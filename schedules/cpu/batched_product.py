@@ -15,12 +15,12 @@ from tvmlcnn.targets import Cpu
 from ..decisions import Decisions
 from ..epilogue import inline_epilogue
 from ..layer import BatchedProduct, Layer
+from ..levels import is_level
 from ..rule import Definition, Plan, Rule
 from .accumulate import accumulate, unroll
 from .blocks import spread, vectorize
 from .dense_tiles import dense_tiles
 from .padding import without_borders
-from .sums import is_level
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from tvmlcnn.targets import Cpu
 from ..decisions import Decisions
 from ..epilogue import inner_loops
 from ..layer import Layer, Normalization
+from ..levels import is_level
 from ..rule import Definition, Plan, Rule
-from .sums import is_level, small, sums_of_channels, sums_of_row, sums_side_by_side, vector
+from .sums import small, sums_of_channels, sums_of_row, sums_side_by_side, vector
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,16 @@ from functools import partial
 
 from tvm.s_tir import Schedule
 
-from tvmlcnn import ops
 from tvmlcnn.targets import Cpu
 
 from ..decisions import Decisions
 from ..epilogue import inline_epilogue
 from ..layer import Layer, Pool
-from ..rule import Definition, Plan, Rule
+from ..levels import is_level
+from ..pool_definition import GLOBAL, WINDOWS, pool_definition
+from ..rule import Plan, Rule
 from .accumulate import accumulate, unroll
 from .blocks import spread
-from .sums import is_level
 from .tiles import largest_divisor, power_of_two_divisor
 
 
@@ -38,25 +38,12 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     """Take all pooling of channels-last data whose elements the device computes with."""
     if not isinstance(layer, Pool) or not device.computes(layer.element):
         return None
-    whole = layer.kind == "global average"
-    if whole:
-        define = partial(ops.global_average, keep=len(layer.shape) == 4)
-    else:
-        define = partial(
-            ops.max_pool if layer.kind == "max" else ops.average_pool,
-            size=layer.shape[1:3],
-            window=layer.size,
-            strides=layer.strides,
-            padding=layer.padding,
-        )
-        if layer.kind == "average":
-            define = partial(define, count_include_pad=layer.count_include_pad)
     return Plan(
         POOLING.name,
         layer.element,
         layer.workload,
-        Layout(whole),
-        definition=lambda: Definition(define, name="pool"),
+        Layout(layer.kind == "global average"),
+        definition=partial(pool_definition, layer),
     )
 
 
@@ -68,7 +55,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     is, with as many vectors of channels side by side as make the additions overlap.
     """
     whole, core = plan.layout.whole, device.core(plan.element)
-    main = sch.get_sblock("global_average" if whole else "pool")
+    main = sch.get_sblock(GLOBAL if whole else WINDOWS)
     output = inline_epilogue(sch, main)
     spread(sch, output, core)
     *far, channel = sch.get_loops(output)

@@ -15,9 +15,10 @@ from tvmlcnn.targets import Cpu
 from ..decisions import Decisions
 from ..epilogue import inline_epilogue, inner_loops
 from ..layer import Layer, Reduction
+from ..levels import is_level
 from ..rule import Definition, Plan, Rule
 from .blocks import spread
-from .sums import is_level, small, sums_of_row, sums_side_by_side
+from .sums import small, sums_of_row, sums_side_by_side
 
 
 @dataclass(frozen=True)

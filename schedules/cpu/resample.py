@@ -14,9 +14,10 @@ from ..decisions import Decisions
 from ..definitions import definition_of
 from ..epilogue import inner_loops
 from ..layer import Layer, Resample
+from ..levels import is_level
 from ..rule import Plan, Rule
 from .blocks import spread
-from .sums import is_level, vector
+from .sums import vector
 
 
 @dataclass(frozen=True)

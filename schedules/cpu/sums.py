@@ -26,11 +26,6 @@ def sums_side_by_side(count: int, core: Core) -> int:
     return min(options, key=cost)
 
 
-def is_level(sch: Schedule, stage: SBlockRV) -> bool:
-    """Tell whether a stage is one but the last of a sum in levels (`tvmlcnn.ops.levels`)."""
-    return "_blocks" in str(sch.get(stage).name_hint)
-
-
 def sums_of_row(sch: Schedule, stage: SBlockRV, outer: int | None) -> None:
     """Add up what lies together; split so many outer loops over the cores, if any."""
     spatial, (step,) = inner_loops(sch, stage)

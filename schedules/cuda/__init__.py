@@ -3,6 +3,7 @@
 from .depthwise import DEPTHWISE
 from .dlight import DLIGHT
 from .implicit_gemm import IMPLICIT_GEMM
+from .pooling import POOLING
 from .row_product import ROW_PRODUCT
 
 __all__ = ["RULES"]
@@ -12,5 +13,6 @@ RULES = (
     # Of few rows, before those of many.
     ROW_PRODUCT,
     IMPLICIT_GEMM,
+    POOLING,
     DLIGHT,
 )

@@ -181,7 +181,7 @@ def _multiply(sch: Schedule, main: SBlockRV, layout: Layout) -> LoopRV:
     pads = [block for block in sch.get_producers(main) if sch.get(block).name_hint == "pad"]
     for pad in pads:
         sch.set_scope(pad, 0, "local")
-    window = pads[0] if pads else sch.cache_read(main, 0, "local")
+    window = pads[0] if pads else sch.cache_read(main, 0, "local", consumer_blocks=[main])
     at = sch.get_loops(main)[_THREADS - 1] if layout.whole else ry
     around = _THREADS if layout.whole else _THREADS + 1
     for loads in (window, sch.cache_read(main, 1, "local")):

@@ -114,7 +114,7 @@ def load_beside(sch: Schedule, block: SBlockRV, at: LoopRV, lanes: int) -> None:
     for number, region in enumerate(sch.get(block).reads):
         buffer = region.source
         if str(buffer.scope()) == "global" and math.prod(int(n) for n in buffer.ty.shape) > 1:
-            read = sch.cache_read(block, number, "local")
+            read = sch.cache_read(block, number, "local", consumer_blocks=[block])
             sch.compute_at(read, at, preserve_unit_loops=True)
             move_vectors(sch, read, lanes, around)
 

@@ -102,8 +102,8 @@ LAYERS: dict[str, Layer] = {
     ),
     "maximum": Pool(FLOAT32, "max", (1, 28, 28, 64), (3, 3), (2, 2), (1, 1, 1, 1)),
     "average": Pool(FLOAT32, "average", (1, 28, 28, 64), (2, 2), (2, 2), (0, 0, 0, 0)),
-    "global average": Pool(FLOAT32, "global average", (1, 1, 1, 96)),
-    "global average without axes": Pool(FLOAT32, "global average", (1, 96)),
+    "global average": Pool(FLOAT32, "global average", (1, 1, 1, 96), data=(1, 7, 7, 96)),
+    "global average without axes": Pool(FLOAT32, "global average", (1, 96), data=(1, 7, 7, 96)),
     "concatenation": Concatenation(FLOAT32),
     "softmax of rows": Softmax(FLOAT32, (6, 21, 1), False),
     "softmax of columns": Softmax(FLOAT32, (2, 21, 64), True),
@@ -182,7 +182,7 @@ def _shapes(layer: Layer) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]
     if isinstance(layer, Pool):
         batch, *sides, channels = layer.shape
         if layer.kind == "global average":
-            return [(batch, 7, 7, channels)], []
+            return [layer.data], []
         before = zip(
             sides, layer.strides, layer.size, layer.padding[:2], layer.padding[2:], strict=True
         )

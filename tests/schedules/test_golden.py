@@ -34,7 +34,7 @@ CASES: dict[str, dict[str, tuple[str, ...]]] = {
     "depthwise_products": {"depthwise bytes": ("x86",), "depthwise signed bytes": ("rpi5",)},
     "pointwise_depthwise": {"pointwise and depthwise": BOTH},
     "grouped": {"grouped": BOTH, "diagonals": BOTH},
-    "pooling": {"maximum": BOTH, "global average": BOTH},
+    "pooling": {"maximum": (*BOTH, "cuda"), "global average": (*BOTH, "cuda")},
     "batched_product": {"batched product": BOTH},
     "resample": {"bilinear": BOTH},
     "normalization": {"layer norm": BOTH, "group norm": BOTH},

@@ -108,7 +108,7 @@ def global_average(call: relax.Call) -> Pool | None:
     )
     if len(shape) != 4 or not whole or element is None:
         return None
-    return Pool(element, "global average", out)
+    return Pool(element, "global average", out, data=shape)
 
 
 def concatenation(call: relax.Call) -> Concatenation | None:

@@ -167,16 +167,28 @@ def _sum_of_windows(
     return te.compute(shape, lambda *at: te.sum(tap(*at, *axes), axis=axes), name="pool")
 
 
-def global_average(data: te.Tensor, keep: bool) -> te.Tensor:
-    """Return the mean of each channel over the map, of shape (N, 1, 1, C) or (N, C)."""
+def global_average(data: te.Tensor, keep: bool, levels: Sequence[int] | None = None) -> te.Tensor:
+    """Return the mean of each channel over the map.
+
+    Parameters
+    ----------
+    data : te.Tensor
+        Shape (N, H, W, C).
+    keep : bool
+        Whether the result has the shape (N, 1, 1, C), not (N, C).
+    levels : sequence of int, optional
+        Steps of each level of the sum, the innermost first, as of `in_levels`.
+    """
     batch, height, width, channels = (int(n) for n in data.shape)
     pixels = height * width
 
     def at(n: Sequence[Expr], pixel: Expr, c: Sequence[Expr]) -> Expr:
         value = in_sums(data(n[0], pixel // width, pixel % width, c[0]))
-        return within(value, pixel, pixels)
+        return within(value, pixel, pixels, levels)
 
-    total = in_levels("global_average", "global_average", te.sum, at, [batch], pixels, [channels])
+    total = in_levels(
+        "global_average", "global_average", te.sum, at, [batch], pixels, [channels], levels
+    )
     shape = (batch, 1, 1, channels) if keep else (batch, channels)
 
     def mean(n: tirx.Var, *at: tirx.Var) -> Expr:
