@@ -153,7 +153,9 @@ def _scheduled(
         function = function.without_attr(ATTRIBUTE)
     else:
         element = device.element(str(function.params[-1].ty.dtype))
-        plan = Plan(list(rules)[-1], element, "", None)
+        takers = (rule for rule in rules.values() if rule.takes and rule.takes(function))
+        name = next((rule.name for rule in takers), list(rules)[-1])
+        plan = Plan(name, element, "", None)
     workload = plan.workload or kernel_name(function)
     decisions = policy.of(plan.rule, workload, plan.element)
     sch = rules[plan.rule].schedule(Schedule(function), plan, device, decisions)

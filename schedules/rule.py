@@ -3,7 +3,8 @@
 When operators are legalized each rule of a family is asked in order whether a layer is its own. A
 plan defines the kernel; it says what the schedule will need to know, and travels as an attribute
 of the kernel's function until element-wise operators are fused to it. Then the same rule lays the
-function out. What no plan was made for is laid out by the last rule, which takes everything.
+function out. What no plan was made for is laid out by the first rule that takes it, at last by the
+last rule, which takes everything.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from tvm import te
 from tvm.s_tir import Schedule
+from tvm.tirx import PrimFunc
 
 from tvmlcnn.targets import ElementType
 
@@ -100,6 +102,9 @@ class Rule:
     layout : type
         The dataclass of its plans' layouts.
     plan, schedule : callable
+    takes : callable, optional
+        Tells whether the rule lays out a function that no plan was made for; the last rule of a
+        family takes those that no other does.
     """
 
     name: str
@@ -107,3 +112,4 @@ class Rule:
     layout: type
     plan: Plans
     schedule: Schedules
+    takes: Callable[[PrimFunc], bool] | None = None

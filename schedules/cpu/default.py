@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from tvm import te, topi
-from tvm.s_tir import Schedule, ScheduleError
+from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import SBlockRV
 from tvm.tirx import IterVar
 
@@ -18,6 +18,7 @@ from tvmlcnn.targets import Core, Cpu
 from ..decisions import Decisions
 from ..epilogue import inner_loops
 from ..generated import tuned
+from ..inlining import inline_elementwise, is_reduction
 from ..layer import Concatenation, Convolution, Layer, Reduction
 from ..own_loops import has_own_loops
 from ..rule import Definition, Plan, Rule
@@ -88,9 +89,9 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     if found is not None:
         return found
     core = device.core(plan.element)
-    _inline(sch)
+    inline_elementwise(sch)
     blocks = sch.get_child_blocks(sch.get_sblock("root"))
-    reductions = [block for block in blocks if _is_reduction(sch, block)]
+    reductions = [block for block in blocks if is_reduction(sch, block)]
     for block in [block for block in reductions if len(sch.get(block).writes) > 1]:
         reductions.remove(block)
         blocks.remove(block)
@@ -127,25 +128,10 @@ def _reduce_several(sch: Schedule, block: SBlockRV, core: Core) -> None:
         sch.parallel(sch.fuse(*spatial))
 
 
-def _inline(sch: Schedule) -> None:
-    """Inline each spatial block that only spatial blocks read."""
-    for block in sch.get_child_blocks(sch.get_sblock("root")):
-        consumers = sch.get_consumers(block)
-        if (
-            consumers
-            and not _is_reduction(sch, block)
-            and not any(_is_reduction(sch, consumer) for consumer in consumers)
-        ):
-            try:
-                sch.compute_inline(block)
-            except ScheduleError:  # an opaque or partial write: the block stays a stage
-                continue
-
-
 def _anchor(sch: Schedule, reduction: SBlockRV) -> SBlockRV:
     """Return the spatial block whose loops the reduction is computed in."""
     consumers = sch.get_consumers(reduction)
-    if len(consumers) == 1 and not _is_reduction(sch, consumers[0]):
+    if len(consumers) == 1 and not is_reduction(sch, consumers[0]):
         shape = [extent for kind, extent in _loops(sch, reduction) if kind == IterVar.DataPar]
         same_loops = [extent for _, extent in _loops(sch, consumers[0])] == shape
         if same_loops and len(sch.get_producers(consumers[0])) == 1:
@@ -171,10 +157,6 @@ def _reduce_in_registers(sch: Schedule, reduction: SBlockRV, anchor: SBlockRV, c
 def _loops(sch: Schedule, block: SBlockRV) -> list[tuple[int, int]]:
     """Return kind and extent of each iterator of the block."""
     return [(v.iter_type, int(v.dom.extent)) for v in sch.get(block).iter_vars]
-
-
-def _is_reduction(sch: Schedule, block: SBlockRV) -> bool:
-    return any(kind == IterVar.CommReduce for kind, _ in _loops(sch, block))
 
 
 def _name(sch: Schedule, block: SBlockRV) -> str:

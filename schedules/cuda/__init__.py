@@ -2,6 +2,7 @@
 
 from .depthwise import DEPTHWISE
 from .dlight import DLIGHT
+from .elementwise import ELEMENTWISE
 from .implicit_gemm import IMPLICIT_GEMM
 from .pooling import POOLING
 from .row_product import ROW_PRODUCT
@@ -14,5 +15,6 @@ RULES = (
     ROW_PRODUCT,
     IMPLICIT_GEMM,
     POOLING,
+    ELEMENTWISE,
     DLIGHT,
 )

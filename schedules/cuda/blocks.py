@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tvm
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
@@ -44,8 +45,13 @@ def by_elements(sch: Schedule, block: SBlockRV) -> None:
     are that have no vectors.
     """
     store = sch.cache_write(block, 0, "local")
-    *outer, last = sch.get_loops(store)
-    lanes = lanes_of(int(sch.get(last).extent))[0]
+    *outer, last = sch.get_loops(store) or [sch.add_unit_loop(store)]
+    accesses = [*sch.get(block).reads, *sch.get(block).writes]
+    types = {str(access.source.ty.dtype) for access in accesses}
+    bytes = max(tvm.DataType(each).itemsize for each in types)
+    # TVM has no vectors of truth values.
+    count = 1 if "bool" in types else int(sch.get(last).extent)
+    lanes = lanes_of(count, bytes)[0]
     rest, vector = sch.split(last, [None, lanes])
     outer.append(rest)
     sch.compute_at(block, rest, preserve_unit_loops=True)

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
+from tvm.tirx import BufferRegion, IntImm, Var
 
-from tvmlcnn.targets import Gpu
+from tvmlcnn.targets import FLOAT32, Gpu
 
 WARP = 32
+_LOAD_BYTES = 16
 # Instructions that a multiprocessor begins in a cycle, each for a warp: CUDA C++ programming guide,
 # "Architecture"; four from 5.0 to 12.0.
 _SCHEDULERS = 4
@@ -33,12 +35,17 @@ def cycles(instructions: float, threads: int, device: Gpu) -> float:
     return instructions * max(warps, _ALONE)
 
 
-def lanes_of(channels: int) -> list[int]:
-    """Return the numbers of neighbours that a thread can load at once, the largest first.
+def lanes_of(count: int, bytes: int = FLOAT32.bytes) -> list[int]:
+    """Return how many neighbours a thread can load at once, most first.
 
-    One load moves up to 16 bytes (PTX ISA, ld and st).
+    Parameters
+    ----------
+    count : int
+        Of neighbours, which it divides.
+    bytes : int
+        Of each of them; a load moves up to 16 (PTX ISA, ld and st).
     """
-    return [n for n in (4, 2, 1) if channels % n == 0]
+    return [n for n in (4, 2, 1) if count % n == 0 and n * bytes <= _LOAD_BYTES]
 
 
 def block_sizes(threads: int) -> list[int]:
@@ -113,10 +120,19 @@ def load_beside(sch: Schedule, block: SBlockRV, at: LoopRV, lanes: int) -> None:
     around = _depth(sch, block, at)
     for number, region in enumerate(sch.get(block).reads):
         buffer = region.source
-        if str(buffer.scope()) == "global" and math.prod(int(n) for n in buffer.ty.shape) > 1:
+        of_many = math.prod(int(n) for n in buffer.ty.shape) > 1
+        if str(buffer.scope()) == "global" and of_many and _is_plain(region):
             read = sch.cache_read(block, number, "local", consumer_blocks=[block])
             sch.compute_at(read, at, preserve_unit_loops=True)
             move_vectors(sch, read, lanes, around)
+
+
+def _is_plain(region: BufferRegion) -> bool:
+    """Tell whether an element is read whose place is the block's own."""
+    return all(
+        isinstance(axis.min, Var | IntImm) and isinstance(axis.extent, IntImm) and axis.extent == 1
+        for axis in region.region
+    )
 
 
 def _depth(sch: Schedule, block: SBlockRV, at: LoopRV) -> int:

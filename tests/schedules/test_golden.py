@@ -40,6 +40,7 @@ CASES: dict[str, dict[str, tuple[str, ...]]] = {
     "normalization": {"layer norm": BOTH, "group norm": BOTH},
     "reduction": {"sum": BOTH},
     "default": {"odd": BOTH, "concatenation": BOTH, "softmax": BOTH},
+    "elementwise": {"concatenation": ("cuda",), "transpose": ("cuda",)},
     "dlight": {"convolution": ("cuda",), "softmax": ("cuda",)},
 }
 """Targets by the rule and the layer, or the function that no plan is made for."""
@@ -56,7 +57,12 @@ def _convolution() -> PrimFunc:
     return te.create_prim_func([data, weight, relu(topi.nn.conv2d_nchw(data, weight, 1, 1, 1))])
 
 
-FUNCTIONS = {"softmax": _softmax, "convolution": _convolution}
+def _transpose() -> PrimFunc:
+    data = te.placeholder((1, 32, 14, 70), "float32", "data")
+    return te.create_prim_func([data, relu(topi.transpose(data, (0, 2, 3, 1)))])
+
+
+FUNCTIONS = {"softmax": _softmax, "convolution": _convolution, "transpose": _transpose}
 
 
 def _name(rule: str, case: str, target: str) -> str:
