@@ -1,7 +1,8 @@
 """Rules for NVIDIA GPUs; `dlight` takes what no other rule does."""
 
 from .dlight import DLIGHT
+from .limits import exceeded
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "exceeded"]
 
 RULES = (DLIGHT,)
