@@ -6,7 +6,8 @@ so that no kernel is left to TVM's bare loops.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import tvm
 from tvm.s_tir import Schedule
@@ -16,7 +17,7 @@ from tvmlcnn import plugins
 from tvmlcnn.targets import CODES, ELEMENT_TYPES, FLOAT32, Device, ElementType
 
 from . import cpu, cuda
-from .decisions import DEFAULTS, Policy
+from .decisions import DEFAULTS, Decisions, Policy
 from .generated import kernel_name
 from .layer import (
     BatchedProduct,
@@ -55,6 +56,7 @@ __all__ = [
     "Softmax",
     "alternatives",
     "element_of",
+    "given_up",
     "kernels_by_rule",
     "planned",
     "rules_for",
@@ -66,7 +68,13 @@ __all__ = [
 
 RULES: dict[str, tuple[Rule, ...]] = {"cpu": cpu.RULES, "cuda": cuda.RULES}
 """By the family of the device; asked in this order."""
+_EXCEEDED: dict[str, Callable[[PrimFunc, Any], str | None]] = {
+    "cpu": lambda function, device: None,
+    "cuda": cuda.exceeded,
+}
+"""By the family: which limit of the device a scheduled function exceeds."""
 _RULE, _WORKLOAD, _ELEMENT = "tvmlcnn.rule", "tvmlcnn.workload", "tvmlcnn.element"
+_GIVEN_UP = "tvmlcnn.given_up"
 
 
 def rules_for(device: Device) -> tuple[Rule, ...]:
@@ -158,12 +166,37 @@ def _scheduled(
         plan = Plan(name, element, "", None)
     workload = plan.workload or kernel_name(function)
     decisions = policy.of(plan.rule, workload, plan.element)
-    sch = rules[plan.rule].schedule(Schedule(function), plan, device, decisions)
-    result = sch.mod[sch.mod.get_global_vars()[0]]
+    result = _laid_out(function, rules[plan.rule], plan, device, decisions)
     made_by = {_RULE: plan.rule, _WORKLOAD: workload, _ELEMENT: plan.element.name}
+    *_, last = rules.values()
+    reason = _EXCEEDED[device.family](result, device)
+    if reason is not None and plan.rule != last.name:
+        plain = Plan(last.name, plan.element, plan.workload, None)
+        decisions = policy.of(last.name, workload, plan.element)
+        result = _laid_out(function, last, plain, device, decisions)
+        made_by |= {_RULE: last.name, _GIVEN_UP: f"{plan.rule} takes {reason}"}
     for key, value in {**attrs, **made_by}.items():
         result = result.with_attr(key, value)
     return result
+
+
+def _laid_out(
+    function: PrimFunc, rule: Rule, plan: Plan, device: Device, decisions: Decisions
+) -> PrimFunc:
+    sch = rule.schedule(Schedule(function), plan, device, decisions)
+    return sch.mod[sch.mod.get_global_vars()[0]]
+
+
+def given_up(mod: tvm.IRModule) -> dict[str, str]:
+    """Return why the last rule made a kernel that another one had planned, by its name.
+
+    Its schedule would have exceeded what the device has.
+    """
+    return {
+        variable.name_hint: str(function.attrs[_GIVEN_UP])
+        for variable, function in mod.functions.items()
+        if isinstance(function, PrimFunc) and _GIVEN_UP in function.attrs
+    }
 
 
 def kernels_by_rule(mod: tvm.IRModule) -> dict[str, list[str]]:

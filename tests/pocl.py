@@ -1,17 +1,20 @@
 """Kernels of a GPU run on the CPU: scheduled for CUDA, lowered to OpenCL, run by PoCL.
 
-That checks what a schedule computes (its bindings, shared memory, barriers), not what nvcc makes
-of it. Needs pyopencl and an OpenCL driver for the CPU (Debian: ``pocl-opencl-icd``).
+That checks what a schedule computes (its bindings, shared memory, barriers), and that it stays
+inside of its arrays; not what nvcc makes of it. Needs pyopencl and an OpenCL
+driver for the CPU (Debian: ``pocl-opencl-icd``).
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pocl_bounds
 import pyopencl as cl
 
 if TYPE_CHECKING:
@@ -47,37 +50,68 @@ def queue() -> cl.CommandQueue:
 
 
 def source(kernels: tvm.IRModule) -> str:
-    """Return scheduled kernels as OpenCL C, under the names that they have in CUDA."""
+    """Return scheduled kernels as OpenCL C, under the names that they have in CUDA.
+
+    They take one more argument than there, for the checks of `pocl_bounds`.
+    """
     import tvm
     from tvm import tirx
     from tvm.tirx.build import codegen_build, split_host_device_mods
 
+    from tvmlcnn.package.launches import gpu_function
+
     target = tvm.target.Target(_OPENCL)
     lower, _, finish = tirx.get_default_tir_pipeline(target)
-    _, device_mods = split_host_device_mods(lower(tirx.transform.BindTarget(target)(kernels)))
+    host, device_mods = split_host_device_mods(lower(tirx.transform.BindTarget(target)(kernels)))
     ((device_target, device_mod),) = device_mods.items()
-    return str(codegen_build(finish()(device_mod), device_target).inspect_source(""))
+    text = str(codegen_build(finish()(device_mod), device_target).inspect_source(""))
+    sizes = {}
+    for variable, function in host.functions.items():
+        called = gpu_function(function)
+        tensors = [*_bytes(kernels[variable.name_hint]), *called.scratch]
+        for launch in called.launches:
+            sizes[launch.kernel] = [tensors[number] for number in launch.tensors]
+    return pocl_bounds.checked(text, sizes)
+
+
+def _bytes(function: tvm.tirx.PrimFunc) -> list[int]:
+    """Return the sizes of a function's tensors."""
+    return [
+        math.prod(int(side) for side in parameter.ty.shape)
+        * np.dtype(str(parameter.ty.dtype)).itemsize
+        for parameter in function.params
+    ]
 
 
 class Kernels:
     """Kernels that can be launched on memory of this process."""
 
     def __init__(self, text: str) -> None:
+        self._text = text
         # Unrolled kernels take PoCL long to optimize, and run once.
         self._program = cl.Program(queue().context, text).build("-cl-opt-disable")
         self.arguments = {
-            kernel.function_name: kernel.num_args for kernel in self._program.all_kernels()
+            kernel.function_name: kernel.num_args - 1 for kernel in self._program.all_kernels()
         }
 
     def launch(
         self, name: str, grid: Sequence[int], block: Sequence[int], addresses: Sequence[int]
     ) -> None:
-        """Run a kernel on tensors at some addresses, and wait for it."""
+        """Run a kernel on tensors at some addresses, and wait for it.
+
+        Raises
+        ------
+        IndexError
+            If it accesses what is not in its arrays, or vectors that are not aligned.
+        """
         kernel = cl.Kernel(self._program, name)
-        kernel.set_args(*(cl.SVM(_memory(address)) for address in addresses))
+        trap = np.zeros(4, np.int32)
+        kernel.set_args(*(cl.SVM(_memory(address)) for address in (*addresses, trap.ctypes.data)))
         total = tuple(blocks * threads for blocks, threads in zip(grid, block, strict=True))
         cl.enqueue_nd_range_kernel(queue(), kernel, total, tuple(block))
         queue().finish()
+        if (fault := pocl_bounds.fault(self._text, trap)) is not None:
+            raise IndexError(fault)
 
 
 def call_of(kernels: tvm.IRModule, device: Device) -> Callable[..., int]:

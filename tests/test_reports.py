@@ -19,6 +19,7 @@ def report(**fields: object) -> Report:
         "kernels": {"dense": ["a", "b"], "default": ["c"]},
         "records": {"tuned": 1, "default": 0, "of": 2},
         "default_rule": "default",
+        "given_up": {},
         "turned_back": [],
         "check": {"max_error": 2e-7, "cases": ["random", "zeros"], "where": "here"},
         "seconds": {"export": 1.25, "link": 0.01},

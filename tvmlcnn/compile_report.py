@@ -31,6 +31,8 @@ class Report:
         that the ``default`` is best, ``of`` how many that can be tuned.
     default_rule : str
         The rule among them that takes what no other one does.
+    given_up : dict of str to str
+        Why a kernel that another rule had planned was left to that one, by the kernel's name.
     turned_back : list of str
         Operators of Relax that the rewriting to channels-last activations does not know.
     check : dict
@@ -55,6 +57,7 @@ class Report:
     kernels: dict[str, list[str]]
     records: dict[str, int]
     default_rule: str
+    given_up: dict[str, str]
     turned_back: list[str]
     check: dict[str, Any]
     seconds: dict[str, float]

@@ -24,7 +24,7 @@ from tvmlcnn.precision import check_request, element_for
 from tvmlcnn.records import Library
 from tvmlcnn.runtime.machine import machine
 from tvmlcnn.runtime.manifest import RANDOM_WEIGHTS
-from tvmlcnn.schedules import kernels_by_rule, rules_for, workloads
+from tvmlcnn.schedules import given_up, kernels_by_rule, rules_for, workloads
 from tvmlcnn.schedules.recorded import Recorded
 from tvmlcnn.targets import FLOAT32, Device, ElementType, records_name, resolve
 
@@ -215,6 +215,7 @@ def compile(
         kernels,
         decided,
         rules_for(device)[-1].name,
+        given_up(variants.mod),
         sorted({name for mod in mods for name in passes.turned_back(mod)}),
         text["check"],
         clock.seconds,

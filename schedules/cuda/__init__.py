@@ -4,10 +4,11 @@ from .depthwise import DEPTHWISE
 from .dlight import DLIGHT
 from .elementwise import ELEMENTWISE
 from .implicit_gemm import IMPLICIT_GEMM
+from .limits import exceeded
 from .pooling import POOLING
 from .row_product import ROW_PRODUCT
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "exceeded"]
 
 RULES = (
     DEPTHWISE,

@@ -28,10 +28,15 @@ def main(path: str, number: str, source: str, inputs: str, outputs: str) -> None
     for name, count in kernels.arguments.items():
         driver.fake_kernel(name.encode(), count)
 
+    faults: list[IndexError] = []
+
     @_Launch
     def launch(name: bytes, shape: ctypes.Array, arguments: ctypes.Array) -> None:
         key = name.decode()
-        kernels.launch(key, shape[0:3], shape[3:6], arguments[: kernels.arguments[key]])
+        try:
+            kernels.launch(key, shape[0:3], shape[3:6], arguments[: kernels.arguments[key]])
+        except IndexError as error:
+            faults.append(error)
 
     driver.fake_on_launch(launch)
     instance, count, program = ctypes.c_void_p(), ctypes.c_size_t(), ctypes.c_size_t(int(number))
@@ -52,6 +57,7 @@ def main(path: str, number: str, source: str, inputs: str, outputs: str) -> None
         found += rooms
     file.tvmlcnn_close(instance)
     assert driver.fake_live() == 0
+    assert not faults, faults[0]
     np.savez(outputs, *found)
 
 

@@ -19,7 +19,7 @@ class Mean(nn.Module):
 def test_a_rule_that_raises() -> None:
     """Reduction takes the mean of a map of one channel, and TVM's check of that fails."""
     mod = compiled(Mean(), (1, 1, 24, 24), DEVICES["cuda"])
-    assert kernels_by_rule(mod) == {"dlight": ["mean"]}
+    assert kernels_by_rule(mod)["dlight"] == ["mean"]
 
 
 class MeanOfOne(nn.Module):
@@ -31,5 +31,5 @@ class MeanOfOne(nn.Module):
 def test_what_follows_a_reduction_of_one_element() -> None:
     """TVM inlines it into the first value of the sum as well, as if there were no sum."""
     error, kernels = relative_error(MeanOfOne(), (1, 64, 1, 1), DEVICES["cuda"])
-    assert kernels == {"dlight": 1}
+    assert kernels["dlight"] == 1
     assert error < 1e-6

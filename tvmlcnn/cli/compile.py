@@ -134,7 +134,11 @@ def command(
     print_facts(report.facts(every_phase=verbose))
     if verbose:
         print_facts(
-            (call["rule"], layers_text(call["layers"], call["function"]))
+            (
+                call["rule"],
+                layers_text(call["layers"], call["function"])
+                + (f": {reason}" if (reason := report.given_up.get(call["function"])) else ""),
+            )
             for call in report.manifest["calls"]
             if call["rule"] == report.default_rule
         )
