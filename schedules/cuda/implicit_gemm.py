@@ -20,6 +20,7 @@ from ..layer import Convolution, Layer, Product
 from ..rule import Definition, Plan, Rule
 from .blocks import LANES, by_elements, copy_together, finish
 from .gemm_tiles import GemmTile, gemm_tiles
+from .threads import bind, block_sizes, move_vectors, total, unroll
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
         sums = sch.get_sblock("parts")
         output = inline_epilogue(sch, sums, "local")
         writer = sch.cache_write(main, 0, "local")
-        _add_parts(sch, sums, output)
+        _add_parts(sch, sums, output, LANES if layout.stores_vectors else 1)
     else:
         writer = output = inline_epilogue(sch, main, "local")
         flatten_pixels(sch, writer)
@@ -179,11 +180,22 @@ def _accumulate(sch: Schedule, main: SBlockRV, thread: LoopRV, layout: Layout, d
             sch.annotate(chunk, "software_pipeline_async_stages", [0])
 
 
-def _add_parts(sch: Schedule, sums: SBlockRV, output: SBlockRV) -> None:
+def _add_parts(sch: Schedule, sums: SBlockRV, output: SBlockRV, lanes: int) -> None:
     """Add the parts of the reduction in a launch of its own, and store what follows."""
-    by_elements(sch, output)
+    flatten_pixels(sch, output)
+    row, channel = sch.get_loops(output)
+    rest, vector = sch.split(channel, [None, lanes])
+    thread = bind(sch, [row, rest], block_sizes(total(sch, [row, rest]))[0])
     sch.set_scope(sums, 0, "local")
-    sch.compute_at(sums, sch.get_loops(output)[1], preserve_unit_loops=True)
+    sch.compute_at(sums, thread, preserve_unit_loops=True)
+    *_, one, channel, part = sch.get_loops(sums)
+    sch.reorder(part, one, channel)
+    read = sch.cache_read(sums, 0, "local")
+    sch.compute_at(read, part, preserve_unit_loops=True)
+    move_vectors(sch, read, lanes, len(sch.get_loops(output)))
+    unroll(sch, part, one, channel)
+    sch.decompose_reduction(sums, part)
+    sch.vectorize(vector)
 
 
 def _producers(sch: Schedule, block: SBlockRV) -> list[SBlockRV]:

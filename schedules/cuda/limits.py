@@ -21,6 +21,7 @@ _ALLOCATED = tvm.transform.Sequential(
         s_tir.transform.UnifyThreadBinding(),
         s_tir.transform.CompactBufferAllocation(),
         s_tir.transform.LowerMatchBuffer(),
+        s_tir.transform.InjectSoftwarePipeline(),
         s_tir.transform.LowerOpaqueBlock(),
         tirx.transform.FlattenBuffer(),
     ]
