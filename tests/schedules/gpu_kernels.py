@@ -62,11 +62,12 @@ def check(
 
 @dataclass(frozen=True)
 class Usage:
-    """What a kernel takes: registers and bytes spilled, of a thread, and a block's shared bytes."""
+    """What a kernel takes: registers and bytes spilled, of a thread; shared bytes and threads."""
 
     registers: int
     spilled: int
     shared: int
+    threads: int
 
 
 def cuda_of(module: nn.Module, shape: tuple[int, ...], device: Device = CUDA) -> str:
@@ -90,12 +91,14 @@ def usage(module: nn.Module, shape: tuple[int, ...], device: Device = CUDA) -> d
         ]
         command = [str(nvcc()), *options, "-o", str(path.with_suffix(".cubin")), str(path)]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    bounds = re.findall(r"__launch_bounds__\((\d+)\) (\w+)\(", source)
+    threads = {name: int(count) for count, name in bounds}
     found = re.findall(
         r"Compiling entry function '(\w+)'(?:.|\n)*?(\d+) bytes spill stores(?:.|\n)*?"
         r"Used (\d+) registers(?:.*?(\d+) bytes smem)?",
         said,
     )
     return {
-        name: Usage(int(registers), int(spilled), int(shared or 0))
+        name: Usage(int(registers), int(spilled), int(shared or 0), threads[name])
         for name, spilled, registers, shared in found
     }

@@ -12,7 +12,6 @@ from networks import relative_error
 from torch import nn
 
 from tvmlcnn.schedules import planned
-from tvmlcnn.schedules.cuda.gemm_tiles import MOST_THREADS
 from tvmlcnn.targets import DEVICES
 
 pytestmark = needs_pocl
@@ -105,7 +104,7 @@ def test_two_blocks_fit_a_multiprocessor(name: str, target: str) -> None:
     gpu, (module, shape) = DEVICES[target], LAYERS[name]
     for kernel in usage(nn.Sequential(module, nn.ReLU6()), shape, gpu).values():
         assert kernel.spilled == 0
-        assert 2 * kernel.registers * MOST_THREADS <= gpu.registers
+        assert 2 * kernel.registers * kernel.threads <= gpu.registers
         assert 2 * kernel.shared <= gpu.shared_of_multiprocessor
 
 
