@@ -108,10 +108,11 @@ def _fitting(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> Iter
         if vectors % across and across != min(_CHANNEL_THREADS[-1], vectors):
             continue
         for down in _ROWS_OF_BLOCK:
-            if not _FEWEST_THREADS <= across * down <= _MOST_THREADS:
+            fewest = min(_FEWEST_THREADS, across * -(-rows // _ROWS_OF_THREAD[0]))
+            if not fewest <= across * down <= _MOST_THREADS:
                 continue
             for own in _ROWS_OF_THREAD:
-                if (own - 1) * down >= rows:
+                if (own - 1) * down >= max(rows, _ROWS_OF_THREAD[0] * down):
                     continue
                 for chunk in (aligned or chunks)[:3]:
                     for parts in _PARTS:

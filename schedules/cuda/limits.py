@@ -15,18 +15,22 @@ from tvmlcnn.targets import Gpu
 _STATIC, _DYNAMIC = "shared", "shared.dyn"
 _ALLOCATED = tvm.transform.Sequential(
     [
+        s_tir.transform.CanonicalizeLoop(),
+        s_tir.transform.LowerCrossThreadReduction(),
         s_tir.transform.LowerInitBlock(),
         s_tir.transform.PlanAndUpdateBufferAllocationLocation(),
         s_tir.transform.ConvertBlocksToOpaque(),
-        s_tir.transform.UnifyThreadBinding(),
+        s_tir.transform.LiftThreadBinding(),
         s_tir.transform.CompactBufferAllocation(),
+        s_tir.transform.UnifyThreadBinding(),
         s_tir.transform.LowerMatchBuffer(),
+        s_tir.transform.StmtSimplify(),
         s_tir.transform.InjectSoftwarePipeline(),
         s_tir.transform.LowerOpaqueBlock(),
         tirx.transform.FlattenBuffer(),
     ]
 )
-"""The head of TVM's way to code, up to buffers of the size that a block needs."""
+"""What of the head of TVM's way to code decides which buffers a block has, and how large."""
 
 
 def exceeded(function: PrimFunc, gpu: Gpu) -> str | None:
