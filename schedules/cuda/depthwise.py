@@ -17,7 +17,8 @@ from ..epilogue import inline_epilogue, inner_loops
 from ..layer import Convolution, Layer
 from ..rule import Plan, Rule
 from .blocks import finish
-from .threads import bind, block_sizes, cycles, lanes_of, load_beside, move_vectors, total, unroll
+from .map_blocks import MapBlock, Tile, bind_map, map_blocks
+from .threads import cycles, lanes_of, load_beside, move_vectors, unroll
 
 # Numbers that a thread may keep: with addresses about 128 registers, of which a multiprocessor has
 # enough for 512 threads.
@@ -28,23 +29,8 @@ _FIXED = 80
 _LOAD = 3
 # Taps of a kernel that are unrolled.
 _UNROLLED = 25
-
-
-@dataclass(frozen=True)
-class Tile:
-    """What a thread computes.
-
-    Attributes
-    ----------
-    rows, columns : int
-        Pixels of output.
-    lanes : int
-        Channels.
-    """
-
-    rows: int
-    columns: int
-    lanes: int
+# Loops around what a thread does: blocks, and their threads.
+_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -54,6 +40,7 @@ class Layout:
     Attributes
     ----------
     tile : Tile
+    block : MapBlock
     whole : bool
         Whether a thread loads the whole window of its tile before it multiplies, not one row of
         the kernel at a time.
@@ -62,6 +49,7 @@ class Layout:
     """
 
     tile: Tile
+    block: MapBlock
     whole: bool
     unrolled: bool
 
@@ -74,25 +62,26 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
         return None
     tile = decisions.choose("tile", tiles(layer, device))
     taps = layer.weight.shape[:2]
-    layout = Layout(tile, _kept(tile, layer) <= _KEPT, math.prod(taps) <= 2 * _UNROLLED)
+    blocks = map_blocks(layer.shape, tile, taps, layer.window, device)
+    block = decisions.choose("block", blocks)
+    layout = Layout(tile, block, _kept(tile, layer) <= _KEPT, math.prod(taps) <= 2 * _UNROLLED)
     define = partial(depthwise_definition, layer, (tile.rows, tile.columns))
     return Plan(DEPTHWISE.name, layer.element, layer.workload, layout, definition=define)
 
 
 def tiles(layer: Convolution, device: Gpu) -> list[Tile]:
     """Return tiles, those of the fewest cycles first."""
-    batch, height, width, channels = layer.shape
+    channels = layer.shape[3]
     taps = layer.weight.shape[:2]
 
     def cost(tile: Tile) -> float:
         pixels = tile.rows * tile.columns
-        threads = batch * -(-height // tile.rows) * -(-width // tile.columns)
         rows, columns = _window(tile, layer)
         whole = _kept(tile, layer) <= _KEPT
         loads = (rows if whole else taps[0] * tile.rows) * columns + math.prod(taps)
         products = (math.prod(taps) + 1) * pixels * tile.lanes
         instructions = products + loads * _LOAD + pixels + _FIXED
-        return cycles(instructions, threads * (channels // tile.lanes), device)
+        return cycles(instructions, layer.shape[0] * math.prod(tile.counts(layer.shape)), device)
 
     options = (
         Tile(rows, columns, lanes)
@@ -154,22 +143,16 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     finish(sch, output)
     sch.set_scope(main, 0, "local")
     store = sch.cache_write(output, 0, "local")
-    batch, height, width, channel = sch.get_loops(store)
-    height, rows = sch.split(height, [None, tile.rows])
-    width, columns = sch.split(width, [None, tile.columns])
-    channel, lanes = sch.split(channel, [None, tile.lanes])
-    sch.reorder(batch, height, width, channel, rows, columns, lanes)
-    places = [batch, height, width, channel]
-    sch.compute_at(output, channel, preserve_unit_loops=True)
-    unroll(sch, *sch.get_loops(output)[4:])
-    sch.compute_at(main, channel, preserve_unit_loops=True)
+    thread, (*pixels, lanes) = bind_map(sch, sch.get_loops(store), tile, layout.block)
+    sch.compute_at(output, thread, preserve_unit_loops=True)
+    unroll(sch, *sch.get_loops(output)[_THREADS:])
+    sch.compute_at(main, thread, preserve_unit_loops=True)
     sums = _multiply(sch, main, layout)
-    load_beside(sch, output, channel, tile.lanes)
+    load_beside(sch, output, thread, tile.lanes)
     sch.vectorize(lanes)
-    unroll(sch, rows, columns)
-    bind(sch, places, decisions.choose("threads", block_sizes(total(sch, places))))
+    unroll(sch, *pixels)
     begun = sch.decompose_reduction(main, sums)
-    move_vectors(sch, begun, tile.lanes, 2)
+    move_vectors(sch, begun, tile.lanes, _THREADS)
     return sch
 
 
@@ -194,8 +177,5 @@ def _multiply(sch: Schedule, main: SBlockRV, layout: Layout) -> LoopRV:
         unroll(sch, ry)
     return ry
 
-
-# Loops around what a thread does: image, rows, columns and channels of tiles.
-_THREADS = 4
 
 DEPTHWISE = Rule("depthwise", 1, Layout, _plan, _schedule)

@@ -9,6 +9,7 @@ from functools import partial
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import SBlockRV
 
+from tvmlcnn.ops import Window
 from tvmlcnn.targets import Gpu
 
 from ..decisions import Decisions
@@ -18,8 +19,9 @@ from ..levels import levels_before
 from ..pool_definition import GLOBAL, WINDOWS, pool_definition
 from ..rule import Plan, Rule
 from .blocks import finish
+from .map_blocks import MapBlock, Tile, bind_map, map_blocks
 from .sums import levels_of_parts, parts_of, sum_together, sums_side_by_side
-from .threads import bind, block_sizes, cycles, lanes_of, load_beside, move_vectors, total, unroll
+from .threads import cycles, lanes_of, load_beside, move_vectors, unroll
 
 # Instructions of a thread beside those for its taps.
 _FIXED = 50
@@ -39,29 +41,35 @@ class Layout:
         Whether whole maps are summed up, not windows reduced.
     channels : int
         Of a block, where whole maps are; of a thread, where windows are.
+    block : MapBlock
+        Threads, where windows are reduced.
     """
 
     whole: bool
     channels: int
+    block: MapBlock
 
 
 def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
     """Take all pooling of channels-last data whose elements the device computes with."""
     if not isinstance(layer, Pool) or not device.computes(layer.element):
         return None
-    whole, levels = layer.kind == "global average", None
-    if whole:
+    if layer.kind == "global average":
         pixels = math.prod(layer.data[1:3])
         channels = sums_side_by_side(layer.data[0], layer.data[3], device)
         parts = decisions.choose("parts", parts_of(pixels, channels))
+        layout = Layout(True, channels, MapBlock(1, 1, 1))
         levels = levels_of_parts(pixels, parts)
     else:
         channels = decisions.choose("channels", _channels(layer, device))
+        window = Window(layer.strides)
+        blocks = map_blocks(layer.shape, Tile(1, 1, channels), layer.size, window, device)
+        layout, levels = Layout(False, channels, decisions.choose("block", blocks)), None
     return Plan(
         POOLING.name,
         layer.element,
         layer.workload,
-        Layout(whole, channels),
+        layout,
         definition=partial(pool_definition, layer, levels),
     )
 
@@ -90,21 +98,21 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
         sum_together(sch, main, output, layout.channels)
     else:
         sch.set_scope(main, 0, "local")
-        _reduce_windows(sch, main, output, layout.channels)
+        _reduce_windows(sch, main, output, layout)
     return sch
 
 
-def _reduce_windows(sch: Schedule, main: SBlockRV, output: SBlockRV, channels: int) -> None:
+def _reduce_windows(sch: Schedule, main: SBlockRV, output: SBlockRV, layout: Layout) -> None:
+    channels = layout.channels
     store = sch.cache_write(output, 0, "local")
-    *places, channel = sch.get_loops(store)
-    channel, lanes = sch.split(channel, [None, channels])
-    places.append(channel)
-    around = len(places)
-    sch.compute_at(output, channel, preserve_unit_loops=True)
-    unroll(sch, *sch.get_loops(output)[around:])
-    sch.compute_at(main, channel, preserve_unit_loops=True)
+    tile = Tile(1, 1, channels)
+    thread, (*pixels, lanes) = bind_map(sch, sch.get_loops(store), tile, layout.block)
+    unroll(sch, *pixels)
+    sch.compute_at(output, thread, preserve_unit_loops=True)
+    unroll(sch, *sch.get_loops(output)[2:])
+    sch.compute_at(main, thread, preserve_unit_loops=True)
     levels = [*levels_before(sch, main), main]
-    at, summed = channel, []
+    at, summed = thread, []
     for level in reversed(levels):
         if level is not main:
             sch.set_scope(level, 0, "local")
@@ -119,9 +127,8 @@ def _reduce_windows(sch: Schedule, main: SBlockRV, output: SBlockRV, channels: i
     taps = sch.cache_read(levels[0], 0, "local", consumer_blocks=levels[:1])
     sch.compute_at(taps, at, preserve_unit_loops=True)
     move_vectors(sch, taps, channels, len(sch.get_loops(levels[0])) - len(spatial))
-    load_beside(sch, output, channel, channels)
+    load_beside(sch, output, thread, channels)
     sch.vectorize(lanes)
-    bind(sch, places, block_sizes(total(sch, places))[0])
     for level, loop in summed:
         sch.decompose_reduction(level, loop)
 

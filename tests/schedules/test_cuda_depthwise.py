@@ -14,6 +14,7 @@ from torch import nn
 
 from tvmlcnn.ops import Window
 from tvmlcnn.schedules.cuda.depthwise import tiles
+from tvmlcnn.schedules.cuda.map_blocks import map_blocks
 from tvmlcnn.schedules.cuda.threads import WARP, block_sizes
 from tvmlcnn.targets import DEVICES
 
@@ -129,12 +130,17 @@ def test_the_map_is_for_all_multiprocessors(name: str, size: int, stride: int, w
     )
     device = DEVICES[name]
     tile = tiles(layer, device)[0]
-    _, height, columns, _ = layer.shape
-    threads = -(-height // tile.rows) * -(-columns // tile.columns) * (width // tile.lanes)
+    threads = math.prod(tile.counts(layer.shape))
     one = tile.rows * tile.columns * tile.lanes <= 4
     assert threads >= device.multiprocessors * 4 * WARP * 1.5 or one
     assert width % tile.lanes == 0
-    assert threads % block_sizes(threads)[0] == 0
+    block = map_blocks(layer.shape, tile, (3, 3), layer.window, device)[0]
+    sides = zip(tile.counts(layer.shape), (block.rows, block.columns, block.channels), strict=True)
+    assert all(tiles % threads == 0 for tiles, threads in sides)
+    assert block.threads <= 256
+    # Warps are full, and a block's channels are read by whole sectors.
+    assert -(-block.threads // WARP) * WARP <= 1.34 * block.threads
+    assert block.channels * tile.lanes >= 8
 
 
 @pytest.mark.parametrize("threads", [48, 1421, 2842, 4093, 12544])
