@@ -19,7 +19,7 @@ from tvmlcnn.targets import DEVICES
 @pytest.mark.long
 def test_a_network(capsys: pytest.CaptureFixture[str]) -> None:
     nvcc("sm_87")
-    model = "preresnet_cifar?depth=8"
+    model = "preresnet_cifar?depth=11"
     said = CliRunner().invoke(command, [model, "--json"])
     (count,) = json.loads(said.stdout)["networks"]
     again = count_network(model, DEVICES["jetson-orin-nano"])
@@ -29,7 +29,7 @@ def test_a_network(capsys: pytest.CaptureFixture[str]) -> None:
     assert 32 * sum(kernel["instructions"].get("FFMA", 0) for kernel in kernels) >= count["macs"]
     assert count["instruction_ratio"] > 1
     ratios = count["traffic_ratios"]
-    assert 1 <= ratios["tensors"] <= ratios["blocks"] <= ratios["warps"]
+    assert 0.9 <= ratios["tensors"] <= ratios["blocks"] <= ratios["warps"]
     print_kernels(again)
     print_networks([again])
     tables = capsys.readouterr().out
