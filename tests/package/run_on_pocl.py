@@ -1,8 +1,8 @@
 """Run a file for a GPU on the CPU: the driver of the tests has PoCL do what is launched.
 
-    LD_LIBRARY_PATH=FOLDER python run_on_pocl.py FILE PROGRAM KERNELS.cl INPUTS.npz OUTPUTS.npz
+    LD_LIBRARY_PATH=FOLDER python run_on_pocl.py FILE PROGRAM KERNELS.cl INPUTS.npz OUTPUTS.npz WAYS
 
-Runs a program as launches, as a graph, and call by call.
+Runs a program as launches; in two or three ways as a graph too, and call by call.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _Launch = ctypes.CFUNCTYPE(
 )
 
 
-def main(path: str, number: str, source: str, inputs: str, outputs: str) -> None:
-    """Write the outputs of each of the three ways."""
+def main(path: str, number: str, source: str, inputs: str, outputs: str, ways: str) -> None:
+    """Write the outputs of each of the ways."""
     driver, file = ctypes.CDLL("libcuda.so.1"), ctypes.CDLL(path)
     kernels = pocl.Kernels(Path(source).read_text())
     for name, count in kernels.arguments.items():
@@ -47,7 +47,7 @@ def main(path: str, number: str, source: str, inputs: str, outputs: str) -> None
     with np.load(inputs) as loaded:
         given = [loaded[f"arr_{n}"] for n in range(len(loaded.files))]
     found = []
-    for turn in range(3):
+    for turn in range(int(ways)):
         if turn == 2:
             hook = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_size_t)(lambda *_: None)
             file.tvmlcnn_observe(instance, hook, None)

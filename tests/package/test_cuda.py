@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import fake_gpu
@@ -11,20 +10,19 @@ import numpy as np
 import pytest
 import torch
 import tvm
+from on_pocl import compare, compiled, gpu_here
 from torch import nn
 from tvm.script import tirx as T
 
-from tvmlcnn import frontend, pipeline
+from tvmlcnn import frontend
 from tvmlcnn.errors import UserError
-from tvmlcnn.package import cuda, model_file
+from tvmlcnn.package import cuda
 from tvmlcnn.package.cuda_image import architectures
 from tvmlcnn.package.elf_object import data_object
 from tvmlcnn.package.launches import GpuFunction, Launch
 from tvmlcnn.package.link import link
-from tvmlcnn.package.variants import Variants, together
 from tvmlcnn.runtime.elf import read_elf
-from tvmlcnn.runtime.machine import machine
-from tvmlcnn.targets import DEVICES, Device
+from tvmlcnn.targets import DEVICES
 
 CODE = {"cuda": ("sm_75", "compute_75"), "jetson-orin-nano": ("sm_87",)}
 
@@ -53,6 +51,10 @@ class Residual(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.body(x)
         return self.shuffle(torch.cat([x + y * self.excite(self.squeeze(y)), x[:, :8]], 1))
+
+
+def images(count: int) -> list[np.ndarray]:
+    return frontend.random_inputs([(count, 3, 32, 32)])
 
 
 def head(width: int) -> list[nn.Module]:
@@ -110,26 +112,6 @@ class Split(nn.Module):
 NETS |= {"several": lambda: [Several()], "split": lambda: [Split()]}
 
 
-def images(count: int) -> list[np.ndarray]:
-    return frontend.random_inputs([(count, 3, 32, 32)])
-
-
-def compiled(
-    net: nn.Module,
-    device: Device,
-    compiler: cuda.Compiler,
-    folder: Path,
-    batches: tuple[int, ...] = (1,),
-) -> tuple[Variants, Path]:
-    """Return the programs of a network, one for each number of images, and its file."""
-    graphs = [frontend.import_graph(net, images(count)) for count in batches]
-    variants = together([pipeline.run(graph.mod, device) for graph in graphs])
-    specs = [graph.inputs for graph in graphs], [graph.outputs for graph in graphs]
-    parts = model_file.write_parts(variants, *specs, device, [], None, compiler, folder)
-    model_file.link_library(parts, {}, folder / "net.so")
-    return variants, folder / "net.so"
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("name", sorted(CODE))
 def test_library_holds_machine_code_and_no_source(name: str, tmp_path: Path) -> None:
@@ -138,7 +120,7 @@ def test_library_holds_machine_code_and_no_source(name: str, tmp_path: Path) -> 
         compiler = cuda.find_compiler(code)
     except UserError as error:
         pytest.skip(str(error))
-    variants, path = compiled(network("separable"), device, compiler, tmp_path)
+    variants, path = compiled(network("separable"), [images(1)], device, compiler, tmp_path)
     elf = read_elf(path)
     assert elf.machine == device.machine
     assert b"__global__" not in path.read_bytes()
@@ -221,64 +203,24 @@ def test_dynamic_shared_memory() -> None:
     assert launch == Launch("shared_kernel", (0, 1), (1, 1, 1), (64, 1, 1), 256)
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return fake_gpu.build_driver(tmp_path_factory.mktemp("driver"))
-
-
-def on_pocl(
-    net: nn.Module, variants: Variants, path: Path, driver: Path, program: int, batch: int
-) -> None:
-    """Run a program of a file, and compare it with torch."""
-    import pocl
-
-    kernels, given, found = (
-        path.with_name(name) for name in ("kernels.cl", "inputs.npz", "outputs.npz")
-    )
-    kernels.write_text(pocl.source(variants.mod))
-    inputs = images(batch)
-    np.savez(given, *inputs)
-    fake_gpu.run("package/run_on_pocl.py", driver, path, program, kernels, given, found)
-    expected = frontend.reference(net, inputs)
-    with np.load(found) as loaded:
-        results = [loaded[f"arr_{n}"] for n in range(len(loaded.files))]
-    assert len(results) == 3 * len(expected)
-    for result, wanted in zip(results, 3 * list(expected), strict=True):
-        assert result.dtype == wanted.dtype
-        if wanted.dtype == np.float32:
-            assert np.abs(result - wanted).max() <= 1e-5 * np.ptp(wanted)
-        else:
-            np.testing.assert_array_equal(result, wanted)
-
-
-@pytest.fixture
-def here() -> Device:
-    """A GPU in this machine, whose kernels PoCL runs."""
-    pytest.importorskip("pyopencl")
-    import pocl
-
-    if pocl.missing():
-        pytest.skip("no OpenCL driver for the CPU (Debian: pocl-opencl-icd)")
-    return replace(DEVICES["jetson-orin-nano"], machine=machine())
-
-
 @pytest.mark.system
 @pytest.mark.parametrize("name", sorted(NETS))
-def test_files_compute_what_torch_does(
-    name: str, here: Device, driver: Path, tmp_path: Path
-) -> None:
+def test_files_compute_what_torch_does(name: str, tmp_path: Path) -> None:
     """A file is run by its own runtime, on the driver of the tests, whose launches PoCL does."""
+    here = gpu_here()
     intrinsics = "tvm.s_tir.tensor_intrin" in sys.modules
     net = network(name)
-    variants, path = compiled(net, here, fake_gpu.NoCompiler(), tmp_path)
+    variants, path = compiled(net, [images(1)], here, fake_gpu.NoCompiler(), tmp_path)
     # Importing it takes half a minute.
     assert ("tvm.s_tir.tensor_intrin" in sys.modules) == intrinsics
-    on_pocl(net, variants, path, driver, 0, 1)
+    compare(net, images(1), variants, path)
 
 
 @pytest.mark.system
-def test_each_size_of_the_inputs(here: Device, driver: Path, tmp_path: Path) -> None:
+def test_each_size_of_the_inputs(tmp_path: Path) -> None:
+    here = gpu_here()
     net = nn.Sequential(*stem(), *head(16)).eval()
-    variants, path = compiled(net, here, fake_gpu.NoCompiler(), tmp_path, (1, 3))
+    sizes = [images(1), images(3)]
+    variants, path = compiled(net, sizes, here, fake_gpu.NoCompiler(), tmp_path)
     for program, batch in enumerate((1, 3)):
-        on_pocl(net, variants, path, driver, program, batch)
+        compare(net, images(batch), variants, path, program)

@@ -60,6 +60,7 @@ def print_kernels(count: NetworkCount) -> None:
                     f"{takes.shared_bytes + each.launch.shared}",
                     f"{takes.spills}",
                     f"{each.resident}",
+                    call.rule,
                     layers_text(call.layers, call.function),
                 )
             )
@@ -67,7 +68,7 @@ def print_kernels(count: NetworkCount) -> None:
     print_table(
         (
             *("instr.", "share", "ratio", "multiplying", "kB", "ratio", "grid", "block"),
-            *("regs", "shared", "spills", "resident", "layers"),
+            *("regs", "shared", "spills", "resident", "rule", "layers"),
         ),
         rows,
     )
@@ -104,6 +105,7 @@ def _launches(call: Called) -> list[dict[str, Any]]:
         {
             "kernel": each.launch.kernel,
             "layers": call.layers,
+            "rule": call.rule,
             "grid": each.launch.grid,
             "block": each.launch.block,
             "instructions": dict(sorted(each.instructions.items())),

@@ -8,6 +8,7 @@ from tvmlcnn import frontend, pipeline
 from tvmlcnn.errors import UserError
 from tvmlcnn.package.cuda import cuda_source, find_compiler
 from tvmlcnn.package.variants import together
+from tvmlcnn.schedules import kernels_by_rule
 from tvmlcnn.targets import Gpu
 
 from ..summary import analyze
@@ -25,7 +26,8 @@ class Called:
 
     Attributes
     ----------
-    function : str
+    function, rule : str
+        The kernel's name, and the rule that made it.
     layers : tuple of str
         Of torch's module, that it computes.
     launches : tuple of KernelCount
@@ -36,6 +38,7 @@ class Called:
     """
 
     function: str
+    rule: str
     layers: tuple[str, ...]
     launches: tuple[KernelCount, ...]
     multiply_adds: int
@@ -130,6 +133,8 @@ def count_network(model: str, gpu: Gpu) -> NetworkCount:
         graph = frontend.import_graph(network.module, frontend.random_inputs(network.inputs))
     variants = together([pipeline.run(graph.mod, gpu)])
     functions, source = cuda_source(variants.mod, gpu)
+    made_by = kernels_by_rule(variants.mod)
+    rules = {name: rule for rule, names in made_by.items() for name in names}
     counted = count_kernels(functions, source, gpu, compiler)
     return NetworkCount(
         network.name,
@@ -140,6 +145,7 @@ def count_network(model: str, gpu: Gpu) -> NetworkCount:
         tuple(
             Called(
                 call["function"],
+                rules[call["function"]],
                 tuple(call["layers"]),
                 counted[call["function"]],
                 call["flops"] // 2,

@@ -1,0 +1,85 @@
+"""What kernels for GPUs take of a multiprocessor: none spills, and products leave room for two."""
+
+from __future__ import annotations
+
+import pytest
+from cuda_kernels import nvcc
+from small_networks import SMALL
+
+from tvmlcnn.analysis.cuda import count_network
+from tvmlcnn.analysis.cuda.resources import Resources, resident_blocks, resources
+from tvmlcnn.models import names
+from tvmlcnn.targets import DEVICES, Gpu
+
+GPUS = {name: device for name, device in DEVICES.items() if isinstance(device, Gpu)}
+
+SAID = """
+ptxas info    : 0 bytes gmem
+ptxas info    : Compiling entry function 'first' for 'sm_87'
+ptxas info    : Function properties for first
+    0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+ptxas info    : Used 20 registers, used 1 barriers, 1024 bytes smem, 368 bytes cmem[0]
+ptxas info    : Compile time = 9.188 ms
+ptxas info    : Compiling entry function 'second' for 'sm_87'
+ptxas info    : Function properties for second
+    64 bytes stack frame, 48 bytes spill stores, 96 bytes spill loads
+ptxas info    : Used 255 registers, used 0 barriers, 376 bytes cmem[0]
+"""
+
+
+def test_what_ptxas_says() -> None:
+    found = resources(SAID)
+    assert found == {
+        "first": Resources(20, 0, 0, 0, 1024),
+        "second": Resources(255, 64, 48, 96, 0),
+    }
+    assert [each.spills for each in found.values()] == [0, 144]
+
+
+@pytest.mark.parametrize(
+    ("target", "registers", "threads", "shared", "blocks"),
+    [
+        # NVIDIA's occupancy calculator.
+        ("t4", 32, 256, 0, 4),  # 1024 threads
+        ("t4", 128, 256, 0, 2),
+        ("t4", 255, 256, 0, 1),
+        ("t4", 32, 64, 33 * 1024, 1),
+        ("jetson-orin-nano", 40, 256, 0, 6),  # 1536 threads
+        ("jetson-orin-nano", 64, 256, 49152, 3),  # and a KiB for the system, of 164
+        ("jetson-orin-nano", 16, 32, 0, 16),
+        ("h100", 64, 512, 0, 2),
+        ("h100", 32, 128, 100 * 1024, 2),
+    ],
+)
+def test_blocks_that_fit(
+    target: str, registers: int, threads: int, shared: int, blocks: int
+) -> None:
+    of = Resources(registers, 0, 0, 0, shared)
+    assert resident_blocks(of, threads, 0, GPUS[target]) == blocks
+    static = Resources(registers, 0, 0, 0, 0)
+    assert resident_blocks(static, threads, shared, GPUS[target]) == blocks
+
+
+def check(model: str, gpu: Gpu) -> None:
+    """No kernel spills, and of those of our own rules two blocks fit on a multiprocessor."""
+    nvcc(gpu.gpu_code[0])
+    count = count_network(model, gpu)
+    assert count.macs > 0
+    for call in count.calls:
+        for launch in call.launches:
+            assert launch.resources.spills == 0, launch
+            assert not launch.uncounted, launch
+            if call.rule != "dlight":
+                assert launch.resident >= 2, launch
+
+
+@pytest.mark.long
+def test_a_small_network() -> None:
+    check("mobilenet_v2?width=0.35&resolution=32", GPUS["jetson-orin-nano"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["t4", "jetson-orin-nano", "h100"])
+@pytest.mark.parametrize("model", [*SMALL, *names()])
+def test_every_network(model: str, target: str) -> None:
+    check(model, GPUS[target])

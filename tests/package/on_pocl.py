@@ -1,0 +1,89 @@
+"""Files for a GPU run on the CPU by their own runtime: PoCL does what they launch."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import fake_gpu
+import numpy as np
+import pytest
+from torch import nn
+
+from tvmlcnn import frontend, pipeline
+from tvmlcnn.package import cuda, model_file
+from tvmlcnn.package.variants import Variants, together
+from tvmlcnn.runtime.machine import machine
+from tvmlcnn.targets import DEVICES, Device
+
+
+def gpu_here() -> Device:
+    """Return a GPU in this machine, whose kernels PoCL runs; skip the test where it is missing."""
+    if importlib.util.find_spec("pyopencl") is None:
+        pytest.skip("no pyopencl")
+    import pocl
+
+    if pocl.missing():
+        pytest.skip("no OpenCL driver for the CPU (Debian: pocl-opencl-icd)")
+    return replace(DEVICES["jetson-orin-nano"], machine=machine())
+
+
+def compiled(
+    net: nn.Module,
+    inputs: Sequence[list[np.ndarray]],
+    device: Device,
+    compiler: cuda.Compiler,
+    folder: Path,
+) -> tuple[Variants, Path]:
+    """Return the programs of a network, one for each of some inputs, and its file."""
+    graphs = [frontend.import_graph(net, each) for each in inputs]
+    variants = together([pipeline.run(graph.mod, device) for graph in graphs])
+    specs = [graph.inputs for graph in graphs], [graph.outputs for graph in graphs]
+    parts = model_file.write_parts(variants, *specs, device, [], None, compiler, folder)
+    model_file.link_library(parts, {}, folder / "net.so")
+    return variants, folder / "net.so"
+
+
+def compare(
+    net: nn.Module,
+    inputs: list[np.ndarray],
+    variants: Variants,
+    path: Path,
+    program: int = 0,
+    most: float = 1e-5,
+    ways: int = 3,
+) -> None:
+    """Run a program of a file, and compare it with torch.
+
+    Parameters
+    ----------
+    net, inputs, variants, path, program
+    most : float
+        The largest error over the output's range.
+    ways : int
+        As launches; then as a graph; then call by call.
+    """
+    import pocl
+
+    kernels, given, found = (
+        path.with_name(name) for name in ("kernels.cl", "inputs.npz", "outputs.npz")
+    )
+    kernels.write_text(pocl.source(variants.mod))
+    np.savez(given, *inputs)
+    driver = path.with_name("driver")
+    if not driver.exists():
+        driver.mkdir()
+        fake_gpu.build_driver(driver)
+    fake_gpu.run("package/run_on_pocl.py", driver, path, program, kernels, given, found, ways)
+    expected = frontend.reference(net, inputs)
+    with np.load(found) as loaded:
+        results = [loaded[f"arr_{n}"] for n in range(len(loaded.files))]
+    assert len(results) == ways * len(expected)
+    for result, wanted in zip(results, ways * list(expected), strict=True):
+        assert result.dtype == wanted.dtype
+        if wanted.dtype == np.float32:
+            assert np.abs(result - wanted).max() <= most * np.ptp(wanted)
+        else:
+            np.testing.assert_array_equal(result, wanted)
