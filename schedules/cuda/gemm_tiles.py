@@ -29,6 +29,8 @@ _OF_BLOCK, _OF_CHUNK = 60, 24
 # The latency of a load from memory, in instructions of a warp; a chunk waits for it unless the
 # multiply-adds of the one before take as long.
 _LATENCY = 400
+# Cycles from the end of a launch to the beginning of the next one in a graph: about a microsecond.
+_LAUNCH = 1500
 # Bytes that a multiprocessor gets from the second cache in a cycle: half of the 64 that NVIDIA's
 # A100 white paper says, since neighbours want theirs at the same time.
 _BYTES = 32
@@ -161,5 +163,5 @@ def _time(tile: GemmTile, rows: int, channels: int, steps: int, gpu: Gpu) -> flo
     again = 0.0
     if tile.parts > 1:
         each_sum = rows * channels / LANES / WARP / gpu.multiprocessors / schedulers
-        again = 2 * _LATENCY + (6 * tile.parts + 10) * each_sum
+        again = _LAUNCH + (6 * tile.parts + 10) * each_sum
     return max(issue, moved) + waits + again
