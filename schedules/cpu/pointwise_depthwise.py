@@ -6,10 +6,8 @@ import math
 from functools import partial
 
 import numpy as np
-from tvm.ir import Range
-from tvm.s_tir import SBlock, Schedule
+from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
-from tvm.tirx import BufferRegion, PrimFunc
 
 from tvmlcnn import ops
 from tvmlcnn.ops import Banding, Tile
@@ -20,6 +18,7 @@ from ..epilogue import inline_epilogue, inner_loops
 from ..initial_sums import begin_with_bias
 from ..layer import Layer, PointwiseDepthwise
 from ..rule import Definition, Plan, Rule
+from ..whole_pieces import reading_whole_pieces
 from .accumulate import accumulate, load_by_vectors, unroll
 from .banding import banding, holds_weights
 from .blocks import spread
@@ -70,7 +69,8 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     pieces, core = plan.layout, device.core(plan.element)
     tile = pieces.depthwise
 
-    sch = Schedule(_reading_whole_pieces(skip_padding(sch.mod["main"], _MAIN)))
+    skipping = skip_padding(sch.mod["main"], _MAIN)
+    sch = Schedule(reading_whole_pieces(skipping, _MAIN, _BETWEEN))
     main, product, between = (sch.get_sblock(name) for name in (_MAIN, _PRODUCT, _BETWEEN))
     wide = int(sch.get(between).iter_vars[-1].dom.extent)
     begin_with_bias(sch, product)
@@ -96,24 +96,6 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     sch.decompose_reduction(product, reduced)
     sch.decompose_reduction(main, taps)
     return sch
-
-
-def _reading_whole_pieces(function: PrimFunc) -> PrimFunc:
-    """Say that a band reads all pixels of its piece, which bounds of indices do not tell TVM."""
-    sch = Schedule(function)
-    main = sch.get_sblock(_MAIN)
-    old = sch.get(main)
-    reads = []
-    for read in old.reads:
-        region = list(read.region)
-        if read.source.name == _BETWEEN:
-            region[3] = Range(0, read.source.shape[3])
-        reads.append(BufferRegion(read.source, region))
-    new = SBlock(
-        old.iter_vars, reads, old.writes, _MAIN, old.body, old.init, annotations=old.annotations
-    )
-    sch.state.replace(sch.get_sref(main), new, {old: new})
-    return sch.mod["main"]
 
 
 def _pointwise(

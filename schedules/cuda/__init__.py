@@ -5,6 +5,7 @@ from .dlight import DLIGHT
 from .elementwise import ELEMENTWISE
 from .implicit_gemm import IMPLICIT_GEMM
 from .limits import exceeded
+from .pointwise_depthwise import POINTWISE_DEPTHWISE
 from .pooling import POOLING
 from .row_product import ROW_PRODUCT
 
@@ -15,6 +16,7 @@ RULES = (
     # Of few rows, before those of many.
     ROW_PRODUCT,
     IMPLICIT_GEMM,
+    POINTWISE_DEPTHWISE,
     POOLING,
     ELEMENTWISE,
     DLIGHT,

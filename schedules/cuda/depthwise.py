@@ -147,7 +147,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     sch.compute_at(output, thread, preserve_unit_loops=True)
     unroll(sch, *sch.get_loops(output)[_THREADS:])
     sch.compute_at(main, thread, preserve_unit_loops=True)
-    sums = _multiply(sch, main, layout)
+    sums = multiply(sch, main, thread, tile.lanes, layout.whole, layout.unrolled)
     load_beside(sch, output, thread, tile.lanes)
     sch.vectorize(lanes)
     unroll(sch, *pixels)
@@ -156,24 +156,41 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     return sch
 
 
-def _multiply(sch: Schedule, main: SBlockRV, layout: Layout) -> LoopRV:
-    """Multiply what a thread loads, as much as the layout says at a time; return the outer loop."""
-    lanes = layout.tile.lanes
+def multiply(
+    sch: Schedule, main: SBlockRV, thread: LoopRV, lanes: int, whole: bool, unrolled: bool
+) -> LoopRV:
+    """Multiply what a thread loads, the whole window or a row of the kernel's at a time.
+
+    Parameters
+    ----------
+    sch : Schedule
+    main : SBlockRV
+        The sum of a thread's tile, of data or of a block "pad".
+    thread : LoopRV
+    lanes : int
+    whole, unrolled : bool
+        As in `Layout`.
+
+    Returns
+    -------
+    LoopRV
+        The outer loop of the sum.
+    """
     spatial, (ry, rx) = inner_loops(sch, main)
     sch.reorder(ry, rx, *spatial)
     pads = [block for block in sch.get_producers(main) if sch.get(block).name_hint == "pad"]
     for pad in pads:
         sch.set_scope(pad, 0, "local")
     window = pads[0] if pads else sch.cache_read(main, 0, "local", consumer_blocks=[main])
-    at = sch.get_loops(main)[_THREADS - 1] if layout.whole else ry
-    around = _THREADS if layout.whole else _THREADS + 1
+    at = thread if whole else ry
+    around = len(sch.get_loops(main)) - len(spatial) - (2 if whole else 1)
     for loads in (window, sch.cache_read(main, 1, "local")):
         sch.compute_at(loads, at, preserve_unit_loops=True)
         move_vectors(sch, loads, lanes, around)
     unroll(sch, *spatial)
-    if layout.unrolled:
+    if unrolled:
         unroll(sch, rx)
-    if layout.whole:
+    if whole:
         unroll(sch, ry)
     return ry
 

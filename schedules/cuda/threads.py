@@ -15,7 +15,7 @@ WARP = 32
 _LOAD_BYTES = 16
 # Instructions that a multiprocessor begins in a cycle, each for a warp: CUDA C++ programming guide,
 # "Architecture"; four from 5.0 to 12.0.
-_SCHEDULERS = 4
+SCHEDULERS = 4
 # Cycles from one instruction of a warp to its next, where a scheduler has no other warp: results
 # are there after four to six, and a thread that computes several outputs has work meanwhile.
 _ALONE = 2
@@ -31,7 +31,7 @@ def cycles(instructions: float, threads: int, device: Gpu) -> float:
 
     Fewer threads of more instructions begin to lose where schedulers have nothing to choose from.
     """
-    warps = threads / (WARP * _SCHEDULERS * device.multiprocessors)
+    warps = threads / (WARP * SCHEDULERS * device.multiprocessors)
     return instructions * max(warps, _ALONE)
 
 

@@ -20,7 +20,7 @@ from .matrix_product import matrix_product
 from .normalization import normalize_channels, normalize_rows
 from .packing import pack
 from .pixels import gather_frames, interleave
-from .pointwise_depthwise import Banding, pointwise_depthwise
+from .pointwise_depthwise import Banding, pointwise_depthwise, pointwise_depthwise_windows
 from .pooling import average_pool, global_average, max_pool
 from .reduction import reduce_columns, reduce_rows
 from .resample import resample
@@ -68,6 +68,7 @@ __all__ = [
     "pack",
     "pack_depthwise",
     "pointwise_depthwise",
+    "pointwise_depthwise_windows",
     "reduce_columns",
     "reduce_rows",
     "resample",
