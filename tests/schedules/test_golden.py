@@ -32,7 +32,7 @@ CASES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "depthwise": {"depthwise": (*BOTH, "rpi2", "cuda")},
     "depthwise_products": {"depthwise bytes": ("x86",), "depthwise signed bytes": ("rpi5",)},
-    "pointwise_depthwise": {"pointwise and depthwise": BOTH},
+    "pointwise_depthwise": {"pointwise and depthwise": (*BOTH, "cuda")},
     "grouped": {"grouped": BOTH, "diagonals": BOTH},
     "pooling": {"maximum": (*BOTH, "cuda"), "global average": (*BOTH, "cuda")},
     "batched_product": {"batched product": BOTH},
