@@ -1,7 +1,7 @@
 """What GPUs of one compute capability have in common.
 
-Sources: lanes, threads, registers and shared memory are those of the CUDA C++ programming guide
-("Technical specifications per compute capability", "Throughput of native arithmetic instructions").
+Sources: threads, registers and shared memory are those of the CUDA C++ programming guide
+("Technical specifications per compute capability").
 Rates of tensor cores are computed from NVIDIA's data sheets and architecture papers: operations a
 second without sparsity, over two, over multiprocessors, over the clock. Those used are 22.6 TOPS
 int8 at 1.377 GHz on 8 multiprocessors (Jetson AGX Xavier), 65 TFLOPS and 130 TOPS at 1.59 GHz on 40
@@ -17,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tvmlcnn.runtime.nvidia import float32_lanes
+
 from .device import KIB
 from .gpu import STATIC_SHARED_BYTES, Gpu, TensorCores
 
@@ -25,7 +27,6 @@ from .gpu import STATIC_SHARED_BYTES, Gpu, TensorCores
 class Capability:
     """The figures of `targets.gpu.Gpu` that the compute capability decides."""
 
-    lanes: int
     shared_kib: int
     shared_opt_in_kib: int
     threads: int
@@ -34,21 +35,21 @@ class Capability:
 
 
 CAPABILITIES: dict[int, Capability] = {
-    50: Capability(128, 64, 48, 2048),
-    53: Capability(128, 64, 48, 2048, registers_of_block=32768),
-    60: Capability(64, 64, 48, 2048),
-    61: Capability(128, 96, 48, 2048),
-    62: Capability(128, 64, 48, 2048, registers_of_block=32768),
-    70: Capability(64, 96, 96, 2048, TensorCores(512)),
-    72: Capability(64, 96, 96, 2048, TensorCores(512, 1024)),
-    75: Capability(64, 64, 64, 1024, TensorCores(512, 1024)),
-    80: Capability(64, 164, 163, 2048, TensorCores(1024, 2048, 512)),
-    86: Capability(128, 100, 99, 1536, TensorCores(512, 1024, 256)),
-    87: Capability(128, 164, 163, 1536, TensorCores(1024, 2048, 512)),
-    89: Capability(128, 100, 99, 1536, TensorCores(512, 1024, 256)),
-    90: Capability(128, 228, 227, 2048, TensorCores(2048, 4096, 1024)),
-    100: Capability(128, 228, 227, 2048, TensorCores(2048, 4096, 1024)),
-    120: Capability(128, 100, 99, 1536, TensorCores(256, 1024, 128)),
+    50: Capability(64, 48, 2048),
+    53: Capability(64, 48, 2048, registers_of_block=32768),
+    60: Capability(64, 48, 2048),
+    61: Capability(96, 48, 2048),
+    62: Capability(64, 48, 2048, registers_of_block=32768),
+    70: Capability(96, 96, 2048, TensorCores(512)),
+    72: Capability(96, 96, 2048, TensorCores(512, 1024)),
+    75: Capability(64, 64, 1024, TensorCores(512, 1024)),
+    80: Capability(164, 163, 2048, TensorCores(1024, 2048, 512)),
+    86: Capability(100, 99, 1536, TensorCores(512, 1024, 256)),
+    87: Capability(164, 163, 1536, TensorCores(1024, 2048, 512)),
+    89: Capability(100, 99, 1536, TensorCores(512, 1024, 256)),
+    90: Capability(228, 227, 2048, TensorCores(2048, 4096, 1024)),
+    100: Capability(228, 227, 2048, TensorCores(2048, 4096, 1024)),
+    120: Capability(100, 99, 1536, TensorCores(256, 1024, 128)),
 }
 """By the capability times ten. One that is not here is taken as the next below."""
 
@@ -99,7 +100,7 @@ def gpu(
         capability=capability,
         multiprocessors=multiprocessors,
         clock_ghz=clock_ghz,
-        lanes_of_multiprocessor=of.lanes,
+        lanes_of_multiprocessor=float32_lanes(capability),
         shared_opt_in_bytes=of.shared_opt_in_kib * KIB,
         shared_of_multiprocessor=of.shared_kib * KIB,
         registers_of_block=of.registers_of_block,

@@ -58,6 +58,7 @@ class Gpu(Device):
         Of 32 bits, on a multiprocessor.
     registers_of_block : int
         That the threads of a block may have together.
+    threads_of_block : int
     threads_of_multiprocessor : int
         That can be resident.
     l2_bytes : int
@@ -76,6 +77,7 @@ class Gpu(Device):
     shared_of_multiprocessor: int
     registers: int = 65536
     registers_of_block: int = 65536
+    threads_of_block: int = 1024
     threads_of_multiprocessor: int
     l2_bytes: int
     tensor_cores: TensorCores | None = None

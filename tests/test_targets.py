@@ -120,7 +120,7 @@ def test_the_limits_of_a_gpu(name: str) -> None:
     assert gpu.tvm["max_shared_memory_per_block"] == gpu.shared_bytes == 48 * 1024
     assert gpu.tvm["registers_per_block"] == gpu.registers_of_block <= gpu.registers
     assert gpu.shared_bytes <= gpu.shared_opt_in_bytes <= gpu.shared_of_multiprocessor
-    assert gpu.tvm["max_threads_per_block"] <= gpu.threads_of_multiprocessor
+    assert gpu.tvm["max_threads_per_block"] == gpu.threads_of_block <= gpu.threads_of_multiprocessor
     assert gpu.lanes_of_multiprocessor in {64, 128}
     cores = gpu.tensor_cores
     assert (cores is None) == (gpu.capability < 70)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tvm
 from tvm.s_tir import Schedule, dlight
 
@@ -14,10 +16,23 @@ from ..own_loops import has_own_loops
 from ..rule import Plan, Rule
 from ..unit_reductions import without_unit_reductions
 
+
+class _Reduction(dlight.gpu.Reduction):
+    """TVM's, but for grouped convolutions.
+
+    It unrolls the channels of a group (its ``c_factor``), and then iterates what is fused behind
+    the sum in another order than the sum: threads read registers of other threads.
+    """
+
+    def _normalize(self, *arguments: Any) -> tuple[Any, ...]:
+        found = super()._normalize(*arguments)
+        return (None,) * len(found) if found[1] is not None else found
+
+
 _RULES: tuple[dlight.ScheduleRule, ...] = (
     dlight.gpu.Matmul(),
     dlight.gpu.GEMV(),
-    dlight.gpu.Reduction(),
+    _Reduction(),
     dlight.gpu.GeneralReduction(),
     dlight.gpu.Fallback(),
 )

@@ -48,7 +48,7 @@ def exceeded(function: PrimFunc, gpu: Gpu) -> str | None:
             f"{static + dynamic} bytes of shared memory, where a block may ask for "
             f"{gpu.shared_opt_in_bytes}"
         )
-    most = gpu.tvm["max_threads_per_block"]
+    most = gpu.threads_of_block
     if not s_tir.analysis.verify_gpu_code(lowered, {"max_threads_per_block": most}):
         return f"more than {most} threads of a block"
     return None

@@ -68,6 +68,7 @@ def stem() -> list[nn.Module]:
 NETS = {
     "separable": lambda: [*stem(), separable(16, 24, 2), nn.MaxPool2d(3, 2, 1), *head(24)],
     "residual": lambda: [*stem(), Residual(16), *head(24)],
+    "pointwise groups": lambda: [*stem(), nn.Conv2d(16, 24, 1, groups=8), nn.ReLU(), *head(24)],
     "grouped": lambda: [*stem(), nn.Conv2d(16, 32, 5, groups=4), *head(32), nn.Softmax(1)],
 }
 

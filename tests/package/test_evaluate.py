@@ -31,10 +31,10 @@ def test_a_processor_that_lacks_features() -> None:
 
 
 def test_a_gpu_that_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "has_nvidia_gpu", lambda: False)
+    monkeypatch.setattr(module, "has_gpu", lambda: False)
     device = replace(DEVICES["cuda"], machine=machine())
     assert "none with an NVIDIA GPU" in str(evaluator(device, []))
-    monkeypatch.setattr(module, "has_nvidia_gpu", lambda: True)
+    monkeypatch.setattr(module, "has_gpu", lambda: True)
     assert evaluator(device, []) == Evaluator(sys.executable)
 
 

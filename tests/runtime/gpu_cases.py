@@ -101,6 +101,29 @@ def observed(file: ctypes.CDLL, driver: Driver) -> None:
     assert driver.live() == 0
 
 
+def timed(file: ctypes.CDLL, driver: Driver) -> None:
+    """The driver of the tests takes 10 us for a launch, 5 for a copy, and 1 for an event."""
+    instance = opened(file)
+    for _ in range(2):
+        assert instance.times(0, 3) == [[51, 11, 1, 21]] * 3
+        assert instance.run(0) == OK
+    assert instance.times(1, 1) == [[51, 11, 1, 21]]
+    driver.fail("cuGraphInstantiateWithFlags")  # then events stand in the stream
+    assert instance.times(0, 2) == [[51, 11, 1, 21]] * 2
+    for function, at in (
+        *(("cuEventCreate", 3), ("cuEventRecordWithFlags", 5), ("cuEventElapsedTime", 2)),
+        *(("cuStreamSynchronize", 2), ("cuGraphLaunch", 1), ("cuCtxPushCurrent_v2", 1)),
+    ):
+        driver.fail(function, at)
+        said = instance.times(0, 2)
+        # What a graph does not do launches do.
+        assert said == ([[51, 11, 1, 21]] * 2 if function == "cuGraphLaunch" else FAILED), function
+        assert driver.functions.fake_depth() == 0
+        assert instance.run(0) == OK
+    instance.close()
+    assert driver.live() == 0
+
+
 def never_captured(file: ctypes.CDLL, driver: Driver) -> None:
     """Where capturing fails, networks are launched kernel by kernel."""
     for function in (
@@ -134,6 +157,8 @@ def without_graphs(file: ctypes.CDLL, driver: Driver) -> None:
     for seed in range(3):
         assert instance.run(0, seed) == OK
         assert "launch scale_64_kernel" in driver.log()
+    assert instance.times(0, 1) == UNSUPPORTED
+    assert "needs a driver of CUDA 11.1" in instance.error
     instance.close()
     assert driver.live() == 0
 
@@ -305,7 +330,7 @@ def in_threads(file: ctypes.CDLL, driver: Driver) -> None:
 CASES: dict[str, Callable[[ctypes.CDLL, Driver], None]] = {
     case.__name__: case
     for case in (
-        *(replayed, shared, observed, never_captured, opening_fails, no_device),
+        *(replayed, shared, observed, timed, never_captured, opening_fails, no_device),
         *(other_architecture, running_fails, beside_an_application, forked, in_threads),
     )
 }

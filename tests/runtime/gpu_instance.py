@@ -98,6 +98,24 @@ class Instance:
             assert self.error == ""
         return status
 
+    def times(self, program: int, rounds: int) -> list[list[int]] | int:
+        """Return the microseconds by the GPU's events, a list a round, or a status."""
+        x = np.zeros(SIZES[program], np.float32)
+        found = np.zeros((rounds, 4), np.float32)
+        given = (ctypes.c_void_p * 1)(x.ctypes.data)
+        status = int(
+            self.file.tvmlcnn_gpu_times(
+                self.handle,
+                ctypes.c_size_t(program),
+                given,
+                ctypes.c_size_t(rounds),
+                ctypes.c_void_p(found.ctypes.data),
+            )
+        )
+        if status:
+            return status
+        return [[round(float(us)) for us in row] for row in found]
+
     def close(self) -> None:
         self.file.tvmlcnn_close(self.handle)
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from . import completion
+from .gpu_profile import print_gpu_profile
 from .output import json_option, layers_text, print_facts, print_json, print_table
+
+if TYPE_CHECKING:
+    from tvmlcnn.runtime.gpu_profile import GpuProfile
+    from tvmlcnn.runtime.profile import Profile
 
 _MODEL_HEADER = ("kcycles", "share", "kinstr", "mla/cycle", "stack k", "rule", "layers")
 _HEADER = ("us", "share", "GFLOP/s", "roofline", "kB", "rule", "layers")
@@ -35,6 +41,9 @@ def command(file: str, threads: int | None, seconds: float, modelled: bool, as_j
     measured in the same run; 100% is a kernel that takes no longer. Where a kernel multiplies
     codes or numbers of 16 bits, it is as many times that speed as the target's instructions do.
 
+    On a GPU times are of its own events, before and behind each kernel of a graph, and the roofline
+    is of the figures that its driver gives.
+
     For a file of another machine, an ARM core that is not here, --model counts what each kernel
     runs in emulation, and the cycles that a model of the core takes for that. They are no time:
     caches, memory, branches foreseen wrongly and other cores are left out.
@@ -43,14 +52,20 @@ def command(file: str, threads: int | None, seconds: float, modelled: bool, as_j
         _print_model(file, as_json)
         return
     from tvmlcnn.runtime import load
+    from tvmlcnn.runtime.gpu_profile import is_for_gpu, profile_on_gpu
     from tvmlcnn.runtime.profile import profile
 
-    result = profile(load(file, threads), seconds)
+    model = load(file, threads)
+    if is_for_gpu(model):
+        on_gpu = profile_on_gpu(model, seconds)
+        if as_json:
+            _print_json(on_gpu)
+        else:
+            print_gpu_profile(on_gpu)
+        return
+    result = profile(model, seconds)
     if as_json:
-        kernels = [asdict(kernel.call) | asdict(kernel) for kernel in result.kernels]
-        for kernel in kernels:
-            del kernel["call"]
-        print_json(asdict(result) | {"kernels": kernels})
+        _print_json(result)
         return
     print_table(
         _HEADER,
@@ -92,6 +107,13 @@ def command(file: str, threads: int | None, seconds: float, modelled: bool, as_j
             *_warning(result.others),
         ]
     )
+
+
+def _print_json(result: Profile | GpuProfile) -> None:
+    kernels = [asdict(kernel.call) | asdict(kernel) for kernel in result.kernels]
+    for kernel in kernels:
+        del kernel["call"]
+    print_json(asdict(result) | {"kernels": kernels})
 
 
 def _print_model(file: str, as_json: bool) -> None:

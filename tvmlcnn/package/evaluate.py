@@ -18,7 +18,8 @@ import numpy as np
 from tvmlcnn import emulator
 from tvmlcnn.files import scratch
 from tvmlcnn.frontend import Doubt
-from tvmlcnn.runtime.machine import cpu_features, has_nvidia_gpu, machine
+from tvmlcnn.runtime.machine import cpu_features, machine
+from tvmlcnn.runtime.nvidia import has_gpu
 from tvmlcnn.runtime.run_arrays import TIMES
 from tvmlcnn.targets import Device, ElementType
 
@@ -54,7 +55,7 @@ class Evaluator:
 
 def evaluator(device: Device, features: Sequence[str]) -> Evaluator | str:
     """Return what can run the device's code, or, where nothing can, the reason."""
-    if device.gpu_code and not (device.machine == machine() and has_nvidia_gpu()):
+    if device.gpu_code and not (device.machine == machine() and has_gpu()):
         return f"this machine is none with an NVIDIA GPU for {device.name}"
     if device.machine == machine():
         missing = sorted(set(features) - cpu_features())

@@ -24,7 +24,7 @@ _FLAGS = (
 _MACHINE_FLAGS = {"aarch64": ("-mcpu=generic+reserve_x18",)}
 SOURCES = {
     "cpu": ("instance.c", "intact.c", "resolve.c", "cpu.c", "kernels.c", "machine.c", "pool.c"),
-    "cuda": ("instance.c", "intact.c", "resolve.c", "cuda.c", "driver.c", "gpu.c"),
+    "cuda": ("instance.c", "intact.c", "resolve.c", "cuda.c", "driver.c", "gpu.c", "gpu_times.c"),
 }
 """By the family of the device that runs the kernels."""
 OF_FRAMES = ("fitting.c", "frames.c", "resample.c")

@@ -157,6 +157,34 @@ class Instance:
         finally:
             self._functions.tvmlcnn_observe(self._handle, None, None)
 
+    def gpu_times(
+        self, program: int, inputs: Sequence[np.ndarray], calls: int, rounds: int
+    ) -> np.ndarray:
+        """Time a program on the GPU by its own events.
+
+        Returns
+        -------
+        ndarray of float32
+            Microseconds, a row a round: of the whole program as it runs by itself; then of the
+            first call of a kernel, of the gap behind it, of the second call, and so on. ``calls`` is at
+            least 1.
+        """
+        measured = np.zeros((rounds, 2 * calls), np.float32)
+        try:
+            function = self._functions.tvmlcnn_gpu_times
+        except AttributeError as error:
+            raise UserError(
+                f"{self._library.path} cannot time its kernels; compile it again"
+            ) from error
+        function.argtypes = [
+            *(ctypes.c_void_p, ctypes.c_size_t, _Pointers, ctypes.c_size_t, ctypes.c_void_p)
+        ]
+        address = measured.ctypes.data
+        status = function(self._handle, program, _addresses(inputs), rounds, address)
+        if status:
+            raise RuntimeError(f"{self._library.path}: {self._error()}")
+        return measured
+
     def _error(self) -> str:
         return str(self._functions.tvmlcnn_error(self._handle).decode())
 

@@ -109,17 +109,3 @@ def cache_bytes() -> tuple[int, ...]:
         except (OSError, ValueError):
             continue
     return tuple(levels[level] for level in sorted(levels))
-
-
-def has_nvidia_gpu() -> bool:
-    """Tell whether an NVIDIA driver is here and drives a GPU."""
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return False
-    count = ctypes.c_int()
-    return (
-        driver.cuInit(0) == 0
-        and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
-        and count.value > 0
-    )

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from tvmlcnn.errors import UserError
-
 from . import limits
 from .arrays import random_arrays
 from .manifest import KernelCall
@@ -90,11 +88,11 @@ def profile(model: Model, seconds: float) -> Profile:
 
     Raises
     ------
-    UserError
+    ValueError
         If the file is for a GPU.
     """
     if model.manifest["target"]["tvm"]["kind"] != "llvm":
-        raise UserError("only kernels on a CPU can be profiled; the model is for a GPU")
+        raise ValueError("the model is for a GPU: tvmlcnn.runtime.gpu_profile times it")
     neighbours = Neighbours()
     machine = limits.measure(model.threads)
     inputs = random_arrays(model.inputs)

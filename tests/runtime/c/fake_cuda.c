@@ -19,17 +19,18 @@
 
 #include "driver.h"
 
-typedef enum { CONTEXT, MODULE, STREAM, DEVICE_MEMORY, HOST_MEMORY, GRAPH, EXECUTABLE } Kind;
+typedef enum { CONTEXT, MODULE, STREAM, DEVICE_MEMORY, HOST_MEMORY, GRAPH, EXECUTABLE, EVENT } Kind;
 static const char *const kinds[] = {"context", "module", "stream", "memory", "host memory", "graph",
-                                    "graph executable"};
+                                    "graph executable", "event"};
 
-/* An operation of a stream: a copy, or a launch of a kernel with copies of its arguments. */
+/* An operation of a stream: a copy, a launch of a kernel with copies of its arguments, or an event. */
 typedef struct Operation {
     struct Operation *next;
     void *to;
     const void *from;
     size_t bytes;
     const struct Kernel *kernel;
+    struct Object *event;
     unsigned shape[7];
     uint64_t arguments[32];
 } Operation;
@@ -42,6 +43,7 @@ typedef struct Object {
     Operation *operations, **end; /* of streams and graphs */
     struct Object *capture;       /* the graph that a stream writes */
     int users;                    /* of the primary context */
+    int64_t time;                 /* of an event: microseconds, 0 before it happened */
 } Object;
 
 typedef struct Kernel {
@@ -55,6 +57,7 @@ static Object *objects;
 static Kernel kernels[1024];
 static int kernel_count, initialized;
 static OnLaunch *on_launch;
+static int64_t now; /* by the GPU: microseconds */
 static char *log_text;
 static size_t log_used, log_size;
 static const char *failing;
@@ -99,7 +102,7 @@ static void unlock(const int *locked) { (void)locked, pthread_mutex_unlock(&mute
 
 static Object *make(Kind kind, size_t bytes) {
     Object *object = calloc(1, sizeof(*object));
-    *object = (Object){objects, kind, bytes ? malloc(bytes) : 0, bytes, 0, 0, 0, 0};
+    *object = (Object){objects, kind, bytes ? malloc(bytes) : 0, bytes, 0, 0, 0, 0, 0};
     if (bytes) memset(object->memory, 0xa5, bytes); /* nobody may count on zeros */
     object->end = &object->operations;
     return objects = object;
@@ -354,16 +357,46 @@ int cuStreamSynchronize(CUstream handle) {
     needs_context("cuStreamSynchronize");
     if (stream->capture) wrong("waiting for a stream that is captured");
     for (Operation *each = stream->operations; each; each = each->next)
-        if (!each->kernel)
+        if (each->event) {
+            each->event->time = now += 1;
+        } else if (!each->kernel) {
+            now += 5;
             memmove(each->to, each->from, each->bytes);
-        else if (on_launch)
-            on_launch(each->kernel->name, each->shape, each->arguments);
+        } else {
+            now += 10;
+            if (on_launch) on_launch(each->kernel->name, each->shape, each->arguments);
+        }
     clear(stream);
     int failed = begins("cuStreamSynchronize");
     if (failed) return failed;
     note("synchronize");
     return CUDA_SUCCESS;
 }
+
+#ifndef WITHOUT_GRAPHS
+int cuEventCreate(CUevent *event, unsigned flags) {
+    BEGIN(cuEventCreate)
+    needs_context("cuEventCreate");
+    if (flags) wrong("flags of an event");
+    return *event = (CUevent)make(EVENT, 0), CUDA_SUCCESS;
+}
+int cuEventDestroy_v2(CUevent event) {
+    LOCK
+    return end(is(EVENT, event, "cuEventDestroy")), CUDA_SUCCESS;
+}
+int cuEventRecordWithFlags(CUevent event, CUstream handle, unsigned flags) {
+    BEGIN(cuEventRecordWithFlags)
+    int captured = is(STREAM, handle, "cuEventRecord")->capture != 0;
+    if (captured != (flags == EVENT_RECORD_EXTERNAL)) wrong("an event in a graph, or in none");
+    return put(handle, (Operation){.event = is(EVENT, event, "cuEventRecord")}, "cuEventRecord");
+}
+int cuEventElapsedTime(float *milliseconds, CUevent from, CUevent to) {
+    BEGIN(cuEventElapsedTime)
+    int64_t begin = is(EVENT, from, "cuEventElapsedTime")->time, after = is(EVENT, to, "")->time;
+    if (!begin || !after) wrong("the time of an event that did not happen");
+    return *milliseconds = (float)(after - begin) / 1e3f, CUDA_SUCCESS;
+}
+#endif
 
 int cuLaunchKernel(CUfunction function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by,
                    unsigned bz, unsigned shared, CUstream stream, void **arguments, void **extra) {

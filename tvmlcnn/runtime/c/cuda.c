@@ -4,28 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend.h"
-#include "gpu.h"
-
-/* A program of an instance. Inputs lie one behind the other, then outputs, in the GPU's memory and
- * in the host's. */
-typedef struct {
-    size_t *offsets; /* of inputs, then outputs */
-    size_t input_bytes, bytes;
-    CUdeviceptr *addresses; /* of the places */
-    void **arguments;       /* to each of the addresses */
-    CUgraphExec graph;
-    int captured; /* whether that was tried */
-} Prepared;
-
-struct Backend {
-    Gpu *gpu;
-    CUstream stream;
-    CUdeviceptr memory; /* inputs and outputs, then the workspace */
-    CUdeviceptr workspace;
-    char *host; /* inputs and outputs, at an address that the GPU copies from and to by itself */
-    Prepared *programs;
-};
+#include "cuda_backend.h"
 
 static CUdeviceptr address(const Backend *backend, const Program *program, const Prepared *prepared,
                            Place place) {
@@ -113,8 +92,12 @@ static int observe(Backend *backend, Hook hook, size_t call, const char *what, c
     return TVMLCNN_OK;
 }
 
-/* Have the GPU do all of a program after what it was told before. */
-static int enqueue(Backend *backend, const Program *program, Prepared *prepared, Hook hook, char *error) {
+static CUresult mark(const Backend *backend, const Marks *marks, uint32_t number) {
+    return marks ? driver.EventRecord(marks->events[number], backend->stream, marks->flags) : 0;
+}
+
+int cuda_enqueue(Backend *backend, const Program *program, Prepared *prepared, Hook hook, const Marks *marks,
+                 char *error) {
     CUstream stream = backend->stream;
     size_t inputs = prepared->input_bytes, outputs = prepared->bytes - inputs;
     CUresult failed = 0;
@@ -123,7 +106,8 @@ static int enqueue(Backend *backend, const Program *program, Prepared *prepared,
     int status = observe(backend, hook, 0, "copying inputs to the GPU", error);
     for (uint32_t i = 0; !status && i < program->call_count; i++) {
         const char *name = "";
-        for (uint32_t n = 0; n < program->calls[i].count; n++) {
+        failed = mark(backend, marks, 2 * i);
+        for (uint32_t n = 0; !failed && n < program->calls[i].count; n++) {
             Launch launch = program->calls[i].launches[n];
             const GpuKernel *kernel = &tvmlcnn_cuda.kernels[launch.kernel];
             name = kernel->name;
@@ -131,8 +115,9 @@ static int enqueue(Backend *backend, const Program *program, Prepared *prepared,
                                          kernel->grid[1], kernel->grid[2], kernel->block[0],
                                          kernel->block[1], kernel->block[2], kernel->shared, stream,
                                          prepared->arguments + launch.first, 0);
-            if (failed) return driver_failed(failed, error, name);
         }
+        if (!failed) failed = mark(backend, marks, 2 * i + 1);
+        if (failed) return driver_failed(failed, error, name);
         status = observe(backend, hook, i + 1, name, error);
     }
     if (status) return status;
@@ -147,41 +132,53 @@ static int enqueue(Backend *backend, const Program *program, Prepared *prepared,
     return failed ? driver_failed(failed, error, "copying outputs from the GPU") : TVMLCNN_OK;
 }
 
-/* Make a graph of a program, which takes one call to launch. It has run before: the driver loads
- * kernels when they run first, which cannot be captured. Where there is no graph, none is needed. */
-static void capture(Backend *backend, const Program *program, Prepared *prepared) {
+CUgraphExec cuda_graph(Backend *backend, const Program *program, Prepared *prepared, const Marks *marks) {
     char error[ERROR_BYTES];
     CUgraph graph = 0;
-    prepared->captured = 1;
+    CUgraphExec executable = 0;
     if (!driver.has_graphs || driver.StreamBeginCapture(backend->stream, STREAM_CAPTURE_THREAD_LOCAL))
-        return;
-    int failed = enqueue(backend, program, prepared, (Hook){0, 0}, error);
+        return 0;
+    int failed = cuda_enqueue(backend, program, prepared, (Hook){0, 0}, marks, error);
     failed |= driver.StreamEndCapture(backend->stream, &graph);
-    if (!failed && graph && driver.GraphInstantiate(&prepared->graph, graph, 0)) prepared->graph = 0;
+    if (!failed && graph && driver.GraphInstantiate(&executable, graph, 0)) executable = 0;
     if (graph) driver.GraphDestroy(graph);
+    return executable;
 }
 
-static int run(Backend *backend, const Program *program, Prepared *prepared, Hook hook, char *error) {
+int cuda_launch(Backend *backend, const Program *program, Prepared *prepared, Hook hook, char *error) {
     int launched = prepared->graph && !hook.function &&
                    !driver.GraphLaunch(prepared->graph, backend->stream);
-    int status = launched ? TVMLCNN_OK : enqueue(backend, program, prepared, hook, error);
+    return launched ? TVMLCNN_OK : cuda_enqueue(backend, program, prepared, hook, 0, error);
+}
+
+int cuda_run(Backend *backend, const Program *program, Prepared *prepared, Hook hook, char *error) {
+    int status = cuda_launch(backend, program, prepared, hook, error);
     CUresult failed = driver.StreamSynchronize(backend->stream); /* also what was begun and failed */
     if (status) return status;
     if (failed) return driver_failed(failed, error, "a kernel");
-    if (!prepared->captured) capture(backend, program, prepared);
+    if (!prepared->captured) {
+        prepared->captured = 1;
+        prepared->graph = cuda_graph(backend, program, prepared, 0);
+    }
     return TVMLCNN_OK;
+}
+
+int cuda_begin(Backend *backend, const Program *program, Prepared *prepared, const void *const *inputs,
+               char *error) {
+    for (uint32_t i = 0; i < program->input_count; i++)
+        memcpy(backend->host + prepared->offsets[i], inputs[i], program->inputs[i].bytes);
+    CUresult failed = driver.CtxPushCurrent(backend->gpu->context);
+    return failed ? driver_failed(failed, error, "using CUDA's context of the GPU") : TVMLCNN_OK;
 }
 
 int backend_run(Backend *backend, size_t number, const void *const *inputs, void *const *outputs, Hook hook,
                 char *error) {
     const Program *program = &tvmlcnn_network.programs[number];
     Prepared *prepared = &backend->programs[number];
-    for (uint32_t i = 0; i < program->input_count; i++)
-        memcpy(backend->host + prepared->offsets[i], inputs[i], program->inputs[i].bytes);
     CUcontext popped;
-    CUresult failed = driver.CtxPushCurrent(backend->gpu->context);
-    if (failed) return driver_failed(failed, error, "using CUDA's context of the GPU");
-    int status = run(backend, program, prepared, hook, error);
+    int status = cuda_begin(backend, program, prepared, inputs, error);
+    if (status) return status;
+    status = cuda_run(backend, program, prepared, hook, error);
     driver.CtxPopCurrent(&popped);
     if (status) return status;
     for (uint32_t i = 0; i < program->output_count; i++)

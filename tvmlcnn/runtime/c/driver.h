@@ -17,6 +17,7 @@ typedef struct CUfunc_st *CUfunction;
 typedef struct CUstream_st *CUstream;
 typedef struct CUgraph_st *CUgraph;
 typedef struct CUgraphExec_st *CUgraphExec;
+typedef struct CUevent_st *CUevent;
 
 enum {
     CUDA_SUCCESS = 0,
@@ -33,6 +34,7 @@ enum { COMPUTE_CAPABILITY_MAJOR = 75, COMPUTE_CAPABILITY_MINOR = 76 }; /* CUdevi
 enum { FUNC_MAX_DYNAMIC_SHARED_SIZE_BYTES = 8 };                      /* CUfunction_attribute */
 enum { STREAM_NON_BLOCKING = 1 };                                      /* CUstream_flags */
 enum { STREAM_CAPTURE_THREAD_LOCAL = 1 };                              /* CUstreamCaptureMode */
+enum { EVENT_RECORD_EXTERNAL = 1 };                                    /* CUevent_record_flags */
 
 /* Name here, name in the library, arguments. All are in CUDA 11's driver. */
 #define DRIVER_FUNCTIONS(F)                                                                          \
@@ -83,11 +85,18 @@ enum { STREAM_CAPTURE_THREAD_LOCAL = 1 };                              /* CUstre
     F(GraphLaunch, cuGraphLaunch, (CUgraphExec executable, CUstream stream))                         \
     F(GraphExecDestroy, cuGraphExecDestroy, (CUgraphExec executable))
 
+/* Without one of these, kernels are not timed: cuEventRecordWithFlags is new in CUDA 11.1. */
+#define EVENT_FUNCTIONS(F)                                                                           \
+    F(EventCreate, cuEventCreate, (CUevent *event, unsigned flags))                                  \
+    F(EventDestroy, cuEventDestroy_v2, (CUevent event))                                              \
+    F(EventRecord, cuEventRecordWithFlags, (CUevent event, CUstream stream, unsigned flags))         \
+    F(EventElapsedTime, cuEventElapsedTime, (float *milliseconds, CUevent from, CUevent to))
+
 typedef struct {
 #define MEMBER(name, symbol, arguments) CUresult(*name) arguments;
-    DRIVER_FUNCTIONS(MEMBER) GRAPH_FUNCTIONS(MEMBER)
+    DRIVER_FUNCTIONS(MEMBER) GRAPH_FUNCTIONS(MEMBER) EVENT_FUNCTIONS(MEMBER)
 #undef MEMBER
-    int has_graphs;
+    int has_graphs, has_events;
 } Driver;
 
 /* The driver, once it was opened. */

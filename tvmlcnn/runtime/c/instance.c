@@ -58,19 +58,26 @@ void tvmlcnn_note_time(void *context, size_t call) {
 
 static int forked(const tvmlcnn_instance *instance) { return instance->process != getpid(); }
 
-int tvmlcnn_run(tvmlcnn_instance *instance, size_t number, const void *const *inputs,
-                void *const *outputs) {
+int instance_begin(tvmlcnn_instance *instance, size_t program) {
     if (forked(instance)) return TVMLCNN_FORKED;
     if (!instance->backend) return TVMLCNN_INVALID; /* opening it failed, and it says why */
     if (atomic_flag_test_and_set(&instance->busy)) return TVMLCNN_BUSY;
-    int status;
     instance->error[0] = 0;
-    if (number >= tvmlcnn_network.program_count)
-        status = FAIL(instance->error, TVMLCNN_INVALID, "the file has %u programs",
+    if (program < tvmlcnn_network.program_count) return TVMLCNN_OK;
+    int status = FAIL(instance->error, TVMLCNN_INVALID, "the file has %u programs",
                       tvmlcnn_network.program_count);
-    else
-        status = backend_run(instance->backend, number, inputs, outputs, instance->hook, instance->error);
-    atomic_flag_clear(&instance->busy);
+    instance_end(instance);
+    return status;
+}
+
+void instance_end(tvmlcnn_instance *instance) { atomic_flag_clear(&instance->busy); }
+
+int tvmlcnn_run(tvmlcnn_instance *instance, size_t number, const void *const *inputs,
+                void *const *outputs) {
+    int status = instance_begin(instance, number);
+    if (status) return status;
+    status = backend_run(instance->backend, number, inputs, outputs, instance->hook, instance->error);
+    instance_end(instance);
     return status;
 }
 

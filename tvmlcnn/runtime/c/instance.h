@@ -15,4 +15,10 @@ struct tvmlcnn_instance {
     char error[ERROR_BYTES];
 };
 
+/* Begin a call that runs a program: no other call may run, nor a process that was forked. Return a
+ * status; unless it is TVMLCNN_OK the call is over. */
+int instance_begin(tvmlcnn_instance *instance, size_t program);
+
+void instance_end(tvmlcnn_instance *instance);
+
 #endif

@@ -139,6 +139,13 @@ typedef struct {
 } tvmlcnn_times;
 TVMLCNN_API void tvmlcnn_note_time(void *context, size_t call);
 
+/* Only in files for a GPU. Time a program on the GPU by its own events, some rounds in a row: for each
+ * of them 2 n numbers, of a program of n > 0 calls of kernels. The first is how long all takes, copies of inputs
+ * and outputs too, as it runs by itself; then come, of a run with events in it, the first call, the gap
+ * behind it, the second call, and so on. */
+TVMLCNN_API int tvmlcnn_gpu_times(tvmlcnn_instance *instance, size_t program, const void *const *inputs,
+                                  size_t rounds, float *microseconds);
+
 /* Why the last call of the instance failed, in one line; empty if it did not. The text is the
  * instance's, until its next call; a call that found it busy leaves what is there. */
 TVMLCNN_API const char *tvmlcnn_error(const tvmlcnn_instance *instance);
@@ -158,6 +165,7 @@ typedef int tvmlcnn_run_frames_function(tvmlcnn_instance *, size_t, const tvmlcn
 typedef int tvmlcnn_place_function(uint32_t, uint32_t, tvmlcnn_placement *);
 typedef int tvmlcnn_observe_function(tvmlcnn_instance *, tvmlcnn_hook *, void *);
 typedef void tvmlcnn_note_time_function(void *, size_t);
+typedef int tvmlcnn_gpu_times_function(tvmlcnn_instance *, size_t, const void *const *, size_t, float *);
 typedef const char *tvmlcnn_error_function(const tvmlcnn_instance *);
 typedef void tvmlcnn_close_function(tvmlcnn_instance *);
 
