@@ -7,7 +7,9 @@ from .implicit_gemm import IMPLICIT_GEMM
 from .limits import exceeded
 from .pointwise_depthwise import POINTWISE_DEPTHWISE
 from .pooling import POOLING
+from .resample import RESAMPLE
 from .row_product import ROW_PRODUCT
+from .softmax import SOFTMAX
 
 __all__ = ["RULES", "exceeded"]
 
@@ -18,6 +20,8 @@ RULES = (
     IMPLICIT_GEMM,
     POINTWISE_DEPTHWISE,
     POOLING,
+    RESAMPLE,
+    SOFTMAX,
     ELEMENTWISE,
     DLIGHT,
 )
