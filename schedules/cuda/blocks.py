@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tvm
+from tvm.ir import TensorLoad
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
@@ -44,7 +45,9 @@ def by_elements(sch: Schedule, block: SBlockRV) -> None:
     What is read comes by vectors too; between, each element is computed on its own, as operators
     are that have no vectors.
     """
-    store = sch.cache_write(block, 0, "local")
+    # What only moves stays one block: TVM takes one that keeps the order of memory for a view.
+    moves = isinstance(sch.get(block).body.value, TensorLoad) and len(sch.get(block).reads) == 1
+    store = block if moves else sch.cache_write(block, 0, "local")
     *outer, last = sch.get_loops(store) or [sch.add_unit_loop(store)]
     accesses = [*sch.get(block).reads, *sch.get(block).writes]
     types = {str(access.source.ty.dtype) for access in accesses}
@@ -54,8 +57,10 @@ def by_elements(sch: Schedule, block: SBlockRV) -> None:
     lanes = lanes_of(count, bytes)[0]
     rest, vector = sch.split(last, [None, lanes])
     outer.append(rest)
-    sch.compute_at(block, rest, preserve_unit_loops=True)
-    unroll(sch, *sch.get_loops(block)[len(outer) :])
-    load_beside(sch, block, rest, lanes)
-    sch.vectorize(vector)
+    if not moves:
+        sch.compute_at(block, rest, preserve_unit_loops=True)
+        unroll(sch, *sch.get_loops(block)[len(outer) :])
+        load_beside(sch, block, rest, lanes)
+    if lanes > 1:
+        sch.vectorize(vector)
     bind(sch, outer, block_sizes(total(sch, outer))[0])

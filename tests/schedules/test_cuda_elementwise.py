@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from gpu_kernels import check, needs_pocl
+from gpu_kernels import CUDA, check, needs_pocl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import compiled
 from torch import nn
 
+from tvmlcnn.package.variants import together
 from tvmlcnn.schedules import kernels_by_rule
-from tvmlcnn.targets import DEVICES
 
 few = settings(max_examples=8, deadline=None, derandomize=True)
 
@@ -81,6 +81,12 @@ def test_truth_values() -> None:
     check(net, (3, 8), "elementwise")
 
 
+def test_a_view_is_no_kernel() -> None:
+    net = Of(lambda x: torch.softmax(x, 1).reshape(14, 18))
+    (program,) = together([compiled(net, (12, 21), CUDA)]).programs
+    assert [call.function for call in program.calls] == ["softmax"]
+
+
 def test_what_sums_up_is_left_to_others() -> None:
-    net = Of(lambda x: torch.softmax(x, 1))
-    assert "elementwise" not in kernels_by_rule(compiled(net, (4, 9), DEVICES["cuda"]))
+    net = Of(lambda x: x.sum(1))
+    assert "elementwise" not in kernels_by_rule(compiled(net, (4, 9), CUDA))

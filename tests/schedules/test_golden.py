@@ -36,10 +36,11 @@ CASES: dict[str, dict[str, tuple[str, ...]]] = {
     "grouped": {"grouped": BOTH, "diagonals": BOTH},
     "pooling": {"maximum": (*BOTH, "cuda"), "global average": (*BOTH, "cuda")},
     "batched_product": {"batched product": BOTH},
-    "resample": {"bilinear": BOTH},
+    "resample": {"bilinear": (*BOTH, "cuda")},
     "normalization": {"layer norm": BOTH, "group norm": BOTH},
     "reduction": {"sum": BOTH},
     "default": {"odd": BOTH, "concatenation": BOTH, "softmax": BOTH},
+    "softmax": {"softmax of columns": ("cuda",)},
     "elementwise": {"concatenation": ("cuda",), "transpose": ("cuda",)},
     "dlight": {"convolution": ("cuda",), "softmax": ("cuda",)},
 }
