@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from tvmlcnn.cli.output import json_option, print_facts, print_json
 from tvmlcnn.errors import UserError
@@ -18,7 +19,14 @@ from ..run_command import run_beside_libraries
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
+@click.argument("models", metavar="MODEL...", nargs=-1)
+@click.option(
+    "--device",
+    type=click.Choice(("cpu", "cuda")),
+    default="cpu",
+    show_default=True,
+    help="cuda: this machine's NVIDIA GPU, all types and batches.",
+)
 @click.option("--target", default="native", show_default=True, help="What to compile for.")
 @click.option(
     "--dtype",
@@ -48,6 +56,7 @@ from ..run_command import run_beside_libraries
 @json_option
 def command(
     models: tuple[str, ...],
+    device: str,
     target: str,
     dtype: str,
     threads: int,
@@ -68,7 +77,16 @@ def command(
     noise ratio of its outputs against float32's is marked below 15 dB. The roofline is a loop of
     multiply-adds on registers that is timed with the others; Winograd's algorithm needs fewer
     than are counted and can exceed it. Libraries see no instructions that the target lacks.
+
+    On a GPU calls are timed from an array of the host to one, beside torch on cuDNN (channels last,
+    TF32 off) and torch.compile, both launched and as a CUDA graph: in float32 and float16, at
+    batch 1 and 8, by default eight networks.
     """
+    if device == "cuda":
+        _on_gpu(models, seconds, rounds, work, as_json)
+        return
+    if not models:
+        raise UserError("name a MODEL, as `tvmlcnn compile` takes it")
     available = sorted(os.sched_getaffinity(0))
     if threads > len(available):
         raise UserError(f"--threads {threads}: this process has {len(available)} CPUs")
@@ -95,7 +113,7 @@ def command(
         if name not in PEERS:
             raise UserError(f"--peers {name}: there are {', '.join(PEERS)}")
     ours = (OURS,) if dtype == "float32" else (OURS, OURS_IN_FLOAT32)
-    device = resolve(target)
+    compiled_for = resolve(target)
     cpu = resolve("native").tvm["mcpu"]
     settings = f"{cpu}, {threads} thread{'s'[: threads > 1]}, {dtype}, compiled for {target}"
     if neighbours:
@@ -104,7 +122,7 @@ def command(
     with tempfile.TemporaryDirectory(prefix="peers-") if work is None else nullcontext(work) as at:
         folder = Path(at)
         folder.mkdir(parents=True, exist_ok=True)
-        shown = show(device, folder)
+        shown = show(compiled_for, folder)
         jobs = [read(model, target, threads, dtype) for model in models]
         settings += f"; libraries see the processor {shown.text}"
         if not as_json:
@@ -128,6 +146,24 @@ def command(
         from .bars import write_plot
 
         write_plot(comparisons, path, settings)
+
+
+def _on_gpu(
+    models: tuple[str, ...], seconds: float, rounds: int | None, work: str | None, as_json: bool
+) -> None:
+    """Compare on this machine's GPU; options of processors are refused."""
+    context = click.get_current_context()
+    for name in ("target", "dtype", "threads", "peers", "neighbours", "picture"):
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            option = {"picture": "plot"}.get(name, name)
+            raise UserError(f"--{option} is not for --device cuda, which runs all types and peers")
+    warnings.simplefilter("ignore")
+    from .cuda import run
+
+    with tempfile.TemporaryDirectory(prefix="peers-") if work is None else nullcontext(work) as at:
+        found = run(models, seconds, rounds, Path(at), not as_json, _progress)
+    if as_json:
+        print_json(found)
 
 
 def _progress(text: str) -> None:

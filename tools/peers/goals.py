@@ -44,6 +44,8 @@ GOALS: dict[tuple[str, str], tuple[Goal, ...]] = {
     ("bfloat16", "native"): (Goal(LIGHT + HEAVY, ("openvino",), mean=1.2, each=1.0),),
 }
 """By the type and the target, for one thread."""
+ON_GPU = (Goal(LIGHT + HEAVY, None, mean=1.5, each=1.0),)
+"""At batch 1, in each type."""
 
 
 def verdicts(comparisons: Sequence[Comparison], goals: Sequence[Goal]) -> list[tuple[str, str]]:
