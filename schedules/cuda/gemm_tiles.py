@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tvmlcnn.targets import Gpu
+from tvmlcnn.targets import FLOAT32, Gpu
 
 from .blocks import LANES
 
@@ -124,7 +124,7 @@ def _fitting(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> Iter
                             continue
                         own_buffers = min(buffers, count // parts)
                         tile = GemmTile(own, down, across, chunk, parts, own_buffers)
-                        if 4 * tile.shared_floats <= gpu.shared_bytes:
+                        if FLOAT32.bytes * tile.shared_floats <= gpu.shared_bytes:
                             yield tile
 
 
@@ -143,7 +143,7 @@ def _time(tile: GemmTile, rows: int, channels: int, steps: int, gpu: Gpu) -> flo
     registers = tile.rows * LANES + 2 * tile.rows + 2 * LANES * LANES + _OTHER_REGISTERS
     resident = min(
         gpu.registers // (registers * tile.threads),
-        gpu.shared_of_multiprocessor // max(1, 4 * tile.shared_floats),
+        gpu.shared_of_multiprocessor // max(1, FLOAT32.bytes * tile.shared_floats),
         gpu.threads_of_multiprocessor // tile.threads,
     )
     if resident == 0:
@@ -158,7 +158,7 @@ def _time(tile: GemmTile, rows: int, channels: int, steps: int, gpu: Gpu) -> flo
     waits = chunks * max(0.0, _LATENCY - hidden) * -(-each // resident)
     factors = steps // tile.parts * (tile.block_rows + tile.block_channels)
     results = tile.block_rows * tile.block_channels
-    moved = each * 4 * (factors + results) / _BYTES
+    moved = each * FLOAT32.bytes * (factors + results) / _BYTES
     # Parts are written, read again and added, by a launch of its own.
     again = 0.0
     if tile.parts > 1:
