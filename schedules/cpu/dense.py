@@ -243,11 +243,12 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     init = sch.decompose_reduction(main, (reduced[:pieces] + inner)[0])
     if layout.chunked:
         sch.decompose_reduction(sums, outer[0])
-    if several_products:
-        tensorize(sch, main, init, tile.lanes, core)
     if cut.fetches:
         serves = tiles if cut.deep else several
-        prefetch_weights(sch, main, serves, fetching, tile.channels * cut.chunk, core)
+        size = tile.channels * layout.products * cut.chunk
+        prefetch_weights(sch, main, serves, fetching, size, core)
+    if several_products:
+        tensorize(sch, main, init, tile.lanes, core)
     return sch
 
 
