@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from tvmlcnn.ops import Tile
-from tvmlcnn.targets import CODES, Core
+from tvmlcnn.targets import Core
 
 from ..decisions import Decisions
 from .dense_tiles import tiles_in_a_row

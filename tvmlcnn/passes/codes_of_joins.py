@@ -82,7 +82,7 @@ def _joined(mod: tvm.IRModule) -> dict[relax.Var, relax.Call]:
             continue
         following = var
         while len(after := readers.get(following, ())) == 1 and pattern(after[0]) <= _BROADCAST:
-            others = [read for read in _read(calls[after[0]]) if read is not following]
+            others = [read for read in _read(calls[after[0]]) if not read.same_as(following)]
             if any(sums(other) for other in others):
                 found[var] = call
             if others:

@@ -221,12 +221,25 @@ def _sums(
 
 def _add(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
     form, added = graph.form(call.args[0]), value_of(call.args[1])
-    if not isinstance(form, Sums) or added is None or form.bounded:
+    if added is None:
+        return _joined(call, *map(graph.form, call.args))
+    if not isinstance(form, Sums) or form.bounded:
         return None
     fits = added.ndim <= form.bias.ndim and added.size in (1, form.bias.size)
     if not fits or np.broadcast_shapes(added.shape, form.bias.shape) != form.bias.shape:
         return None
     return replace(form, bias=form.bias + added.astype(np.float64))
+
+
+def _joined(call: relax.Call, left: Form | None, right: Form | None) -> Form | None:
+    """Add numbers of codes to sums, whose scale is counted in them then."""
+    sums, codes = (left, right) if isinstance(left, Sums) else (right, left)
+    if not isinstance(sums, Sums) or not isinstance(codes, Codes) or codes.dtype != FLOAT32.name:
+        return None
+    shapes = {tuple(int(n) for n in argument.ty.shape) for argument in call.args}
+    if sums.bounded or sums.beside is not None or len(shapes) > 1:
+        return None
+    return replace(sums, beside=codes)
 
 
 def _clip(
