@@ -19,6 +19,7 @@ from ..layer import Convolution, Layer
 from ..rule import Definition, Plan, Rule
 from .accumulate import accumulate, unroll
 from .blocks import inline_epilogue, spread
+from .integers_as_numbers import as_numbers, without_integers
 from .padding import skip_padding, without_borders
 from .tiles import largest_divisor, on_stack, ranked
 
@@ -63,6 +64,8 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     )
     weight = by_plane(layer.weight[:, :, 0], channels)
     excess = layer.zero * weight.astype(np.int32).sum((-3, -2), dtype=np.int32)
+    if as_numbers(layer, core):
+        weight, excess = weight.astype(np.float32), excess.astype(np.float32)
     constants = [weight, excess] if layer.zero else [weight]
     return Plan(
         DEPTHWISE.name,
@@ -142,6 +145,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     sch = Schedule(skip_padding(sch.mod["main"], "depthwise"))
     main = sch.get_sblock("depthwise")
     output = inline_epilogue(sch, main)
+    without_integers(sch, main, output)
     spread(sch, output, core)
     batch, height, width, channel = sch.get_loops(output)
     width, pixels = sch.split(width, [None, tile.pixels])

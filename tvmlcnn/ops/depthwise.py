@@ -9,7 +9,10 @@ import numpy as np
 from tvm import te, tirx
 from tvm.ir import Expr
 
+from tvmlcnn.targets import CODES, INT8
+
 from .convolution import Window, product
+from .widening import as_type
 
 
 def depthwise(
@@ -28,10 +31,10 @@ def depthwise(
     data : te.Tensor
     weight : te.Tensor
         Shape (rows, columns, C), or (planes, rows, columns, C) where each plane of the data has
-        its own.
+        its own. Integers that codes are multiplied by may be held as float32.
     *excess : te.Tensor
-        Where ``zero`` is not 0, the sums of codes that all are it: int32, shape (C,), or
-        (planes, C). What lies around the maps adds nothing to sums of codes less their zero, and
+        Where ``zero`` is not 0, the sums of codes that all are it, of the type of sums: shape
+        (C,), or (planes, C). What lies around the maps adds nothing to sums of codes less their zero, and
         so can be left out.
     window : Window
     batch : int, optional
@@ -57,11 +60,15 @@ def depthwise(
     size = window.output((height, width), (rows, columns))
     shape = (batch, *size, channels)
     sums = te.compute(shape, total, name="depthwise")
-    if not excess:
+    dtype = INT8.accumulator if str(data.dtype) in CODES else sums.dtype
+    if not excess and sums.dtype == dtype:
         return sums
-    return te.compute(
-        shape, lambda n, h, w, c: sums(n, h, w, c) + excess[0](*own(n), c), name="whole"
-    )
+
+    def whole(n: Expr, h: Expr, w: Expr, c: Expr) -> Expr:
+        result = sums(n, h, w, c)
+        return as_type(result + excess[0](*own(n), c) if excess else result, dtype)
+
+    return te.compute(shape, whole, name="whole")
 
 
 def pack_depthwise(weight: np.ndarray, products: int) -> np.ndarray:
