@@ -49,7 +49,8 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
         return None
     core = device.core(layer.element)
     *_, columns, channels = layer.shape
-    size = core.bytes(math.prod(layer.data))
+    # Codes that are made numbers want to serve the taps of neighbours, wherever they come from.
+    size = 0 if as_numbers(layer, core) else core.bytes(math.prod(layer.data))
     tiles = depthwise_tiles(columns, channels, core, size, layer.window.strides[1])
     if not tiles:
         return None
