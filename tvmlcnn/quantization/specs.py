@@ -39,7 +39,6 @@ WEIGHT = QuantizationSpec(
 )
 
 
-
 def dense_weight(largest: int) -> QuantizationSpec:
     """Return how weights are quantized that several codes of a pixel are multiplied by at once."""
     return replace(WEIGHT, quant_min=-largest, quant_max=largest)
