@@ -16,8 +16,8 @@ from .element import BFLOAT16, FLOAT16, FLOAT32, UINT8
 # Pairs of products of 16 bits, which are then added to the sums: three instructions a cycle on
 # Intel from Haswell and AMD from Zen 2 (uops.info).
 _PAIRS = MultiplyAdd("vpmaddwd", 8, 2, widened="int16", scratch=1)
-# Pairs of products of bytes, which saturate at 16 bits unless weights have seven; pairs of those are
-# added by VPMADDWD with ones: another three instructions.
+# Pairs of products of bytes, which saturate at 16 bits unless weights have seven; pairs of those
+# are added by VPMADDWD with ones: another three instructions.
 _QUADS = MultiplyAdd("vpmaddubsw", 8, 4, scratch=2, largest=64)
 
 

@@ -34,8 +34,8 @@ def depthwise(
         its own. Integers that codes are multiplied by may be held as float32.
     *excess : te.Tensor
         Where ``zero`` is not 0, the sums of codes that all are it, of the type of sums: shape
-        (C,), or (planes, C). What lies around the maps adds nothing to sums of codes less their zero, and
-        so can be left out.
+        (C,), or (planes, C). What lies around the maps adds nothing to sums of codes less their
+        zero, and so can be left out.
     window : Window
     batch : int, optional
         Of the result; by default that of the data.

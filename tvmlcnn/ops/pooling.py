@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from tvm import te, tirx
 from tvm.ir import Expr
 
+from tvmlcnn.targets import CODES
+
 from .extremes import largest_number
 from .levels import in_levels, levels_of, within
 from .widening import as_type, in_registers, in_sums
@@ -168,7 +170,10 @@ def _sum_of_windows(
 
 
 def global_average(data: te.Tensor, keep: bool) -> te.Tensor:
-    """Return the mean of each channel over the map, of shape (N, 1, 1, C) or (N, C)."""
+    """Return the mean of each channel over the map, of shape (N, 1, 1, C) or (N, C).
+
+    That of codes is float32.
+    """
     batch, height, width, channels = (int(n) for n in data.shape)
     pixels = height * width
 
@@ -180,6 +185,7 @@ def global_average(data: te.Tensor, keep: bool) -> te.Tensor:
     shape = (batch, 1, 1, channels) if keep else (batch, channels)
 
     def mean(n: tirx.Var, *at: tirx.Var) -> Expr:
-        return as_type(total(n, at[-1]) * (1.0 / pixels), data.dtype)
+        mean = total(n, at[-1]) * (1.0 / pixels)
+        return mean if str(data.dtype) in CODES else as_type(mean, data.dtype)
 
     return te.compute(shape, mean, name="mean")
