@@ -81,7 +81,7 @@ def _joined(mod: tvm.IRModule) -> dict[relax.Var, relax.Call]:
         if pattern(var) > _BROADCAST or not _makes_numbers(mod[call.args[0]]):
             continue
         following = var
-        while len(after := readers.get(following, ())) == 1 and pattern(after[0]) <= _BROADCAST:
+        while len(after := readers.get(following, [])) == 1 and pattern(after[0]) <= _BROADCAST:
             others = [read for read in _read(calls[after[0]]) if not read.same_as(following)]
             if any(sums(other) for other in others):
                 found[var] = call

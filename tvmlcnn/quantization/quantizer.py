@@ -104,6 +104,7 @@ class KernelQuantizer(Quantizer):
                 taken[source] = self._as_given(units.of.get(source), source)
         if unit.is_weighted:
             weight = unit.root.args[1]
+            assert isinstance(weight, fx.Node)
             several = weight.meta["val"].shape[1] > 1
             spec = self.dense if several else self.weight
             unit.root.meta[Q_ANNOTATION_KEY].input_qspec_map[weight] = spec
