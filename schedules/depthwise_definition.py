@@ -12,8 +12,19 @@ from .layer import Convolution
 from .rule import Definition
 
 
-def depthwise_definition(layer: Convolution, tile: tuple[int, int] = (1, 1)) -> Definition:
-    """Return the definition of a depthwise convolution, tap by tap, of whole tiles of outputs."""
+def depthwise_definition(
+    layer: Convolution, tile: tuple[int, int] = (1, 1), numbers: bool = False
+) -> Definition:
+    """Return the definition of a depthwise convolution, tap by tap.
+
+    Parameters
+    ----------
+    layer : Convolution
+    tile : tuple of int
+        Rows and columns of outputs, of which whole ones are computed.
+    numbers : bool
+        Whether codes are multiplied, and summed up, as float32.
+    """
     channels = layer.shape[3]
     plane, channel = divmod(int(layer.reads[0]) if len(layer.reads) else 0, layer.data[3])
     define = partial(
@@ -26,6 +37,8 @@ def depthwise_definition(layer: Convolution, tile: tuple[int, int] = (1, 1)) -> 
     )
     weight = by_plane(layer.weight[:, :, 0], channels)
     excess = layer.zero * weight.astype(np.int32).sum((-3, -2), dtype=np.int32)
+    if numbers:
+        weight, excess = weight.astype(np.float32), excess.astype(np.float32)
     return Definition(define, [weight, excess] if layer.zero else [weight])
 
 

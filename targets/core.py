@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .costs import Costs
 from .element import ElementType
@@ -37,6 +37,8 @@ class MultiplyAdd:
     paired : bool
         Whether products are added in pairs of 16 bits first: their codes lie in pairs, and two
         products of a weight of -128 are too large.
+    largest : int
+        Weights of codes that it multiplies without saturating are as large at most.
     """
 
     name: str
@@ -47,6 +49,7 @@ class MultiplyAdd:
     longest: int = 0
     by_lane: bool = False
     paired: bool = False
+    largest: int = 128
 
     def vectors(self) -> Iterator[int]:
         """Yield the lanes of a vector, of half of one and of a quarter, as far as it has some."""
@@ -67,6 +70,8 @@ class Arithmetic:
         Of whole vectors, in a cycle.
     load : float
         What a load takes of the time of multiply-adds that do not wait for it, in multiply-adds.
+    of_small : Arithmetic, optional
+        That of codes and weights which are small enough for another instruction.
     """
 
     element: ElementType
@@ -74,6 +79,7 @@ class Arithmetic:
     multiply_adds: float
     loads: float
     load: float = 0
+    of_small: Arithmetic | None = None
 
     @property
     def flops(self) -> float:
@@ -140,6 +146,13 @@ class Core:
     def second_cache(self) -> int:
         """Bytes of the second cache, or of the first where it is the only one."""
         return self.caches[min(1, len(self.caches) - 1)]
+
+    def multiplying(self, products: int) -> Core:
+        """Return the core as it adds so many products to each sum at a time."""
+        small = self.arithmetic.of_small
+        if small is None or small.multiply_add.products != products:
+            return self
+        return replace(self, arithmetic=small)
 
     def bytes(self, elements: int) -> int:
         """Return the bytes of so many elements."""

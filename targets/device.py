@@ -12,6 +12,8 @@ from .element import CODES, ELEMENT_TYPES, FLOAT32, ElementType
 KIB = 1024
 MIB = 1024 * KIB
 _SLOW_CLOCK_GHZ = 2.0
+# Of symmetric weights: -128 has no opposite.
+_BYTE = 127
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,11 @@ class Device:
     def codes(self) -> str | None:
         """The type of codes that kernels of our own multiply, None where there are none."""
         return None
+
+    @property
+    def largest_weight(self) -> int:
+        """As large as quantized weights of dense layers are best chosen: a byte, or less."""
+        return _BYTE
 
     def gain(self, dtype: str) -> float | None:
         """Return how many operations it does in a type in the time of one in float32.
@@ -175,6 +182,15 @@ class Cpu(Device):
         """The type of codes that it multiplies, None where it has no arithmetic of one."""
         names = (arithmetic.element.name for arithmetic in self.arithmetic)
         return next((name for name in names if name in CODES), None)
+
+    @property
+    def largest_weight(self) -> int:
+        """As large as quantized weights of dense layers are best chosen.
+
+        Less than a byte holds, where an instruction takes more of those at a time.
+        """
+        small = (arithmetic.of_small for arithmetic in self.arithmetic)
+        return min((each.multiply_add.largest for each in small if each), default=_BYTE)
 
     def computes(self, element: ElementType) -> bool:
         """Tell whether it has arithmetic of an element type."""

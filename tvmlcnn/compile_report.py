@@ -171,10 +171,13 @@ def quantization_facts(quantization: Mapping[str, Any] | None) -> list[tuple[str
         if found[key] is not None
     ]
     noise = ", ".join(f"{ratio:.1f}" for ratio in found["snr"].values())
+    largest = quantization["largest_weight"]
+    fewer = f"; weights of dense layers within {largest}" if largest < 127 else ""
     facts = [
         (
             quantization["dtype"],
-            f"calibrated with {quantization['examples']} inputs from {quantization['calibration']}",
+            f"calibrated with {quantization['examples']} inputs "
+            f"from {quantization['calibration']}{fewer}",
         ),
         (
             "fidelity",

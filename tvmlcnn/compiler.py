@@ -136,7 +136,7 @@ def compile(
         from tvmlcnn.quantization import quantized_network  # torchao takes two seconds to import
 
         clock.start("quantize")
-        network, how = quantized_network(network, calibration, keep_float)
+        network, how = quantized_network(network, calibration, keep_float, device.largest_weight)
         quantization = asdict(how)
         notes += network.notes
     clock.start("run torch")

@@ -46,6 +46,7 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
 
 def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
     depth, channels = layer.weight.shape
+    core = _multiplying(core, depth, layer.weight)
     rows = math.prod(layer.data[:-1])
     # Where they are no vectors, columns of zeros fill them up.
     whole = channels % min(core.vectors()) == 0
@@ -88,6 +89,16 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
     return Plan(DENSE.name, layer.element, layer.workload, layout, definition=definition)
 
 
+def _multiplying(core: Core, inner: int, weight: np.ndarray) -> Core:
+    """Return the core as it multiplies inner channels by weights, which may be small."""
+    small = core.arithmetic.of_small
+    if small is None or inner % small.multiply_add.products:
+        return core
+    largest = max(int(weight.max(initial=0)), -int(weight.min(initial=0)))
+    fits = largest <= small.multiply_add.largest
+    return core.multiplying(small.multiply_add.products) if fits else core
+
+
 def _instruction(core: Core, inner: int, weight: np.ndarray) -> MultiplyAdd:
     """Return what multiplies inner channels: one at a time, where several do not divide them."""
     usual = core.arithmetic.multiply_add
@@ -102,7 +113,9 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
     rows = math.prod(layer.shape[:-1])
     linear = kernel == [1, 1] and window == ops.Window()
     depth, width = weight.size // outer, layer.shape[2]
-    step = _instruction(core, min(inner, data[1 if layer.channels_first else 3]), weight)
+    read_at_once = min(inner, data[1 if layer.channels_first else 3])
+    core = _multiplying(core, read_at_once, weight)
+    step = _instruction(core, read_at_once, weight)
     products = step.products
     one_step = 1 < inner == products and kernel[1] > 1
     own = outer // layer.groups
@@ -189,7 +202,8 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     works on the registers. What a prologue makes of the pixels is kept in a panel. Where the sums
     of chunks are to be added to longer ones, those are in memory, and the registers the chunks'.
     """
-    layout, core = plan.layout, device.core(plan.element)
+    layout = plan.layout
+    core = device.core(plan.element).multiplying(layout.products)
     tile, cut = layout.tile, loops(layout, core, decisions)
 
     if cut.skips_padding:
@@ -243,11 +257,12 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     init = sch.decompose_reduction(main, (reduced[:pieces] + inner)[0])
     if layout.chunked:
         sch.decompose_reduction(sums, outer[0])
-    if several_products:
-        tensorize(sch, main, init, tile.lanes, core)
     if cut.fetches:
         serves = tiles if cut.deep else several
-        prefetch_weights(sch, main, serves, fetching, tile.channels * cut.chunk, core)
+        size = tile.channels * layout.products * cut.chunk
+        prefetch_weights(sch, main, serves, fetching, size, core)
+    if several_products:
+        tensorize(sch, main, init, tile.lanes, core)
     return sch
 
 

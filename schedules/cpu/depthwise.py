@@ -19,6 +19,7 @@ from ..layer import Convolution, Layer
 from ..rule import Plan, Rule
 from .accumulate import accumulate, unroll
 from .blocks import spread
+from .integers_as_numbers import as_numbers, without_integers
 from .padding import skip_padding, without_borders
 from .tiles import largest_divisor, on_stack, ranked
 
@@ -48,7 +49,8 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
         return None
     core = device.core(layer.element)
     *_, columns, channels = layer.shape
-    size = core.bytes(math.prod(layer.data))
+    # Codes that are made numbers want to serve the taps of neighbours, wherever they come from.
+    size = 0 if as_numbers(layer, core) else core.bytes(math.prod(layer.data))
     tiles = depthwise_tiles(columns, channels, core, size, layer.window.strides[1])
     if not tiles:
         return None
@@ -58,7 +60,7 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
         layer.element,
         layer.workload,
         layout,
-        definition=partial(depthwise_definition, layer),
+        definition=partial(depthwise_definition, layer, numbers=as_numbers(layer, core)),
     )
 
 
@@ -124,6 +126,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     sch = Schedule(skip_padding(sch.mod["main"], "depthwise"))
     main = sch.get_sblock("depthwise")
     output = inline_epilogue(sch, main)
+    without_integers(sch, main, output)
     spread(sch, output, core)
     batch, height, width, channel = sch.get_loops(output)
     width, pixels = sch.split(width, [None, tile.pixels])

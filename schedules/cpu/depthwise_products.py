@@ -20,6 +20,7 @@ from ..rule import Definition, Plan, Rule
 from .accumulate import accumulate, unroll
 from .blocks import spread
 from .dot_products import tensorize
+from .integers_as_numbers import as_numbers
 from .padding import narrowed, without_borders
 from .tiles import largest_divisor, power_of_two_divisor, ranked
 
@@ -52,7 +53,7 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     products, channels = instruction.products, layer.shape[3]
     if layer.element.name not in CODES or products == 1 or instruction.paired:
         return None
-    if channels % core.lanes or rows == 1:
+    if channels % core.lanes or rows == 1 or as_numbers(layer, core):
         return None
     tile = decisions.choose("tile", _tiles(layer, core))
     strip = decisions.choose("strip", _strips(layer, tile, core))

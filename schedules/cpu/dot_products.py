@@ -24,6 +24,8 @@ from .product_definitions import of_own, of_shared
 # LLVM's names, by the bits or lanes of a vector.
 _PMADDWD = {128: "llvm.x86.sse2.pmadd.wd", 256: "llvm.x86.avx2.pmadd.wd"}
 _PMADDWD |= {512: "llvm.x86.avx512.pmaddw.d.512"}
+_PMADDUBSW = {128: "llvm.x86.ssse3.pmadd.ub.sw.128", 256: "llvm.x86.avx2.pmadd.ub.sw"}
+_PMADDUBSW |= {512: "llvm.x86.avx512.pmaddubs.w.512"}
 
 
 def _vpdpbusd(before: Any, values: Any, weights: Any, lanes: int) -> Any:
@@ -44,8 +46,17 @@ def _vpmaddwd(before: Any, values: Any, weights: Any, lanes: int) -> Any:
     return before + _call(f"int32x{lanes}", _PMADDWD[32 * lanes], values, wide)
 
 
+def _vpmaddubsw(before: Any, values: Any, weights: Any, lanes: int) -> Any:
+    """u8 x s8, pairs of which fit 16 bits (Intel, "Software Developer's Manual", PMADDUBSW)."""
+    codes, bits = _as(values, f"int8x{4 * lanes}"), 32 * lanes
+    pairs = _call(f"int16x{2 * lanes}", _PMADDUBSW[bits], codes, weights)
+    ones = T.broadcast(T.int16(1), 2 * lanes)
+    return before + _call(f"int32x{lanes}", _PMADDWD[bits], pairs, ones)
+
+
 # By the mnemonic: what adds products of values and weights to sums.
 _INSTRUCTIONS = {"vpdpbusd": _vpdpbusd, "sdot": _sdot, "vpmaddwd": _vpmaddwd}
+_INSTRUCTIONS |= {"vpmaddubsw": _vpmaddubsw}
 
 
 def _call(dtype: str, name: str, *operands: Any) -> Any:

@@ -8,7 +8,7 @@ from tvm.ir import Call, Op, PrimType, TensorLoad
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 from tvm.sym import Analyzer
-from tvm.tirx import BufferLoad, Evaluate, For, IntImm, SeqStmt, address_of
+from tvm.tirx import BufferLoad, Cast, Evaluate, For, IntImm, SeqStmt, address_of
 
 from tvmlcnn.targets import Core
 
@@ -55,6 +55,8 @@ def prefetch_weights(
     for iterator, place in zip(block.iter_vars, realize.iter_values, strict=True):
         origin.bind(iterator.var, origin.simplify(place))
     weight = block.body.value.b.b
+    if isinstance(weight, Cast):
+        weight = weight.value
     *before, last = (origin.simplify(index) for index in weight.indices)
     ahead = last + count * size + (sch.get(tiles).loop_var * count + step) * share
     fetches = [

@@ -72,6 +72,21 @@ def test_biases_take_the_mean_error_away() -> None:
     assert off.abs().max() / 8 < 1e-5
 
 
+def test_weights_of_dense_layers_can_be_smaller() -> None:
+    """Depthwise ones keep their bits: theirs are what a network is most sensitive to."""
+    torch.manual_seed(0)
+    network = nn.Sequential(conv_bn(3, 8), conv_bn(8, 8, groups=8), nn.Flatten()).eval()
+    network = nn.Sequential(network, nn.Linear(8 * 12 * 12, 4))
+    examples = [(np.random.default_rng(n).random((1, 3, 12, 12), np.float32),) for n in range(4)]
+    result = quantized(network, Calibration(examples, examples, "a test"), largest_weight=64)
+    largest = {
+        tuple(value.shape[:2]): int(value.abs().max())
+        for value in result.program.state_dict.values()
+        if value.dtype == torch.int8
+    }
+    assert largest == {(8, 3): 64, (8, 1): 127, (4, 8 * 12 * 12): 64}
+
+
 class Hopeless(nn.Module):
     """Its second layer takes what eight bits cannot hold beside what it needs."""
 

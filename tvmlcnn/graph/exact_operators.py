@@ -55,7 +55,7 @@ def defined(builder: relax.BlockBuilder, call: relax.Call) -> relax.Call | None:
 
         def element(*place: tirx.Var) -> Expr:
             values = [
-                _at(operand, place)
+                _at(operand, shape, place)
                 if isinstance(operand, te.Tensor)
                 else tirx.const(operand, dtype)
                 for operand in operands
@@ -67,8 +67,14 @@ def defined(builder: relax.BlockBuilder, call: relax.Call) -> relax.Call | None:
     return builder.call_te(function, *tensors, primfunc_name_hint=name.rpartition(".")[2])
 
 
-def _at(tensor: te.Tensor, place: Sequence[tirx.Var]) -> Expr:
-    """Return the element of a tensor that is broadcast to the shape that a place is in."""
+def _at(tensor: te.Tensor, shape: Sequence[int], place: Sequence[tirx.Var]) -> Expr:
+    """Return the element of a tensor that is broadcast to a shape, at a place in that.
+
+    Where an axis is as long in both it is indexed alike, or TVM would not see that the operator is
+    element-wise, and would fuse no convolution to it.
+    """
     sizes = [int(n) for n in tensor.shape]
-    own = place[len(place) - len(sizes) :]
-    return tensor(*(0 if size == 1 else at for size, at in zip(sizes, own, strict=True)))
+    own = zip(
+        sizes, shape[len(shape) - len(sizes) :], place[len(place) - len(sizes) :], strict=True
+    )
+    return tensor(*(at if size == extent else 0 for size, extent, at in own))

@@ -111,6 +111,11 @@ def global_average(call: relax.Call) -> Pool | None:
     return Pool(element, "global average", out, data=shape)
 
 
+def mean_of_codes(call: relax.Call) -> Pool:
+    """Return the layer of a call of ``tvmlcnn.mean_of_codes`` of channels-last maps."""
+    return Pool(CODES[str(call.args[0].ty.dtype)], "global average", _shape(call))
+
+
 def concatenation(call: relax.Call) -> Concatenation | None:
     """Return the layer of a ``relax.concat`` along the innermost axis, None of any other."""
     element, rank = element_of(call), len(call.ty.shape)

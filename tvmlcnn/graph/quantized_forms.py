@@ -14,7 +14,7 @@ from tvm import relax
 from tvmlcnn.targets import FLOAT32
 
 from .constants import constant
-from .quantized_operators import Code
+from .quantized_operators import CODES, Code
 from .rebuilding import Rebuilding
 
 
@@ -55,7 +55,7 @@ class Weights:
 class Sums:
     """A variable of the old function as sums of products of integers.
 
-    It holds ``clip(sums * scales + bias, low, high)``.
+    It holds ``clip(sums * scales + bias + numbers of beside, low, high)``.
 
     Attributes
     ----------
@@ -66,6 +66,8 @@ class Sums:
     sizes : numpy.ndarray
         As large as the sums can be.
     low, high : float
+    beside : Codes, optional
+        Of as many numbers, which are added.
     """
 
     expr: relax.Expr
@@ -74,6 +76,7 @@ class Sums:
     sizes: np.ndarray
     low: float = -math.inf
     high: float = math.inf
+    beside: Codes | None = None
 
     @property
     def bounded(self) -> bool:
@@ -82,7 +85,12 @@ class Sums:
 
     def most(self, factor: float) -> float:
         """Return how large what it holds, without its bounds, can be, times a factor."""
-        return float(np.max(self.sizes * self.scales + np.abs(self.bias), initial=0.0)) * factor
+        added = 0.0
+        if self.beside is not None:
+            code = self.beside.code
+            added = max(abs(bound - code.zero) for bound in CODES[code.dtype]) * code.scale
+        own = float(np.max(self.sizes * self.scales + np.abs(self.bias), initial=0.0))
+        return (own + added) * factor
 
 
 @dataclass(frozen=True)
@@ -110,10 +118,17 @@ def scaled(
 ) -> relax.Expr:
     """Emit what sums stand for, without its bounds, times a factor, plus a zero point."""
     wide = graph.emit(relax.op.astype(form.expr, FLOAT32.name), var)
-    scales, bias = form.scales * factor, form.bias * factor + zero
+    scales, bias, beside = form.scales * factor, form.bias * factor + zero, form.beside
+    if beside is not None:
+        bias = bias - beside.code.zero * beside.code.scale * factor
     result = graph.emit(relax.op.multiply(wide, constant(scales.astype(np.float32))), var)
     if bias.any():
         result = graph.emit(relax.op.add(result, constant(bias.astype(np.float32))), var)
+    if beside is not None:
+        steps = graph.emit(relax.op.astype(beside.expr, FLOAT32.name), var)
+        step = relax.const(beside.code.scale * factor, FLOAT32.name)
+        added = graph.emit(relax.op.multiply(steps, step), var)
+        result = graph.emit(relax.op.add(result, added), var)
     return result
 
 

@@ -16,10 +16,14 @@ A code ``q`` stands for the number ``(q - zero) * scale``.
     those of a ``relax.nn.conv2d``, and ``zero``, the code that lies around the maps.
 ``tvmlcnn.integer_matmul(codes, weight)``
     The product of codes with a constant matrix, summed in int32.
+``tvmlcnn.mean_of_codes(codes)``
+    The mean of the codes of each channel's map, float32. Its attribute ``axes`` is those of the
+    maps, which stay, of one element each.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +48,7 @@ DEQUANTIZE_CHANNELS = "tvmlcnn.dequantize_channels"
 TO_CODES = "tvmlcnn.to_codes"
 INTEGER_CONV2D = "tvmlcnn.integer_conv2d"
 INTEGER_MATMUL = "tvmlcnn.integer_matmul"
+MEAN_OF_CODES = "tvmlcnn.mean_of_codes"
 
 
 @dataclass(frozen=True)
@@ -96,12 +101,19 @@ def _matmul_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
     return relax.TensorType([*data[:-1], weight[1]], "int32")
 
 
+def _mean_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
+    axes = [int(axis) for axis in call.attrs["axes"]]
+    shape = [1 if axis in axes else n for axis, n in enumerate(call.args[0].ty.shape)]
+    return relax.TensorType(shape, targets.FLOAT32.name)
+
+
 register(TO_CODES, "Integers next to numbers.", _codes_type)
 register(QUANTIZE, "Codes of numbers.", _codes_type)
 register(DEQUANTIZE, "Numbers of codes.", _numbers_type)
 register(DEQUANTIZE_CHANNELS, "Numbers of codes with scales by channel.", _numbers_type)
 register(INTEGER_CONV2D, "Convolution of codes.", _conv2d_type)
 register(INTEGER_MATMUL, "Product of codes with a matrix.", _matmul_type)
+register(MEAN_OF_CODES, "Means of maps of codes.", _mean_type)
 
 
 def quantize(data: relax.Expr, code: Code, bounds: tuple[int, int] | None = None) -> relax.Call:
@@ -148,6 +160,12 @@ def integer_conv2d(
 def integer_matmul(codes: relax.Expr, weight: relax.Expr) -> relax.Call:
     """Return a call of ``tvmlcnn.integer_matmul``."""
     return relax.Call(Op.get(INTEGER_MATMUL), [codes, weight])
+
+
+def mean_of_codes(codes: relax.Expr, axes: Sequence[int]) -> relax.Call:
+    """Return a call of ``tvmlcnn.mean_of_codes``."""
+    attrs = tvm.ir.make_node("ir.DictAttrs", axes=list(axes))
+    return relax.Call(Op.get(MEAN_OF_CODES), [codes], attrs)
 
 
 def code_of(call: relax.Call) -> Code:

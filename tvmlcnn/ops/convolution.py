@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from tvm import te, tirx, topi
 from tvm.ir import Expr
 
-from tvmlcnn.targets import INT8
+from tvmlcnn.targets import CODES, INT8
 
 from .widening import in_registers
 
@@ -75,10 +75,11 @@ class Window:
 def product(value: Expr, weight: Expr, zero: int = 0) -> Expr:
     """Return the product of a number and a weight, or of a code less its zero and an integer.
 
-    It has the type of the sums.
+    It has the type of the sums. Integers may be held as float32, where that is exact.
     """
-    if str(weight.ty.dtype) != INT8.name:
+    if str(value.ty.dtype) not in CODES and str(weight.ty.dtype) != INT8.name:
         return in_registers(value) * in_registers(weight)
-    wide = INT8.accumulator
+    held = str(weight.ty.dtype)
+    wide = INT8.accumulator if held == INT8.name else held
     shifted = value.astype(wide) - tirx.const(zero, wide) if zero else value.astype(wide)
     return shifted * weight.astype(wide)

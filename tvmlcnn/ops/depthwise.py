@@ -8,7 +8,10 @@ import numpy as np
 from tvm import te, tirx
 from tvm.ir import Expr
 
+from tvmlcnn.targets import CODES, INT8
+
 from .convolution import Window, product
+from .widening import as_type
 
 
 def depthwise(
@@ -28,11 +31,11 @@ def depthwise(
     data : te.Tensor
     weight : te.Tensor
         Shape (rows, columns, C), or (planes, rows, columns, C) where each plane of the data has
-        its own.
+        its own. Integers that codes are multiplied by may be held as float32.
     *excess : te.Tensor
-        Where ``zero`` is not 0, the sums of codes that all are it: int32, shape (C,), or
-        (planes, C). What lies around the maps adds nothing to sums of codes less their zero, and
-        so can be left out.
+        Where ``zero`` is not 0, the sums of codes that all are it, of the type of sums: shape
+        (C,), or (planes, C). What lies around the maps adds nothing to sums of codes less their
+        zero, and so can be left out.
     window : Window
     batch : int, optional
         Of the result; by default that of the data.
@@ -63,11 +66,15 @@ def depthwise(
 
     shape = (batch, *size, channels)
     sums = te.compute((batch, *computed, channels), total, name="depthwise")
-    if excess:
-        return te.compute(
-            shape, lambda n, h, w, c: sums(n, h, w, c) + excess[0](*own(n), c), name="whole"
-        )
-    return sums if computed == size else te.compute(shape, lambda *at: sums(*at), name="store")
+    dtype = INT8.accumulator if str(data.dtype) in CODES else sums.dtype
+    if not excess and sums.dtype == dtype:
+        return sums if computed == size else te.compute(shape, lambda *at: sums(*at), name="store")
+
+    def whole(n: Expr, h: Expr, w: Expr, c: Expr) -> Expr:
+        result = sums(n, h, w, c)
+        return as_type(result + excess[0](*own(n), c) if excess else result, dtype)
+
+    return te.compute(shape, whole, name="whole")
 
 
 def pack_depthwise(weight: np.ndarray, products: int) -> np.ndarray:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from tvm import te, tirx
 from tvm.ir import Expr
 
+from tvmlcnn.targets import CODES
+
 from .extremes import largest_number
 from .levels import in_levels, levels_of, within
 from .widening import as_type, in_registers, in_sums
@@ -168,7 +170,7 @@ def _sum_of_windows(
 
 
 def global_average(data: te.Tensor, keep: bool, levels: Sequence[int] | None = None) -> te.Tensor:
-    """Return the mean of each channel over the map.
+    """Return the mean of each channel over the map; that of codes is float32.
 
     Parameters
     ----------
@@ -192,6 +194,7 @@ def global_average(data: te.Tensor, keep: bool, levels: Sequence[int] | None = N
     shape = (batch, 1, 1, channels) if keep else (batch, channels)
 
     def mean(n: tirx.Var, *at: tirx.Var) -> Expr:
-        return as_type(total(n, at[-1]) * (1.0 / pixels), data.dtype)
+        mean = total(n, at[-1]) * (1.0 / pixels)
+        return mean if str(data.dtype) in CODES else as_type(mean, data.dtype)
 
     return te.compute(shape, mean, name="mean")

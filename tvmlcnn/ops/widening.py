@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from tvm.ir import Expr
 
-from tvmlcnn.targets import FLOAT32, NARROW
+from tvmlcnn.targets import CODES, FLOAT32, NARROW
 
 
 def in_sums(value: Expr) -> Expr:
-    """Return an element as it is added up: of sixteen bits as float32."""
-    return value.astype(FLOAT32.name) if str(value.ty.dtype) in NARROW else value
+    """Return an element as it is added up: of sixteen bits, or a code, as float32."""
+    shorter = str(value.ty.dtype) in NARROW | CODES
+    return value.astype(FLOAT32.name) if shorter else value
 
 
 def in_registers(value: Expr) -> Expr:

@@ -9,6 +9,7 @@ from tvmlcnn.targets import Device
 
 from .extremes import extremes_by_instruction
 from .stores_of_vectors import stores_of_vectors
+from .sums_on_stack import sums_on_stack
 
 # TVM does not say so, and would round the numbers of a vector one by one.
 tvm.ir.register_op_attr("tirx.nearbyint", "TVectorizable", True)
@@ -50,6 +51,7 @@ def lowered(kernels: tvm.IRModule, device: Device) -> tvm.IRModule:
         tirx.transform.RemoveNoOp(),
         s_tir.transform.RewriteUnsafeSelect(),
         stores_of_vectors(device),
+        sums_on_stack(device),
         tirx.transform.CommonSubexprElim(),
         tirx.transform.VerifyMemory(),
         tirx.transform.AnnotateEntryFunc(),

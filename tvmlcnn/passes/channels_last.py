@@ -91,6 +91,12 @@ def _mean(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     return Permuted(result, tuple(sorted(left).index(axis) for axis in left))
 
 
+def _mean_of_codes(rewriter: Rewriter, call: relax.Call) -> Permuted:
+    data = rewriter.nhwc(call.args[0])
+    result = quantized_operators.mean_of_codes(data.expr, (1, 2))
+    return replace(data, expr=rewriter.builder.emit(result))
+
+
 def _softmax(operator: Callable[..., relax.Call]) -> Callable[..., Permuted | None]:
     def rewrite(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         data = rewriter.value(call.args[0])
@@ -133,6 +139,7 @@ _REWRITES: dict[str, Rewrite] = {
     "relax.nn.avg_pool2d": _pool(relax.op.nn.avg_pool2d),
     "relax.nn.adaptive_avg_pool2d": _adaptive_pool,
     "relax.mean": _mean,
+    quantized_operators.MEAN_OF_CODES: _mean_of_codes,
     "relax.concat": _concat,
     "relax.nn.softmax": _softmax(relax.op.nn.softmax),
     "relax.nn.log_softmax": _softmax(relax.op.nn.log_softmax),

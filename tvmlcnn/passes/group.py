@@ -17,6 +17,7 @@ from tvm import relax
 from tvmlcnn.graph.kernel_calls import absorbed_in, is_kernel_call
 from tvmlcnn.graph.variables import bindings, layer_named, renamed, unique
 
+from .codes_of_joins import codes_of_joins
 from .count_flops import flops_of
 from .unnested import unnested
 
@@ -25,7 +26,7 @@ _MEMBERS = "tvmlcnn.members"
 
 def group(mod: tvm.IRModule) -> tvm.IRModule:
     """Group the calls that become one kernel, and note which layers are in each group."""
-    mod = unnested(mod)
+    mod = codes_of_joins(unnested(mod))
     grouped = relax.transform.FuseOps()(mod)
     numbers = _Numbers(mod)
     main = mod["main"]

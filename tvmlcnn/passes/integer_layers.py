@@ -67,6 +67,8 @@ def _integer_layers(mod: tvm.IRModule, dtype: str | None) -> tvm.IRModule:
     if dtype is not None:
         rewrites["relax.nn.conv2d"] = partial(_conv2d, dtype=dtype)
         rewrites["relax.matmul"] = partial(_matmul, dtype=dtype)
+        for name in ("relax.mean", "relax.nn.adaptive_avg_pool2d"):
+            rewrites[name] = partial(_mean, dtype=dtype)
     return Graph(rewrites, lowered).run(mod)
 
 
@@ -196,6 +198,32 @@ def _matmul(graph: Graph, var: relax.Var, call: relax.Call, dtype: str) -> Form 
     return _sums(graph, var, made, data, weights, (0,))
 
 
+def _mean(graph: Graph, var: relax.Var, call: relax.Call, dtype: str) -> relax.Expr | None:
+    """Take the mean of the codes of whole maps, of which it makes one number."""
+    form, shape = graph.form(call.args[0]), ints(call.ty.shape)
+    if not isinstance(form, Codes) or form.dtype != FLOAT32.name:
+        return None
+    if not _is_of_maps(call):
+        return None
+    codes = of_type(graph, var, form, dtype)
+    mean = graph.emit(quantized.mean_of_codes(codes.expr, (2, 3)), var)
+    if codes.code.zero:
+        zero = relax.const(float(codes.code.zero), FLOAT32.name)
+        mean = graph.emit(relax.op.subtract(mean, zero), var)
+    if ints(mean.ty.shape) != shape:
+        mean = graph.emit(relax.op.reshape(mean, shape), var)
+    return graph.emit(relax.op.multiply(mean, relax.const(codes.code.scale, FLOAT32.name)), var)
+
+
+def _is_of_maps(call: relax.Call) -> bool:
+    """Tell whether a call makes one number of each channel's map, NCHW."""
+    attrs, rank = call.attrs, len(call.args[0].ty.shape)
+    if rank != 4 or call.op.name == "relax.mean":
+        axes = [] if attrs.axis is None else sorted(int(axis) % rank for axis in attrs.axis)
+        return rank == 4 and axes == [2, 3]
+    return bool(attrs.layout == "NCHW") and ints(call.ty.shape)[2:] == [1, 1]
+
+
 def _sums(
     graph: Graph,
     var: relax.Var,
@@ -221,12 +249,25 @@ def _sums(
 
 def _add(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
     form, added = graph.form(call.args[0]), value_of(call.args[1])
-    if not isinstance(form, Sums) or added is None or form.bounded:
+    if added is None:
+        return _joined(call, *map(graph.form, call.args))
+    if not isinstance(form, Sums) or form.bounded:
         return None
     fits = added.ndim <= form.bias.ndim and added.size in (1, form.bias.size)
     if not fits or np.broadcast_shapes(added.shape, form.bias.shape) != form.bias.shape:
         return None
     return replace(form, bias=form.bias + added.astype(np.float64))
+
+
+def _joined(call: relax.Call, left: Form | None, right: Form | None) -> Form | None:
+    """Add numbers of codes to sums, whose scale is counted in them then."""
+    sums, codes = (left, right) if isinstance(left, Sums) else (right, left)
+    if not isinstance(sums, Sums) or not isinstance(codes, Codes) or codes.dtype != FLOAT32.name:
+        return None
+    shapes = {tuple(int(n) for n in argument.ty.shape) for argument in call.args}
+    if sums.bounded or sums.beside is not None or len(shapes) > 1:
+        return None
+    return replace(sums, beside=codes)
 
 
 def _clip(

@@ -38,6 +38,7 @@ _LAYERS: dict[str, Callable[[relax.Call], Layer | None]] = {
     operators.CONV2D: layer_of_call.convolution,
     "relax.matmul": layer_of_call.product,
     quantized_operators.INTEGER_MATMUL: layer_of_call.integer_product,
+    quantized_operators.MEAN_OF_CODES: layer_of_call.mean_of_codes,
     "relax.nn.max_pool2d": layer_of_call.pool,
     "relax.nn.avg_pool2d": layer_of_call.pool,
     "relax.nn.adaptive_avg_pool2d": layer_of_call.global_average,

@@ -28,6 +28,8 @@ class Quantization:
         Whether they were noise.
     examples : int
         How many were observed; those that were held out are in ``fidelity``.
+    largest_weight : int
+        As large as weights of dense layers are.
     kept : tuple of str
         Names of the layers that stay float32.
     fidelity : Fidelity
@@ -37,12 +39,13 @@ class Quantization:
     calibration: str
     random: bool
     examples: int
+    largest_weight: int
     kept: tuple[str, ...]
     fidelity: Fidelity
 
 
 def quantized_network(
-    network: Network, given: Any, keep_float: str | Sequence[str]
+    network: Network, given: Any, keep_float: str | Sequence[str], largest_weight: int = 127
 ) -> tuple[Network, Quantization]:
     """Return a network in int8, with a note for each thing that a user should know, and how.
 
@@ -53,6 +56,8 @@ def quantized_network(
         What `calibration` takes.
     keep_float : str or sequence of str
         Glob patterns of names of layers that stay float32.
+    largest_weight : int
+        As large as weights of dense layers become.
 
     Raises
     ------
@@ -75,9 +80,15 @@ def quantized_network(
     )
     patterns = [keep_float] if isinstance(keep_float, str) else list(keep_float)
     with network.running():
-        result = quantized(network.module, data, network.keywords, patterns)
+        result = quantized(network.module, data, network.keywords, patterns, largest_weight)
     how = Quantization(
-        "int8", data.source, data.is_random, len(data.observed), result.kept, result.fidelity
+        "int8",
+        data.source,
+        data.is_random,
+        len(data.observed),
+        largest_weight,
+        result.kept,
+        result.fidelity,
     )
     return replace(network, module=result.program.module(), notes=result.notes), how
 

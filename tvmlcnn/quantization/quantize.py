@@ -14,6 +14,7 @@ import torch
 from torch import fx
 from torch.utils import _pytree as pytree
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+from torchao.quantization.pt2e.quantizer import QuantizationSpec
 
 from tvmlcnn.frontend.arguments import placed_and_named
 from tvmlcnn.frontend.torch_export import exported_program
@@ -28,7 +29,7 @@ from .lockstep import Converted, Exact
 from .names import name_after_layers
 from .quantizer import KernelQuantizer
 from .sensitivity import kept_by_error, ratios
-from .specs import ACTIVATION, WEIGHT
+from .specs import ACTIVATION, WEIGHT, dense_weight
 from .units import Units
 
 _COMPARED = 8
@@ -66,6 +67,7 @@ def quantized(
     calibration: Calibration,
     keywords: Sequence[str] = (),
     keep_float: Sequence[str] = (),
+    largest_weight: int = 127,
 ) -> Quantized:
     """Quantize a network by what it computes for inputs that are like those it will be given.
 
@@ -78,6 +80,8 @@ def quantized(
         The names of the last inputs, where ``forward`` takes them by name.
     keep_float : sequence of str
         Glob patterns of names of layers that stay float32, as ``"classifier.*"``.
+    largest_weight : int
+        Of dense layers; depthwise ones have the whole byte, which their kernels take.
 
     Raises
     ------
@@ -94,13 +98,15 @@ def quantized(
         units = Units(graph.graph)
         by_name = matching(named(graph.graph, units.all), keep_float)
         observed = [_tensors(one) for one in calibration.observed]
-        prepared, converted, quantizer = _converted(graph, observed, by_name)
+        dense = dense_weight(largest_weight)
+        prepared, converted, quantizer = _converted(graph, observed, by_name, dense)
         compared = observed[:_COMPARED]
         noted = Exact(prepared, [layer.unit.end.name for layer in quantizer.layers])
         own = ratios(noted, converted, quantizer.layers, compared)
         by_error = kept_by_error(noted, converted, quantizer, own, compared)
         if by_error:
-            prepared, converted, quantizer = _converted(graph, observed, [*by_name, *by_error])
+            kept_float = [*by_name, *by_error]
+            prepared, converted, quantizer = _converted(graph, observed, kept_float, dense)
         means = _means(prepared, quantizer.layers, observed[:_CORRECTED])
         correct_biases(converted, means, observed[:_CORRECTED])
         program = exported_program(converted, *first)
@@ -135,11 +141,14 @@ def _one_thread() -> Iterator[None]:
 
 
 def _converted(
-    graph: fx.GraphModule, observed: Sequence[Sequence[torch.Tensor]], kept: Sequence[Layer]
+    graph: fx.GraphModule,
+    observed: Sequence[Sequence[torch.Tensor]],
+    kept: Sequence[Layer],
+    dense: QuantizationSpec,
 ) -> tuple[fx.GraphModule, fx.GraphModule, KernelQuantizer]:
     """Return a network with observers, and in integers, and what annotated it."""
     names = {node.name for layer in kept for node in layer.unit.nodes}
-    quantizer = KernelQuantizer(ACTIVATION, WEIGHT, names, observed[:_CORRECTED])
+    quantizer = KernelQuantizer(ACTIVATION, WEIGHT, names, observed[:_CORRECTED], dense)
     prepared = prepare_pt2e(copy.deepcopy(graph), quantizer)
     observing = fx.Interpreter(prepared)
     for each in observed:

@@ -40,6 +40,8 @@ class KernelQuantizer(Quantizer):
         Names of nodes whose units stay float32.
     observed : sequence of sequence of torch.Tensor
         Inputs that the channels of maps are equalized for; without any they are not.
+    dense : QuantizationSpec, optional
+        Of weights that several channels are multiplied by; by default that of all.
 
     Attributes
     ----------
@@ -55,11 +57,12 @@ class KernelQuantizer(Quantizer):
         weight: QuantizationSpec,
         kept: Collection[str] = (),
         observed: Sequence[Sequence[Any]] = (),
+        dense: QuantizationSpec | None = None,
     ) -> None:
         super().__init__()
         self._observed = observed
         self.activation = activation
-        self.weight = weight
+        self.weight, self.dense = weight, dense or weight
         self.kept = frozenset(kept)
         self.layers: list[Layer] = []
 
@@ -101,7 +104,10 @@ class KernelQuantizer(Quantizer):
                 taken[source] = self._as_given(units.of.get(source), source)
         if unit.is_weighted:
             weight = unit.root.args[1]
-            unit.root.meta[Q_ANNOTATION_KEY].input_qspec_map[weight] = self.weight
+            assert isinstance(weight, fx.Node)
+            several = weight.meta["val"].shape[1] > 1
+            spec = self.dense if several else self.weight
+            unit.root.meta[Q_ANNOTATION_KEY].input_qspec_map[weight] = spec
         if gives:
             unit.end.meta[Q_ANNOTATION_KEY].output_qspec = self.activation
 

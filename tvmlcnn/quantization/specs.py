@@ -38,6 +38,12 @@ WEIGHT = QuantizationSpec(
     ch_axis=0,
 )
 
+
+def dense_weight(largest: int) -> QuantizationSpec:
+    """Return how weights are quantized that several codes of a pixel are multiplied by at once."""
+    return replace(WEIGHT, quant_min=-largest, quant_max=largest)
+
+
 TRAINED_ACTIVATION = replace(
     ACTIVATION,
     observer_or_fake_quant_ctr=FusedMovingAvgObsFakeQuantize.with_args(

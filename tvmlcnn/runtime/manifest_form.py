@@ -190,6 +190,7 @@ _QUANTIZATION = _object(
     calibration=_text,
     random=_flag,
     examples=_positive,
+    largest_weight=_positive,
     kept=_texts,
     fidelity=_object(
         examples=_positive,
