@@ -17,7 +17,7 @@ from .formula import Earlier, Formula, Operand, Parameter, Step, chain
 from .grid_sample import grid_sample
 from .grouped import diagonals, grouped, grouped_diagonals
 from .normalization import normalize_channels, normalize_rows
-from .packing import pack
+from .packing import pack, place_of_pairs
 from .pixels import gather_frames, interleave
 from .pointwise_depthwise import Banding, pointwise_depthwise
 from .pooling import average_pool, global_average, max_pool
@@ -65,6 +65,7 @@ __all__ = [
     "normalize_rows",
     "pack",
     "pack_depthwise",
+    "place_of_pairs",
     "pointwise_depthwise",
     "reduce_columns",
     "reduce_rows",
