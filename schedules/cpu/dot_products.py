@@ -104,7 +104,9 @@ def tensorize_pairs(
     sch.vectorize(sch.get_loops(init)[-1])
     mnemonic = core.arithmetic.multiply_add.name
     shape = tile.pixels, tile.vectors, tile.lanes
-    sch.tensorize(sch.get_loops(update)[-4], _registered_pairs(mnemonic, codes, *shape))
+    *_, pixels, vectors, channel, _ = sch.get_loops(update)
+    sch.fuse(vectors, channel)
+    sch.tensorize(pixels, _registered_pairs(mnemonic, codes, *shape))
 
 
 @cache

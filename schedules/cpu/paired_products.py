@@ -63,15 +63,13 @@ def paired_products(
             T.reads(c[0:rows, 0:wide], a[0:rows, 0:codes], b[tuple(read)])
             T.writes(c[0:rows, 0:wide])
             for m in T.unroll(rows):
-                for v in T.unroll(vectors):
-                    for i, k in T.grid(lanes, codes):
-                        with T.sblock("update"):
-                            vm = T.meta_var(row(m))
-                            vc = T.axis.spatial(wide, v * lanes + i)
-                            vk = T.axis.reduce(codes, k)
-                            c[vm, vc] = c[vm, vc] + T.cast(a[vm, vk], "int32") * T.cast(
-                                b[place_of_pairs(vc, vk, codes, lanes)], "int32"
-                            )
+                for n, k in T.grid(wide, codes):
+                    with T.sblock("update"):
+                        vm = T.meta_var(row(m))
+                        vn, vk = T.axis.remap("SR", [n, k])
+                        c[vm, vn] = c[vm, vn] + T.cast(a[vm, vk], "int32") * T.cast(
+                            b[place_of_pairs(vn, vk, codes, lanes)], "int32"
+                        )
 
     def products(a: Any, b: Any, turn: int, row: int, vector: int) -> Any:
         """Return the products of a turn of the first half of all, and of one of the second."""
