@@ -23,11 +23,9 @@ from .dense_loops import Layout, loops
 from .dense_tiles import dense_tiles
 from .dot_products import tensorize, tensorize_pairs
 from .paired_tiles import paired_tiles
+from .paired_products import LEAST
 from .padding import narrowed, skip_padding, without_borders
 from .prefetch import prefetch_weights
-
-# Two products of a lesser weight with the least code do not fit 16 bits.
-_LEAST = -127
 
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
@@ -93,7 +91,7 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
 def _instruction(core: Core, inner: int, weight: np.ndarray) -> MultiplyAdd:
     """Return what multiplies inner channels: one at a time, where several do not divide them."""
     usual = core.arithmetic.multiply_add
-    if inner % usual.products or (usual.paired and weight.min(initial=0) < _LEAST):
+    if inner % usual.products or (usual.paired and weight.min(initial=0) < LEAST):
         return replace(usual, products=1, widened="", paired=False)
     if usual.paired:
         return replace(usual, products=math.gcd(inner, core.elements))

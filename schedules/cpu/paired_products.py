@@ -19,6 +19,8 @@ from tvm.tirx import PrimFunc, Shuffle
 
 from tvmlcnn.ops import place_of_pairs
 
+LEAST = -127
+"""Two products of a lesser weight with the least code do not fit 16 bits."""
 # By the mnemonic: LLVM's name of what adds neighbours, by how many sums there are, and whether it
 # adds them to sums: where not, LLVM makes one instruction of it and an addition.
 _NEIGHBOURS = {

@@ -13,6 +13,7 @@ from .concatenation import concatenate
 from .convolution import Window
 from .dense import dense
 from .depthwise import depthwise, depthwise_products, pack_depthwise
+from .depthwise_pairs import depthwise_pairs, pack_depthwise_pairs
 from .formula import Earlier, Formula, Operand, Parameter, Step, chain
 from .grid_sample import grid_sample
 from .grouped import diagonals, grouped, grouped_diagonals
@@ -52,6 +53,7 @@ __all__ = [
     "concatenate",
     "dense",
     "depthwise",
+    "depthwise_pairs",
     "depthwise_products",
     "diagonals",
     "gather_frames",
@@ -65,6 +67,7 @@ __all__ = [
     "normalize_rows",
     "pack",
     "pack_depthwise",
+    "pack_depthwise_pairs",
     "place_of_pairs",
     "pointwise_depthwise",
     "reduce_columns",
