@@ -15,9 +15,10 @@ from __future__ import annotations
 from typing import Any
 
 from tvm.script import tirx as T
-from tvm.tirx import PrimFunc, Shuffle
+from tvm.tirx import PrimFunc
 
 from tvmlcnn.ops import place_of_pairs
+from tvmlcnn.package.vectors import joined, pieces, shuffled
 
 LEAST = -127
 """Two products of a lesser weight with the least code do not fit 16 bits."""
@@ -73,15 +74,24 @@ def paired_products(
                             b[place_of_pairs(vn, vk, codes, lanes)], "int32"
                         )
 
-    def products(a: Any, b: Any, turn: int, row: int, vector: int) -> Any:
-        """Return the products of a turn of the first half of all, and of one of the second."""
-        halves = (range(2 * first, 2 * first + 2 * lanes) for first in (turn, turn + rounds))
-        order = [T.int32(place % codes) for half in halves for place in half]
+    def values_of(a: Any, turn: int, row: int) -> Any:
+        """Return the codes that lanes multiply in a turn of the first half, and of the second."""
+        given = a.vload([row, 0], f"int8x{codes}")
+        if codes == 4 and adds:
+            # This machine shuffles four bytes one by one, but turns the halves of words.
+            words = T.broadcast(T.reinterpret(given, dtype="int32"), lanes // 2)
+            pairs = T.reinterpret(words, dtype=f"int16x{lanes}")
+            halves = (words, shuffled([pairs], (lane ^ 1 for lane in range(lanes))))
+            return joined([T.reinterpret(half, dtype=f"int8x{2 * lanes}") for half in halves])
+        first = (range(2 * turn, 2 * turn + 2 * lanes) for turn in (turn, turn + rounds))
         # A shuffle gives no more lanes than it takes.
-        values = Shuffle([a.vload([row, 0], f"int8x{codes}")] * (4 * lanes // codes), order)
+        several = [given] * (4 * lanes // codes)
+        return shuffled(several, (place % codes for half in first for place in half))
+
+    def products(a: Any, b: Any, turn: int, row: int, vector: int) -> Any:
         own = b.vload([turn, vector, 0, 0, 0], f"int8x{4 * lanes}")
         wide = f"int16x{4 * lanes}"
-        return values.astype(wide) * own.astype(wide)
+        return values_of(a, turn, row).astype(wide) * own.astype(wide)
 
     def add(a: Any, b: Any, c: Any) -> None:
         # What a weight and a rotation are for comes together: few registers hold them.
@@ -89,8 +99,7 @@ def paired_products(
             for vector in range(vectors):
                 for row in range(rows):
                     both = products(a, b, turn, row, vector)
-                    halves = (range(2 * lanes), range(2 * lanes, 4 * lanes))
-                    low, high = (Shuffle([both], list(map(T.int32, half))) for half in halves)
+                    low, high = pieces(both, 2 * lanes)
                     before = c.vload([row, vector * lanes], f"int32x{lanes}")
                     given = [before, low + high] if adds else [low + high]
                     more = T.call_llvm_pure_intrin(number, *given, dtype=f"int32x{lanes}")
