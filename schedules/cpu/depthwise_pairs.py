@@ -67,7 +67,7 @@ def _tiles(layer: Convolution, core: Core) -> list[Tile]:
     """Return tiles for rows of pixels, those of the fewest instructions first.
 
     A vector has as many codes as a register, or half of them. Registers hold the sums, the codes
-    of a row of the kernel, a pair's products and a weight of each.
+    of a row of the kernel, the products of two pairs and two weights.
     """
     *_, width, channels = layer.shape
     rows, columns = layer.weight.shape[:2]
@@ -80,7 +80,7 @@ def _tiles(layer: Convolution, core: Core) -> list[Tile]:
 
     def registers(tile: Tile) -> int:
         eights = tile.lanes // 8
-        return 2 * eights * tile.pixels + read(tile) + eights + 2
+        return 2 * eights * tile.pixels + read(tile) + 2 * eights + 2
 
     def instructions(tile: Tile) -> float:
         """Return how many are executed for a sum that is wanted."""

@@ -37,9 +37,7 @@ def test_a_weight_stands_where_its_lane_multiplies_its_code(products: int) -> No
     pixels=st.integers(1, 4),
     vectors=st.integers(1, 3),
 )
-def test_dense(
-    loads: int, outer: int, products: int, rows: int, pixels: int, vectors: int
-) -> None:
+def test_dense(loads: int, outer: int, products: int, rows: int, pixels: int, vectors: int) -> None:
     generator, tile = np.random.default_rng(rows), Tile(pixels, vectors, 4)
     codes = generator.integers(-128, 128, (rows, loads * products), dtype=np.int8)
     weight = generator.integers(-127, 128, (loads * products, outer), dtype=np.int8)
