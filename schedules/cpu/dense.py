@@ -22,9 +22,9 @@ from .channel_reads import channel_reads, table
 from .dense_loops import Layout, loops
 from .dense_tiles import dense_tiles
 from .dot_products import tensorize, tensorize_pairs
-from .paired_tiles import paired_tiles
-from .paired_products import LEAST
 from .padding import narrowed, skip_padding, without_borders
+from .paired_products import LEAST
+from .paired_tiles import paired_tiles
 from .prefetch import prefetch_weights
 
 
