@@ -40,8 +40,8 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     tiles = _tiles(layer, core)
     if not tiles:
         return None
-    channels = layer.shape[3]
-    layout = Layout(decisions.choose("tile", tiles), layer.shape[2], channels, kernel)
+    tile, channels = decisions.choose("tile", tiles), layer.shape[3]
+    layout = Layout(tile, layer.shape[2], channels, kernel)
     plane, channel = divmod(int(layer.reads[0]) if len(layer.reads) else 0, layer.data[3])
     define = partial(
         ops.depthwise_pairs,
@@ -58,7 +58,7 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
         layer.workload,
         layout,
         definition=lambda: Definition(
-            define, [*ops.pack_depthwise_pairs(weight, layer.window, layer.zero)]
+            define, [*ops.pack_depthwise_pairs(weight, tile.lanes, layer.window, layer.zero)]
         ),
     )
 

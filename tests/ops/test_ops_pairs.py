@@ -91,7 +91,7 @@ def test_depthwise(
             data, packed, beside, (kernel, kernel), window, zero=zero
         ),
         codes,
-        *ops.pack_depthwise_pairs(weight, window, zero),
+        *ops.pack_depthwise_pairs(weight, 4, window, zero),
     )
     options = {"strides": strides, "padding": padding, "dilation": dilation, "groups": 8}
     for plane in range(planes):

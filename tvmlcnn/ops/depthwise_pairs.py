@@ -11,7 +11,7 @@ from .depthwise import from_first
 
 
 def pack_depthwise_pairs(
-    weight: np.ndarray, window: Window, zero: int
+    weight: np.ndarray, lanes: int, window: Window, zero: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return weights for rows of output that do without some rows of the kernel, and their sums.
 
@@ -21,6 +21,8 @@ def pack_depthwise_pairs(
     ----------
     weight : numpy.ndarray
         Shape (..., rows, columns, C).
+    lanes : int
+        Channels that are computed at a time: all their weights lie together.
     window : Window
     zero : int
         Code of what lies around the maps.
@@ -28,7 +30,8 @@ def pack_depthwise_pairs(
     Returns
     -------
     weights : numpy.ndarray
-        Shape (..., rows that may lie above + 1, rows that may lie below + 1, taps, C).
+        Shape (..., rows that may lie above + 1, rows that may lie below + 1, C / lanes, taps,
+        lanes).
     sums : numpy.ndarray
         Of what the rows that are left out would have added: int32, shape (..., rows above + 1, rows
         below + 1, C).
@@ -44,7 +47,8 @@ def pack_depthwise_pairs(
             weights[..., top, bottom, inside, :, :] = weight[..., inside, :, :]
             own = weight[..., inside, :, :].sum((-3, -2), dtype=np.int32)
             sums[..., top, bottom, :] = zero * (whole - own)
-    return weights.reshape(*planes, above, below, rows * columns, channels), sums
+    split = weights.reshape(*planes, above, below, rows * columns, channels // lanes, lanes)
+    return np.ascontiguousarray(np.moveaxis(split, -2, -3)), sums
 
 
 def rows_outside(rows: int, window: Window) -> tuple[int, int]:
@@ -80,7 +84,7 @@ def depthwise_pairs(
     """
     outermost, height, width, _ = (int(n) for n in data.shape)
     batch = batch or outermost
-    *planes, _, _, taps, channels = (int(n) for n in weight.shape)
+    *planes, _, _, blocks, taps, lanes = (int(n) for n in weight.shape)
     rows, columns = kernel
     (step, stride), (spread, apart) = window.strides, window.dilation
     top, left, bottom, right = window.padding
@@ -110,7 +114,7 @@ def depthwise_pairs(
 
         def product(tap: Expr) -> Expr:
             value = code(n, h, w, c, tap).astype("int16")
-            return value * weight(*place, tap, c).astype("int16")
+            return value * weight(*place, c // lanes, tap, c % lanes).astype("int16")
 
         tap = 2 * pair
         second = product(tap + 1)
@@ -120,4 +124,4 @@ def depthwise_pairs(
         start = tirx.if_then_else(pair < 1, sums(*place, c), tirx.const(0, "int32"))
         return te.sum(both + start, axis=pair)
 
-    return te.compute((batch, *size, channels), total, name="depthwise")
+    return te.compute((batch, *size, blocks * lanes), total, name="depthwise")

@@ -47,7 +47,8 @@ def pack(weight: np.ndarray, tile: Tile, products: int = 1, paired: bool = False
     pairs = np.empty(
         (*packed.shape[:-2], products // 4, tile.vectors, 2, tile.lanes, 2), packed.dtype
     )
-    pairs[(..., *place_of_pairs(lane, one, products, tile.lanes))] = packed
+    place = (..., *place_of_pairs(lane, one, products, tile.lanes))
+    pairs[place] = packed
     return pairs
 
 
