@@ -27,7 +27,7 @@ from .element import FLOAT16, FLOAT32, INT8
 # no margin.
 _COUNTED = replace(AVX2, transform=12, winograd_margin=1)
 CORTEX_A7 = replace(_COUNTED, spared_registers=2)
-CORTEX_A53 = replace(_COUNTED, spared_registers=8)
+CORTEX_A53 = replace(_COUNTED, spared_registers=8, paired_pixels=3)
 CORTEX_A72 = _COUNTED
 CORTEX_A76 = _COUNTED
 # What a load takes of the time of multiply-adds that do not wait for it.
@@ -36,7 +36,8 @@ _IN_ORDER, _OUT_OF_ORDER = 0.5, 0.2
 _FMLA = MultiplyAdd("fmla", 4, by_lane=True)
 # smull and smlal multiply pairs to sums of 16 bits, sadalp adds these to sums of 32.
 _PAIRS = MultiplyAdd("smlal", 4, 4, scratch=5, by_lane=True, paired=True)
-_PAIRS_OF_32_BITS = replace(_PAIRS, name="vmlal")
+_PAIRS_IN_ORDER = replace(_PAIRS, scratch=9)
+_PAIRS_OF_32_BITS = replace(_PAIRS, name="vmlal", scratch=8)
 _INSTRUCTIONS_OF_PAIRS = 3
 _DOT_PRODUCT = MultiplyAdd("sdot", 4, 4, by_lane=True)  # ARMv8.2-DotProd
 # ARMv8.2-FP16. Its sums have 11 bits: of 64 products of like size the rounding errors are, as
@@ -132,6 +133,7 @@ RPI3 = _pi(
     "cortex-a53",
     multiply_adds=1,
     load=_IN_ORDER,
+    codes=_PAIRS_IN_ORDER,
     caches=(32 * KIB, 512 * KIB),
     costs=CORTEX_A53,
     clock_ghz=1.2,

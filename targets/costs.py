@@ -61,6 +61,9 @@ class Costs:
         Vectors of a period of groups whose code is unrolled at most.
     unrolled_steps : int
         Steps of a reduction that are unrolled at most: with more LLVM takes loads too far ahead.
+    paired_pixels : int
+        Of a tile whose products are added in pairs, at least: with fewer LLVM loads all weights of
+        a step first, more than there are registers.
     prefetch_pixels : int
         Pixels for each lane that are so few that their weights are fetched ahead.
     prefetch_steps : int
@@ -90,6 +93,7 @@ class Costs:
     unrolled_taps: int
     unrolled_vectors: int
     unrolled_steps: int
+    paired_pixels: int
     prefetch_pixels: int
     prefetch_steps: int
     strip_rows: int
@@ -127,6 +131,7 @@ AVX2 = Costs(
     unrolled_taps=25,
     unrolled_vectors=32,
     unrolled_steps=4,
+    paired_pixels=1,
     # Chosen by measuring pointwise layers at 7x7 on AMD Zen 5.
     prefetch_pixels=20,
     prefetch_steps=64,

@@ -4,6 +4,7 @@ from .batched_product import BATCHED_PRODUCT
 from .default import DEFAULT
 from .dense import DENSE
 from .depthwise import DEPTHWISE
+from .depthwise_pairs import DEPTHWISE_PAIRS
 from .depthwise_products import DEPTHWISE_PRODUCTS
 from .grouped import GROUPED
 from .normalization import NORMALIZATION
@@ -21,6 +22,7 @@ RULES = (
     WINOGRAD,
     DENSE,
     DEPTHWISE_PRODUCTS,
+    DEPTHWISE_PAIRS,
     DEPTHWISE,
     POINTWISE_DEPTHWISE,
     GROUPED,

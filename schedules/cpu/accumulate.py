@@ -122,6 +122,7 @@ def load_by_vectors(sch: Schedule, block: SBlockRV, loop: LoopRV, steps: int) ->
     loop : LoopRV
         The innermost loop of the reduction, which ``steps`` divide.
     steps : int
+        1 where each has as many values as a load brings.
 
     Returns
     -------
@@ -129,11 +130,11 @@ def load_by_vectors(sch: Schedule, block: SBlockRV, loop: LoopRV, steps: int) ->
         The loop over the loads.
     """
     (values,) = (b for b in sch.get_producers(block) if sch.get(b).name_hint == "values")
-    loads, lane = sch.split(loop, [None, steps])
+    loads, *lane = sch.split(loop, [None, steps]) if steps > 1 else [loop]
     sch.compute_at(values, loads, preserve_unit_loops=True)
     spatial, _ = inner_loops(sch, values)
     *rows, vector = spatial
-    unroll(sch, *rows, lane)
+    unroll(sch, *rows, *lane)
     sch.vectorize(vector)
     return loads
 

@@ -23,12 +23,11 @@ from .blocks import spread, vectorize, vectorize_copy
 from .channel_reads import channel_reads
 from .dense_loops import Layout, loops
 from .dense_tiles import dense_tiles
-from .dot_products import tensorize
+from .dot_products import tensorize, tensorize_pairs
 from .padding import narrowed, skip_padding, without_borders
+from .paired_products import LEAST
+from .paired_tiles import paired_tiles
 from .prefetch import prefetch_weights
-
-# Two products of a lesser weight with the least code do not fit 16 bits.
-_LEAST = -127
 
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
@@ -53,8 +52,11 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
     filled = channels if whole else -(-channels // core.lanes) * core.lanes
     step = _instruction(core, depth, layer.weight)
     products = step.products
-    steps = core.steps_of_a_load(depth // products)
-    tiles = dense_tiles(rows, depth // products, filled, core, steps=steps)
+    steps = 1 if step.paired else core.steps_of_a_load(depth // products)
+    if step.paired:
+        tiles = paired_tiles(rows, depth // products, filled, products, core)
+    else:
+        tiles = dense_tiles(rows, depth // products, filled, core, steps=steps)
     tile = decisions.choose("tile", tiles)
 
     def definition() -> Definition:
@@ -102,8 +104,10 @@ def _multiplying(core: Core, inner: int, weight: np.ndarray) -> Core:
 def _instruction(core: Core, inner: int, weight: np.ndarray) -> MultiplyAdd:
     """Return what multiplies inner channels: one at a time, where several do not divide them."""
     usual = core.arithmetic.multiply_add
-    if inner % usual.products or (usual.paired and weight.min(initial=0) < _LEAST):
+    if inner % usual.products or (usual.paired and weight.min(initial=0) < LEAST):
         return replace(usual, products=1, widened="", paired=False)
+    if usual.paired:
+        return replace(usual, products=math.gcd(inner, core.elements))
     return usual
 
 
@@ -125,14 +129,17 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
     padded, places = any(window.padding), len(reads) > 0
     # Only channels that lie one after the other are a vector.
     apart = layer.channels_first or layer.groups > 1
-    steps = 1 if apart else core.steps_of_a_load(inner // products)
+    steps = 1 if apart or step.paired else core.steps_of_a_load(inner // products)
     if places:
         read_as = channel_reads(reads, data[3], core)
         reads, steps, inner = reads[read_as.order], read_as.a_load, len(read_as.order)
         weight = (weight[:, :, read_as.order] * read_as.share[:, None]).astype(weight.dtype)
         depth = weight.size // outer
     width_of = None if linear else width
-    tiles = dense_tiles(rows, depth // products, own, core, width_of, one_step, steps)
+    if step.paired:
+        tiles = paired_tiles(rows, depth // products, own, products, core)
+    else:
+        tiles = dense_tiles(rows, depth // products, own, core, width_of, one_step, steps)
     tiles = [tile for tile in tiles if layer.groups == 1 or own % tile.channels == 0]
     if not tiles:
         return None
@@ -219,6 +226,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     at = far[-1] if cut.deep else several
     pieces = len(layout.kernel) - 1 if cut.deep else 0
     several_products = layout.products > 1
+    paired = several_products and core.arithmetic.multiply_add.paired
     (tiles, pixels), reduced = accumulate(
         sch,
         main,
@@ -242,13 +250,14 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
         inner = [*inner[:-1], *sch.split(inner[-1], [None, cut.steps])]
         whole = inner[-1:]
         fetching = fetching if cut.chunk > 1 else inner
-    if layout.steps > 1:
+    loads = layout.steps > 1 or paired
+    if loads:
         inner[-1] = load_by_vectors(sch, main, inner[-1], layout.steps)
         fetching = fetching if cut.chunk > 1 else inner
     unroll(sch, *whole, pixels)
     if cut.skips_padding:
         without_borders(sch, several)
-    _inputs(sch, sch.get_sblock("values") if layout.steps > 1 else main, layout, core)
+    _inputs(sch, sch.get_sblock("values") if loads else main, layout, core)
     if layout.panel:
         panel = sch.get_sblock("panel")
         sch.compute_at(panel, rows)
@@ -261,7 +270,9 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
         serves = tiles if cut.deep else several
         size = tile.channels * layout.products * cut.chunk
         prefetch_weights(sch, main, serves, fetching, size, core)
-    if several_products:
+    if paired:
+        tensorize_pairs(sch, main, init, tile, layout.products, core)
+    elif several_products:
         tensorize(sch, main, init, tile.lanes, core)
     return sch
 

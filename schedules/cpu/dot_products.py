@@ -15,6 +15,7 @@ from tvm.s_tir.schedule import SBlockRV
 from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
 
+from tvmlcnn.ops import Tile
 from tvmlcnn.targets import BFLOAT16, INT8, Core
 
 from .bfloat16_products import bfloat16_products
@@ -93,15 +94,46 @@ def tensorize(
     sch.tensorize(sch.get_loops(update)[-2], name)
 
 
+def tensorize_pairs(
+    sch: Schedule, update: SBlockRV, init: SBlockRV, tile: Tile, codes: int, core: Core
+) -> None:
+    """Have products of codes added in pairs, a tile of sums at a time.
+
+    Parameters
+    ----------
+    sch : Schedule
+    update : SBlockRV
+        Adds the products; its innermost loops are those over the tile's pixels, vectors and lanes,
+        and over the codes.
+    init : SBlockRV
+        Begins the sums; its innermost loop is that over the lanes.
+    tile : Tile
+    codes : int
+        Of a pixel, that are multiplied at a time.
+    core : Core
+    """
+    sch.vectorize(sch.get_loops(init)[-1])
+    mnemonic = core.arithmetic.multiply_add.name
+    shape = tile.pixels, tile.vectors, tile.lanes
+    *_, pixels, vectors, channel, _ = sch.get_loops(update)
+    sch.fuse(vectors, channel)
+    sch.tensorize(pixels, _registered_pairs(mnemonic, codes, *shape))
+
+
+@cache
+def _registered_pairs(mnemonic: str, codes: int, *shape: int) -> str:
+    """Register the intrinsic of a tile of rows, vectors and lanes; return its name."""
+    name = ".".join(map(str, ("tvmlcnn", mnemonic, codes, *shape)))
+    TensorIntrin.register(name, *paired_products(mnemonic, codes, *shape), override=True)
+    return name
+
+
 @cache
 def _registered(mnemonic: str, codes: str, lanes: int, products: int, shared: bool) -> str:
     """Register the intrinsic of an instruction; return its name."""
     name = f"tvmlcnn.{mnemonic}.{lanes}.{'shared' if shared else 'own'}"
     if codes == BFLOAT16.name:
         TensorIntrin.register(name, *bfloat16_products(lanes), override=True)
-        return name
-    if mnemonic not in _INSTRUCTIONS:
-        TensorIntrin.register(name, *paired_products(mnemonic, lanes), override=True)
         return name
     define = of_shared if shared else of_own
     implement = _implementation(mnemonic, codes, lanes, products, shared)

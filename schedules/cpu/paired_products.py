@@ -3,6 +3,11 @@
 That is what ARM does without instructions for dot products: two products of bytes fit 16 bits, as
 long as no weight is -128, and one instruction adds neighbours of those to a vector of sums (Arm,
 "Architecture Reference Manual", SMULL, SMLAL and SADALP; VMULL, VMLAL and VPADAL of 32 bits).
+
+No instruction multiplies bytes by a lane of a vector. To bring each pair of a pixel's codes to all
+lanes takes an instruction a pair; that each lane has other codes of the pixel, and weights packed
+accordingly, takes one that rotates all of them for every round of products, as in the kernels
+"c2s4" of XNNPACK.
 """
 
 from __future__ import annotations
@@ -12,53 +17,100 @@ from typing import Any
 from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
 
-# By the mnemonic: LLVM's name of what adds neighbours, by how many sums there are.
+from tvmlcnn.ops import place_of_pairs
+from tvmlcnn.package.vectors import joined, pieces, shuffled
+
+LEAST = -127
+"""Two products of a lesser weight with the least code do not fit 16 bits."""
+# By the mnemonic: LLVM's name of what adds neighbours, by how many sums there are, and whether it
+# adds them to sums: where not, LLVM makes one instruction of it and an addition.
 _NEIGHBOURS = {
-    "smlal": "llvm.aarch64.neon.saddlp.v{lanes}i32.v{pairs}i16",
-    "vmlal": "llvm.arm.neon.vpaddls.v{lanes}i32.v{pairs}i16",
+    "smlal": ("llvm.aarch64.neon.saddlp.v{lanes}i32.v{pairs}i16", False),
+    "vmlal": ("llvm.arm.neon.vpadals.v{lanes}i32.v{pairs}i16", True),
 }
 
 
-def paired_products(mnemonic: str, lanes: int) -> tuple[PrimFunc, PrimFunc]:
-    """Return what adds four products to each of a vector of sums, and how.
+def paired_products(
+    mnemonic: str, codes: int, rows: int, vectors: int, lanes: int
+) -> tuple[PrimFunc, PrimFunc]:
+    """Return what adds products of so many codes to each sum of a tile, and how.
 
-    Weights are of shape (2, lanes, 2), as `tvmlcnn.ops.pack` packs pairs.
+    Weights are of shape (rounds, vectors, 2, lanes, 2), as `tvmlcnn.ops.pack` packs pairs.
+
+    Parameters
+    ----------
+    mnemonic : str
+        ``"smlal"`` or ``"vmlal"``.
+    codes : int
+        Of a pixel: 4, 8 or 16.
+    rows, vectors, lanes : int
+        Of the tile.
     """
-    data: Any = T.Buffer((4,), "int8", align=1, offset_factor=1)
-    weights: Any = T.Buffer((2, lanes, 2), "int8", align=1, offset_factor=1)
-    sums: Any = T.Buffer((lanes,), "int32", align=1, offset_factor=1)
-    name = _NEIGHBOURS[mnemonic].format(lanes=lanes, pairs=2 * lanes)
-    number = T.llvm_lookup_intrinsic_id(name)
+    rounds, wide = codes // 4, vectors * lanes
+    apart: Any = T.int32()
+    away: Any = T.int32()
+    data: Any = T.Buffer((rows, codes), "int8", strides=[apart, 1], align=1, offset_factor=1)
+    weights: Any = T.Buffer((rounds, vectors, 2, lanes, 2), "int8", align=1, offset_factor=1)
+    sums: Any = T.Buffer((rows, wide), "int32", strides=[away, 1], align=1, offset_factor=1)
+    read = (slice(0, rounds), slice(0, vectors), slice(0, 2), slice(0, lanes), slice(0, 2))
+    name, adds = _NEIGHBOURS[mnemonic]
+    number = T.llvm_lookup_intrinsic_id(name.format(lanes=lanes, pairs=2 * lanes))
+
+    def row(m: Any) -> Any:
+        # TVM leaves out an axis of one.
+        return T.axis.spatial(rows, m) if rows > 1 else 0
 
     @T.prim_func(s_tir=True)
     def definition(a: data, b: weights, c: sums) -> None:
         with T.sblock("root"):
-            T.reads(c[0:lanes], a[0:4], b[0:2, 0:lanes, 0:2])
-            T.writes(c[0:lanes])
-            for i in T.serial(0, lanes):
-                for k in T.serial(0, 4):
+            T.reads(c[0:rows, 0:wide], a[0:rows, 0:codes], b[tuple(read)])
+            T.writes(c[0:rows, 0:wide])
+            for m in T.unroll(rows):
+                for n, k in T.grid(wide, codes):
                     with T.sblock("update"):
-                        vi, vk = T.axis.remap("SR", [i, k])
-                        c[vi] = c[vi] + T.cast(a[vk], "int32") * T.cast(
-                            b[vk // 2, vi, vk % 2], "int32"
+                        vm = T.meta_var(row(m))
+                        vn, vk = T.axis.remap("SR", [n, k])
+                        c[vm, vn] = c[vm, vn] + T.cast(a[vm, vk], "int32") * T.cast(
+                            b[place_of_pairs(vn, vk, codes, lanes)], "int32"
                         )
 
-    def products(a: Any, b: Any, pair: int) -> Any:
-        codes = T.reinterpret(a.vload([2 * pair], "int8x2"), dtype="int16")
-        every = T.reinterpret(T.broadcast(codes, lanes), dtype=f"int8x{2 * lanes}")
-        own = b.vload([pair, 0, 0], dtype=f"int8x{2 * lanes}")
-        wide = f"int16x{2 * lanes}"
-        return every.astype(wide) * own.astype(wide)
+    def values_of(a: Any, turn: int, row: int) -> Any:
+        """Return the codes that lanes multiply in a turn of the first half, and of the second."""
+        given = a.vload([row, 0], f"int8x{codes}")
+        if codes == 4 and adds:
+            # This machine shuffles four bytes one by one, but turns the halves of words.
+            words = T.broadcast(T.reinterpret(given, dtype="int32"), lanes // 2)
+            pairs = T.reinterpret(words, dtype=f"int16x{lanes}")
+            halves = (words, shuffled([pairs], (lane ^ 1 for lane in range(lanes))))
+            return joined([T.reinterpret(half, dtype=f"int8x{2 * lanes}") for half in halves])
+        first = (range(2 * turn, 2 * turn + 2 * lanes) for turn in (turn, turn + rounds))
+        # A shuffle gives no more lanes than it takes.
+        several = [given] * (4 * lanes // codes)
+        return shuffled(several, (place % codes for half in first for place in half))
 
-    def sum_of(before: Any, a: Any, b: Any) -> Any:
-        pairs = products(a, b, 0) + products(a, b, 1)
-        return before + T.call_llvm_pure_intrin(number, pairs, dtype=f"int32x{lanes}")
+    def products(a: Any, b: Any, turn: int, row: int, vector: int) -> Any:
+        own = b.vload([turn, vector, 0, 0, 0], f"int8x{4 * lanes}")
+        wide = f"int16x{4 * lanes}"
+        return values_of(a, turn, row).astype(wide) * own.astype(wide)
+
+    def add(a: Any, b: Any, c: Any) -> None:
+        # What a weight and a rotation are for comes together: few registers hold them.
+        for turn in range(rounds):
+            for vector in range(vectors):
+                for row in range(rows):
+                    both = products(a, b, turn, row, vector)
+                    low, high = pieces(both, 2 * lanes)
+                    before = c.vload([row, vector * lanes], f"int32x{lanes}")
+                    given = [before, low + high] if adds else [low + high]
+                    more = T.call_llvm_pure_intrin(number, *given, dtype=f"int32x{lanes}")
+                    place = [row, T.ramp(vector * lanes, 1, lanes)]
+                    T.buffer_store(c, more if adds else before + more, place)
 
     @T.prim_func(s_tir=True)
     def implementation(a: data, b: weights, c: sums) -> None:
         with T.sblock("root"):
-            T.reads(c[0:lanes], a[0:4], b[0:2, 0:lanes, 0:2])
-            T.writes(c[0:lanes])
-            c[T.ramp(T.int32(0), 1, lanes)] = sum_of(c.vload([0], dtype=f"int32x{lanes}"), a, b)
+            T.reads(c[0:rows, 0:wide], a[0:rows, 0:codes], b[tuple(read)])
+            T.writes(c[0:rows, 0:wide])
+            add(a, b, c)
 
     return definition, implementation

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tvm
-from executed import aligned, call_of
+from executed import call_of
+from kernel_library import aligned
 from tvm import tirx
 from tvm.script import ir as I
 from tvm.script import tirx as T

@@ -80,7 +80,9 @@ def command(
         folder = Path(work or at)
         folder.mkdir(parents=True, exist_ok=True)
         for model in models:
-            counts.append(count(read(model, target, threads), names, dtype, folder, _progress))
+            # Peers compute in float16 of float32's files; for int8 all are calibrated alike.
+            job = read(model, target, threads, dtype if dtype == "int8" else "float32")
+            counts.append(count(job, names, dtype, folder, _progress))
             if as_json:
                 continue
             if kernels:

@@ -55,23 +55,28 @@ def _converted(name: str, job: Job, work: Path) -> Path:
     return folder
 
 
+def _onnx(job: Job, folder: Path) -> Path:
+    return folder / "model.onnx" if job.dtype == "int8" else onnx_file(job, folder)
+
+
 PEERS = {
     "onnxruntime": Peer(
         "ONNX Runtime",
         {"aarch64": ("onnxruntime",)},
-        lambda job, work, dtype: onnx_file(job, _converted("onnxruntime", job, work)),
+        lambda job, work, dtype: _onnx(job, _converted("onnxruntime", job, work)),
+        ("float32", "int8"),
     ),
     "ncnn": Peer(
         "ncnn",
         {"aarch64": ("ncnn",)},
         lambda job, work, dtype: _converted("ncnn", job, work) / "model.ncnn.param",
-        ("float32", "float16"),
+        ("float32", "float16", "int8"),
     ),
     "mnn": Peer(
         "MNN",
         {"aarch64": ("MNN",)},
         lambda job, work, dtype: _converted("mnn", job, work) / "model.mnn",
-        ("float32", "float16"),
+        ("float32", "float16", "int8"),
     ),
     "litert": Peer(
         "LiteRT (XNNPACK)",

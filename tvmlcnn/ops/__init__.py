@@ -13,12 +13,13 @@ from .concatenation import concatenate
 from .convolution import Window
 from .dense import dense
 from .depthwise import depthwise, depthwise_products, pack_depthwise
+from .depthwise_pairs import depthwise_pairs, pack_depthwise_pairs
 from .formula import Earlier, Formula, Operand, Parameter, Step, chain
 from .grid_sample import grid_sample
 from .grouped import diagonals, grouped, grouped_diagonals
 from .matrix_product import matrix_product
 from .normalization import normalize_channels, normalize_rows
-from .packing import pack
+from .packing import pack, place_of_pairs
 from .pixels import gather_frames, interleave
 from .pointwise_depthwise import Banding, pointwise_depthwise, pointwise_depthwise_windows
 from .pooling import average_pool, global_average, max_pool
@@ -53,6 +54,7 @@ __all__ = [
     "concatenate",
     "dense",
     "depthwise",
+    "depthwise_pairs",
     "depthwise_products",
     "diagonals",
     "gather_frames",
@@ -67,6 +69,8 @@ __all__ = [
     "normalize_rows",
     "pack",
     "pack_depthwise",
+    "pack_depthwise_pairs",
+    "place_of_pairs",
     "pointwise_depthwise",
     "pointwise_depthwise_windows",
     "reduce_columns",

@@ -11,6 +11,7 @@ from tvm.ir import Expr
 from .chunks import chunk_of, summed
 from .convolution import Window, product
 from .formula import Formula
+from .packing import place_of_pairs
 from .prologue import prepared
 from .reduction import unraveled
 from .tile import Tile
@@ -70,8 +71,8 @@ def dense(
     products, paired
         As `pack` was told.
     steps : int
-        Steps of the reduction whose values of a row are one load: with several there is a stage
-        called ``values``, for the schedule to have them in registers.
+        Steps of the reduction whose values of a row are one load: with several, or where products
+        are paired, there is a stage called ``values``, for the schedule to have them in registers.
     zero : int
         What lies around the maps.
     widened : str
@@ -85,8 +86,8 @@ def dense(
     places, parameters = (more[0], more[1:]) if table else (None, more)
     blocks, *kernel = (int(n) for n in weight.shape)
     if paired:
-        *kernel, vectors, pairs, lanes, two = kernel
-        wide, kernel = vectors * lanes, [*kernel, pairs * two]
+        *kernel, rounds, _, _, _, _ = kernel
+        wide, kernel = tile.channels, [*kernel, 4 * rounds]
     else:
         wide = kernel.pop(-2 if products > 1 else -1)
     chunk = chunk_of(kernel, longest)
@@ -140,18 +141,22 @@ def dense(
         def element(row: Expr, *inner: Expr) -> Expr:
             return read(data, row, *inner)
 
-    values = element
-    if steps > 1:
+    values: Callable[..., Expr] = element
+    if steps > 1 or paired:
         *outer, inner = kernel if products == 1 else [*kernel[:-2], kernel[-2] * products]
-        values = te.compute(
-            (computed, *outer, inner), lambda row, *inner: element(row, *inner), name="values"
+        # What an intrinsic reads of several rows are the last axes.
+        stage = te.compute(
+            (*outer, computed, inner * groups),
+            lambda *place: element(place[-2], *place[:-2], place[-1]),
+            name="values",
         )
 
-    def place_of(lane: Expr, one: Expr) -> list[Expr]:
+        def values(row: Expr, *inner: Expr) -> Expr:
+            return stage(*inner[:-1], row, inner[-1])
+
+    def place_of(lane: Expr, one: Expr) -> tuple[Expr, ...]:
         """Return where the weight of a lane for one of several products is."""
-        if not paired:
-            return [lane, one]
-        return [lane // tile.lanes, one // 2, lane % tile.lanes, one % 2]
+        return place_of_pairs(lane, one, products, tile.lanes) if paired else (lane, one)
 
     def term(m: Expr, c: Expr, at: Sequence[Expr]) -> Expr:
         block, lane = c // wide, c % wide

@@ -61,7 +61,7 @@ def depthwise(
         return [n // (batch // planes[0])] if planes else []
 
     def total(n: Expr, h: Expr, w: Expr, c: Expr) -> Expr:
-        value = padded(*_from(first, window.read((n, h, w), taps), c))
+        value = padded(*from_first(first, window.read((n, h, w), taps), c))
         return te.sum(product(value, weight(*own(n), *taps, c), zero), axis=taps)
 
     shape = (batch, *size, channels)
@@ -143,7 +143,7 @@ def depthwise_products(
 
     def code(n: Expr, h: Expr, group: Expr, w: Expr, c: Expr, part: Expr) -> Expr:
         row = group * products + part
-        value = padded(*_from(first, [n, h * step + row * spread, w], c))
+        value = padded(*from_first(first, [n, h * step + row * spread, w], c))
         value = value.astype(widened) if widened else value
         if groups * products == rows:
             return value
@@ -163,7 +163,7 @@ def depthwise_products(
     return te.compute((batch, height, width, channels), lambda *at: sums(*at), name="store")
 
 
-def _from(first: tuple[int, int], place: Sequence[Expr], c: Expr) -> list[Expr]:
+def from_first(first: tuple[int, int], place: Sequence[Expr], c: Expr) -> list[Expr]:
     """Return where in all maps and channels of the data an element lies."""
     map_, channel = first
     n, *pixel = place

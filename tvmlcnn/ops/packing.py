@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .tile import Tile
@@ -18,14 +20,15 @@ def pack(weight: np.ndarray, tile: Tile, products: int = 1, paired: bool = False
     products : int
         Inner channels that an instruction multiplies at a time; a divisor of their number.
     paired : bool
-        Whether it takes them two by two.
+        Whether it takes them two by two; several are 4, 8 or 16 then.
 
     Returns
     -------
     numpy.ndarray
         Shape (blocks, ..., inner, channels of the tile); with several products (blocks, ...,
         inner / products, channels of the tile, products), in pairs (blocks, ..., inner / products,
-        vectors, products / 2, lanes, 2). The last block is filled up with zeros.
+        products / 4, vectors, 2, lanes, 2), as `place_of_pairs` says. The last block is filled up
+        with zeros.
     """
     *kernel, outer = weight.shape
     if products == 1 and str(weight.dtype) == "bfloat16":
@@ -40,5 +43,28 @@ def pack(weight: np.ndarray, tile: Tile, products: int = 1, paired: bool = False
     packed = np.moveaxis(np.moveaxis(split, -2, 0), -2, -1)
     if not paired:
         return packed
-    pairs = packed.reshape(*packed.shape[:-2], tile.vectors, tile.lanes, products // 2, 2)
-    return np.moveaxis(pairs, -2, -3)
+    lane, one = np.indices((tile.channels, products))
+    pairs = np.empty(
+        (*packed.shape[:-2], products // 4, tile.vectors, 2, tile.lanes, 2), packed.dtype
+    )
+    place = (..., *place_of_pairs(lane, one, products, tile.lanes))
+    pairs[place] = packed
+    return pairs
+
+
+def place_of_pairs(channel: Any, one: Any, products: int, lanes: int) -> tuple[Any, ...]:
+    """Return where the weight of a tile's channel is for one of so many codes.
+
+    Codes lie in pairs. In the first of ``products / 2`` turns, lane 0 multiplies the first pair,
+    lane 1 the second one, and so on; in each turn after it every lane takes the pair after its
+    last one, and after the last pair the first. Each round has one turn of the first half of
+    them and one of the second.
+
+    Returns
+    -------
+    tuple
+        The indices: round, vector, half, lane, one of a pair.
+    """
+    pairs, rounds, lane = products // 2, products // 4, channel % lanes
+    turn = (one // 2 + (pairs * lanes - lane)) % pairs
+    return turn % rounds, channel // lanes, turn // rounds, lane, one % 2

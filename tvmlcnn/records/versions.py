@@ -11,6 +11,7 @@ VERSIONS: dict[str, int] = {
     "default": 1,
     "dense": 4,
     "depthwise": 1,
+    "depthwise_pairs": 1,
     "depthwise_products": 1,
     "dlight": 1,
     "elementwise": 1,

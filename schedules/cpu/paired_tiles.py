@@ -1,0 +1,69 @@
+"""Tiles of dense convolutions and products whose codes are added in pairs."""
+
+from __future__ import annotations
+
+from tvmlcnn.ops import Tile
+from tvmlcnn.targets import Core
+
+from .tiles import MOST_ROWS, MOST_VECTORS, filled, on_stack, ranked
+
+# Instructions that add two pairs of products to a vector of sums, and load two vectors of weights.
+_PRODUCTS, _LOAD = 3, 1
+# That make codes of a vector of sums, which is converted, scaled, rounded, narrowed and stored, by
+# how many become codes together; of four or more.
+_STORE, _STORE_MANY = {1: 9.0, 2: 6.25}, 6.0
+# By the codes of a step: the share of the registers that sums, codes and what they are rotated to
+# may have. LLVM begins the next products in the meantime where few come of a step. Chosen, as the
+# cores' scratch registers were, by reading the code for tiles of all sizes.
+_SHARE = {4: 0.75, 8: 0.92, 16: 1}
+# Registers for the codes of one pixel, as they are and rotated.
+_PIXEL = 4
+
+
+def paired_tiles(rows: int, steps: int, channels: int, codes: int, core: Core) -> list[Tile]:
+    """Return tiles, those of the fewest instructions first.
+
+    Parameters
+    ----------
+    rows, channels : int
+        Of the product.
+    steps : int
+        Of the reduction.
+    codes : int
+        Of a pixel, that a step multiplies.
+    core : Core
+    """
+    rounds = codes // core.lanes
+    # Where codes fill a vector a rotation serves both of its halves.
+    turns = rounds if codes == core.elements else codes // 2
+
+    free = core.vector_registers - core.arithmetic.multiply_add.scratch
+
+    def fits(tile: Tile) -> bool:
+        sums, codes_held = tile.pixels * tile.vectors, tile.pixels * min(rounds, 2)
+        if steps == 1:
+            # The weights, scales and biases are the same for all pixels, which come one by one.
+            codes_held = _PIXEL + (rounds + 2) * tile.vectors
+        return sums + codes_held <= free * _SHARE[codes] and on_stack(tile, core)
+
+    def instructions(tile: Tile) -> float:
+        """Return how many are executed for a vector of sums."""
+        sums = tile.pixels * tile.vectors
+        weights = 0 if steps == 1 else rounds * tile.vectors / 2 * _LOAD
+        step = _PRODUCTS * rounds * sums + weights + turns * tile.pixels
+        store = _STORE.get(tile.vectors, _STORE_MANY)
+        return (steps * step + core.costs.tile) / sums + store
+
+    tiles = (
+        Tile(pixels, vectors, core.lanes)
+        for vectors in range(1, MOST_VECTORS + 1)
+        for pixels in range(min(rows, core.costs.paired_pixels), min(rows, MOST_ROWS) + 1)
+        if channels % core.lanes == 0
+    )
+    return ranked(
+        [tile for tile in tiles if fits(tile)] or [Tile(1, 1, core.lanes)],
+        lambda tile: (
+            filled(rows, tile.pixels) * filled(channels, tile.channels) / instructions(tile)
+        ),
+        lambda tile: tile.pixels * tile.channels,
+    )
