@@ -21,6 +21,9 @@ from .blocks import vectorize
 from .tiles import largest_divisor, power_of_two_divisor
 from .winograd_blocking import winograd_choice
 
+# Iterations of a loop over tiles that LLVM unrolls whole: half a transform is 80 instructions.
+_SHORT = 4
+
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     """Take 3x3 convolutions of whole channels-last maps with steps of one."""
@@ -114,6 +117,8 @@ def _output(sch: Schedule, main: SBlockRV, blocking: Blocking, core: Core) -> tu
     y, odd = sch.split(y, [None, outputs // 2])
     sch.reorder(blocks, channels, several, odd, vectors, near, y, x, lanes)
     sch.unroll(odd)
+    if 1 < apart <= _SHORT:
+        near = sch.fuse(vectors, near)
     _unroll(sch, y, x, lanes)
     for stage in (transformed, rows):
         sch.compute_at(stage, near, preserve_unit_loops=True)
