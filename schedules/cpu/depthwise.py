@@ -80,8 +80,7 @@ def depthwise_tiles(
     for lanes in core.vectors():
         if channels % lanes == 0:
             whole = stride == 1 and size > core.second_cache
-            chains = core.costs.chains
-            most = max(core.free_registers // 2, chains)
+            chains, most = core.costs.chains, core.free_registers // 2
             line = max(1, core.line // lanes) if whole else 1
             while most // line < _PIXELS and line > 1:
                 line //= 2
