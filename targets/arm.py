@@ -24,9 +24,12 @@ from .element import FLOAT16, FLOAT32, INT8
 # takes a register: with none to spare LLVM puts sums on the stack.
 #
 # So were the costs of Winograd's transforms, for ResNet-50 and SqueezeNet; what was counted needs
-# no margin.
-_COUNTED = replace(AVX2, transform=12, winograd_margin=1)
-CORTEX_A7 = replace(_COUNTED, spared_registers=2)
+# no margin. With eight tiles between them LLVM keeps the two halves of a transform apart, and their
+# products are in the first cache.
+_COUNTED = replace(AVX2, transform=12, winograd_margin=1, winograd_apart=8)
+# LLVM has no addresses with a distance for its vectors, and 14 registers for addresses: rows of
+# taps are a loop.
+CORTEX_A7 = replace(_COUNTED, spared_registers=2, unrolled_taps=8)
 CORTEX_A53 = replace(_COUNTED, spared_registers=8, paired_pixels=3)
 CORTEX_A72 = _COUNTED
 CORTEX_A76 = _COUNTED
@@ -109,8 +112,12 @@ RPI2 = Cpu(
         "mcpu": "cortex-a7",
         # LLVM takes VFMA for slow on this core. As many are done in a second as VMUL or VADD alone
         # (VFP Benchmark, wlog.flatlib.jp/2014/2/14, of an MT8389; Arm's manuals have no table): one
-        # does what takes two without it.
-        "mattr": ["+neon", "+vfp4", "-slowfpvfmx"],
+        # does what takes two without it. The same is said of a sum that goes on to the next VFMA;
+        # GCC's model of the core (cortex-a7.md, by Arm) has forwarding there instead of a hazard.
+        # LLVM's scheduler of machine code minds registers, which that of the graph does not; and
+        # what it unrolls of its own, beyond what the rules ask for, takes too many of them.
+        "mattr": ["+neon", "+vfp4", "-slowfpvfmx", "-vmlx-hazards", "+use-misched"],
+        "cl-opt": ["-unroll-threshold-aggressive:uint=60"],
         "mfloat-abi": "hard",
         "num-cores": 4,
     },

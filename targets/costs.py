@@ -52,6 +52,9 @@ class Costs:
         estimate is rough.
     winograd_tiles : int
         Tiles of a block at least, for each weight that is read to be used often enough.
+    winograd_apart : int
+        Tiles whose even rows are computed before the odd ones, at most: with one both are computed
+        at once, which takes more registers and loads each product once.
     memory_bytes : float
         Bytes of weights that memory delivers in the time of a multiply-add of one core, where the
         device's bandwidth is not known.
@@ -89,6 +92,7 @@ class Costs:
     transform: float
     winograd_margin: float
     winograd_tiles: int
+    winograd_apart: int
     memory_bytes: float
     unrolled_taps: int
     unrolled_vectors: int
@@ -125,6 +129,8 @@ AVX2 = Costs(
     transform=8,
     winograd_margin=1.15,
     winograd_tiles=24,
+    # Operands come from memory: sums that no register holds cost no load.
+    winograd_apart=1,
     # A PC's: 16 bytes in the time of four.
     memory_bytes=4,
     # Chosen by measuring depthwise and pooling layers up to 7x7 on AMD Zen 3.

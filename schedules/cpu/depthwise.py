@@ -23,6 +23,9 @@ from .integers_as_numbers import as_numbers, without_integers
 from .padding import skip_padding, without_borders
 from .tiles import largest_divisor, on_stack, ranked
 
+# Fewer pixels of a tile share too few of what they read.
+_PIXELS = 3
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -71,14 +74,16 @@ def depthwise_tiles(
 
     Half the registers hold the tile. It costs its pixels, and one more for loading the weights.
     A map of ``size`` bytes that the second cache does not hold is read in whole lines; with larger
-    steps than one, where a tile reads twice as many pixels, that gains nothing.
+    steps than one, where a tile reads twice as many pixels, that gains nothing. Where a tile of
+    whole lines would have too few pixels, its registers are better spent on these.
     """
     for lanes in core.vectors():
         if channels % lanes == 0:
             whole = stride == 1 and size > core.second_cache
+            chains, most = core.costs.chains, core.free_registers // 2
             line = max(1, core.line // lanes) if whole else 1
-            chains = core.costs.chains
-            most = max(core.free_registers // 2, chains)
+            while most // line < _PIXELS and line > 1:
+                line //= 2
             # Rows of few pixels have too few chains of additions: several vectors have enough.
             tiles = (
                 Tile(n, largest_divisor(channels // lanes, max(line, chains // n)), lanes)

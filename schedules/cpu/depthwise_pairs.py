@@ -11,12 +11,13 @@ from tvmlcnn.ops import Tile
 from tvmlcnn.targets import CODES, Core, Cpu
 
 from ..decisions import Decisions
+from ..depthwise_definition import by_plane
 from ..epilogue import inline_epilogue
 from ..layer import Convolution, Layer
 from ..rule import Definition, Plan, Rule
 from .accumulate import accumulate, unroll
 from .blocks import spread
-from .depthwise import Layout, by_plane, depthwise_strips
+from .depthwise import Layout, depthwise_strips
 from .padding import narrowed, without_borders
 from .paired_products import LEAST
 from .tiles import ranked

@@ -18,8 +18,11 @@ from ..layer import Convolution, Layer
 from ..rule import Definition, Plan, Rule
 from .accumulate import accumulate, load_by_vectors, unroll
 from .blocks import vectorize
-from .tiles import power_of_two_divisor
+from .tiles import largest_divisor, power_of_two_divisor
 from .winograd_blocking import winograd_choice
+
+# Iterations of a loop over tiles that LLVM unrolls whole: half a transform is 80 instructions.
+_SHORT = 4
 
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
@@ -79,8 +82,8 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     blocking, core = plan.layout, device.core(plan.element)
     main = sch.get_sblock("winograd")
     spectrum = sch.get_sblock("input")
-    blocks, channel_blocks = _output(sch, main, blocking)
-    products, reduction = _products(sch, main, blocking.registers, channel_blocks, core)
+    blocks, channel_blocks = _output(sch, main, blocking, core)
+    reduction = _products(sch, main, blocking.registers, channel_blocks, core)
     if int(sch.get(blocks).extent) > 1:
         sch.compute_at(spectrum, blocks, preserve_unit_loops=True)
         _input(sch, spectrum, core)
@@ -88,15 +91,14 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     else:
         sch.parallel(_input(sch, spectrum, core))
         sch.parallel(sch.fuse(blocks, channel_blocks))
-    for stage in (spectrum, products):
-        # The points of the transform lie an odd number of lines apart: a transform touches all of
-        # them, and at a power of two they would share a few sets of the first cache.
-        sch.storage_align(stage, 0, 1, 2 * core.line, core.line)
+    # The points of the transform lie an odd number of lines apart: a transform touches all of them,
+    # and at a power of two they would share a few sets of the first cache.
+    sch.storage_align(spectrum, 0, 1, 2 * core.line, core.line)
     sch.decompose_reduction(main, reduction)
     return sch
 
 
-def _output(sch: Schedule, main: SBlockRV, blocking: Blocking) -> tuple[LoopRV, LoopRV]:
+def _output(sch: Schedule, main: SBlockRV, blocking: Blocking, core: Core) -> tuple[LoopRV, LoopRV]:
     """Schedule what follows the products; return the loops over blocks of tiles, of channels."""
     tile, outputs = blocking.registers, blocking.outputs
     (rows,) = sch.get_consumers(main)
@@ -108,31 +110,38 @@ def _output(sch: Schedule, main: SBlockRV, blocking: Blocking) -> tuple[LoopRV, 
     channels, vectors, lanes = sch.split(channel, [None, tile.vectors, tile.lanes])
     sch.reorder(batch, height, width, channels, vectors, y, x, lanes)
     blocks, near = sch.split(sch.fuse(batch, height, width), [None, blocking.block])
-    sch.reorder(blocks, channels, near, vectors, y, x, lanes)
+    # Rows made of sums, then those of differences: registers hold what goes into two rows, if a
+    # loop over some tiles keeps LLVM from loading what goes into all four.
+    apart = largest_divisor(blocking.block, core.costs.winograd_apart)
+    several, near = sch.split(near, [None, apart])
+    y, odd = sch.split(y, [None, outputs // 2])
+    sch.reorder(blocks, channels, several, odd, vectors, near, y, x, lanes)
+    sch.unroll(odd)
+    if 1 < apart <= _SHORT:
+        near = sch.fuse(vectors, near)
     _unroll(sch, y, x, lanes)
     for stage in (transformed, rows):
-        sch.compute_at(stage, vectors, preserve_unit_loops=True)
+        sch.compute_at(stage, near, preserve_unit_loops=True)
         _unroll(sch, *sch.get_loops(stage)[-3:])
     return blocks, channels
 
 
-def _products(
-    sch: Schedule, main: SBlockRV, tile: Tile, at: LoopRV, core: Core
-) -> tuple[SBlockRV, LoopRV]:
-    """Accumulate in registers; return the block that stores the sums, and the summing loop."""
+def _products(sch: Schedule, main: SBlockRV, tile: Tile, at: LoopRV, core: Core) -> LoopRV:
+    """Accumulate in registers; return the summing loop."""
     products = sch.cache_write(main, 0, "global")
     sch.compute_at(products, at, preserve_unit_loops=True)
-    tiles, channel = sch.get_loops(products)[-2:]
+    tiles, i, j, channel = sch.get_loops(products)[-4:]
     tiles, near = sch.split(tiles, [None, tile.pixels])
     vectors, lanes = sch.split(channel, [None, tile.lanes])
-    _unroll(sch, near, vectors, lanes)
     # A point of the transform after the other.
-    (_, _, near), reduced = accumulate(sch, main, tiles, tile.lanes, around=2)
+    sch.reorder(i, j, tiles, near, vectors, lanes)
+    _unroll(sch, near, vectors, lanes)
+    (near, _, _), reduced = accumulate(sch, main, tiles, tile.lanes)
     unroll(sch, near)
     steps = core.steps_of_a_load(int(sch.get(reduced[0]).extent))
     if steps > 1:
         reduced[0] = load_by_vectors(sch, main, reduced[0], steps)
-    return products, reduced[0]
+    return reduced[0]
 
 
 def _input(sch: Schedule, spectrum: SBlockRV, core: Core) -> LoopRV:
@@ -142,12 +151,12 @@ def _input(sch: Schedule, spectrum: SBlockRV, core: Core) -> LoopRV:
     i, j, tiles, channel = sch.get_loops(spectrum)[-4:]
     wide = power_of_two_divisor(int(sch.get(channel).extent), core.lanes)
     vectors, lanes = sch.split(channel, [None, wide])
-    # Two rows at a time: the intermediates of all are more than TVM keeps on the stack.
+    # Two rows of all channels, then the next two: registers hold what goes into two rows.
     pairs, i = sch.split(i, [None, 2])
-    sch.reorder(tiles, vectors, pairs, i, j, lanes)
+    sch.reorder(tiles, pairs, vectors, i, j, lanes)
     sch.unroll(pairs)
     _unroll(sch, i, j, lanes)
-    sch.compute_at(rows, pairs, preserve_unit_loops=True)
+    sch.compute_at(rows, vectors, preserve_unit_loops=True)
     _unroll(sch, *sch.get_loops(rows)[-3:])
     # Copying first what a tile reads keeps the tests for the map's border out of the transform.
     sch.compute_at(patch, tiles, preserve_unit_loops=True)

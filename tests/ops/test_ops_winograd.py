@@ -17,7 +17,7 @@ TILE = Tile(2, 1, 4)
 
 @pytest.mark.parametrize(
     ("outputs", "sums"),
-    [(2, [1, 1.5, 0.5, 1]), (4, [1 / 4, -1 / 2, -1 / 6, 7 / 24, 1 / 8, 1])],
+    [(2, [1, 1.5, 0.5, 1]), (4, [-1 / 2, -1 / 6, 7 / 24, 1 / 8, 1 / 4, 1])],
 )
 def test_transformed_weights(outputs: int, sums: list[float]) -> None:
     """Of a kernel of ones each point is a product of sums of G's rows; channels stay apart."""

@@ -131,10 +131,12 @@ def compact(builder: relax.BlockBuilder, value: Permuted) -> Permuted:
         )
         packed = relax.op.reshape(builder.emit(gathered), (batch, height, width, len(places)))
     else:
+        planes, positions = np.divmod(places.astype(np.int32), np.int32(wide))
         packed = builder.call_te(
             _gather,
             value.expr,
-            constant(places.astype(np.int32)),
+            constant(planes * np.int32(batch)),
+            constant(positions),
             batch,
             primfunc_name_hint="gather_channels",
         )
@@ -144,11 +146,14 @@ def compact(builder: relax.BlockBuilder, value: Permuted) -> Permuted:
     return Permuted(expr, value.order)
 
 
-def _gather(data: te.Tensor, places: te.Tensor, batch: tvm.ir.Expr) -> te.Tensor:
-    _, height, width, wide = data.shape
+def _gather(
+    data: te.Tensor, planes: te.Tensor, positions: te.Tensor, batch: tvm.ir.Expr
+) -> te.Tensor:
+    # Of a table of places the planes would be divided out again for each pixel.
+    _, height, width, _ = data.shape
     return te.compute(
-        (batch, height, width, places.shape[0]),
-        lambda n, h, w, c: data[places[c] // wide * batch + n, h, w, places[c] % wide],
+        (batch, height, width, planes.shape[0]),
+        lambda n, h, w, c: data[planes[c] + n, h, w, positions[c]],
         name="gather",
     )
 

@@ -40,16 +40,17 @@ class Blocking:
     block: int
 
 
-# G of section 4.1 (F(2x2, 3x3)) and 4.3 (F(4x4, 3x3)); rows are the points of the transform.
+# G of section 4.1 (F(2x2, 3x3)) and 4.3 (F(4x4, 3x3)); rows are the points of the transform, here
+# in an order in which two neighbours are made of the same terms.
 _WEIGHTS = {
     2: np.array([[1, 0, 0], [1 / 2, 1 / 2, 1 / 2], [1 / 2, -1 / 2, 1 / 2], [0, 0, 1]]),
     4: np.array(
         [
-            [1 / 4, 0, 0],
             [-1 / 6, -1 / 6, -1 / 6],
             [-1 / 6, 1 / 6, -1 / 6],
             [1 / 24, 1 / 12, 1 / 6],
             [1 / 24, -1 / 12, 1 / 6],
+            [1 / 4, 0, 0],
             [0, 0, 1],
         ]
     ),
@@ -87,11 +88,11 @@ def _input_transform(d: Values) -> Values:
     even, odd = d[4] - _times(4.0, d[2]), d[3] - _times(4.0, d[1])
     near, far = d[4] - d[2], d[3] - d[1]
     return [
-        near + _times(4.0, (d[0] - d[2])),
         even + odd,
         even - odd,
         near + _times(2.0, far),
         near - _times(2.0, far),
+        near + _times(4.0, (d[0] - d[2])),
         (d[5] - d[3]) - _times(4.0, far),
     ]
 
@@ -100,9 +101,9 @@ def _output_transform(m: Values) -> Values:
     """Return ``A^T m``."""
     if len(m) == 4:
         return [m[0] + m[1] + m[2], m[1] - m[2] - m[3]]
-    sum1, difference1, sum2, difference2 = m[1] + m[2], m[1] - m[2], m[3] + m[4], m[3] - m[4]
+    sum1, difference1, sum2, difference2 = m[0] + m[1], m[0] - m[1], m[2] + m[3], m[2] - m[3]
     return [
-        m[0] + sum1 + sum2,
+        m[4] + sum1 + sum2,
         difference1 + _times(2.0, difference2),
         sum1 + _times(4.0, sum2),
         difference1 + _times(8.0, difference2) + m[5],
@@ -204,26 +205,36 @@ def winograd(
     if steps > 1:
         values = te.compute(spectrum.shape, lambda *place: spectrum(*place), name="values")
     product = te.compute(
-        (points, points, computed, blocks * wide),
-        lambda i, j, t, k: te.sum(
+        (computed, points, points, blocks * wide),
+        lambda t, i, j, k: te.sum(
             values[i, j, t, rc] * weight[k // wide, i, j, rc, k % wide], axis=rc
         ),
         name="winograd",
     )
+    # Every second row: what is made of the same terms is together, sums or differences.
+    apart = outputs // 2
+
+    def rows_of_outputs(
+        t: tirx.Var, odd: tirx.Var, y: tirx.Var, j: tirx.Var, k: tirx.Var
+    ) -> tvm.ir.Expr:
+        return along(_output_transform, lambda i: product(t, i, j, k), y * apart + odd)
+
     output_rows = te.compute(
-        (computed, outputs, points, channels),
-        lambda t, y, j, k: along(_output_transform, lambda i: product(i, j, t, k), y),
-        name="output_rows",
+        (computed, apart, 2, points, channels), rows_of_outputs, name="output_rows"
     )
     result = te.compute(
-        (computed, outputs, outputs, channels),
-        lambda t, y, x, k: along(_output_transform, lambda j: output_rows(t, y, j, k), x),
+        (computed, apart, 2, outputs, channels),
+        lambda t, odd, y, x, k: along(_output_transform, lambda j: output_rows(t, odd, y, j, k), x),
         name="output",
     )
     return te.compute(
         (batch, out_height, out_width, channels),
         lambda n, h, w, k: result[
-            (n * down + h // outputs) * across + w // outputs, h % outputs, w % outputs, k
+            (n * down + h // outputs) * across + w // outputs,
+            h % apart,
+            h % outputs // apart,
+            w % outputs,
+            k,
         ],
         name="store",
     )
