@@ -166,8 +166,8 @@ class Instance:
         -------
         ndarray of float32
             Microseconds, a row a round: of the whole program as it runs by itself; then of the
-            first call of a kernel, of the gap behind it, of the second call, and so on. ``calls`` is at
-            least 1.
+            first call of a kernel, of the gap behind it, of the second call, and so on. ``calls``
+            is at least 1.
         """
         measured = np.zeros((rounds, 2 * calls), np.float32)
         try:
