@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT))  # tools/ is no package that is installed
 from tools.attack.__main__ import command as attack
 from tools.cliffs.__main__ import command as cliffs
 from tools.count.__main__ import command as count
+from tools.count_cuda.__main__ import command as count_cuda
 from tools.peers.__main__ import command as peers
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -95,6 +96,8 @@ def test_commands_exist(page: Path) -> None:
                 check_options(peers, rest)
             case ["python", "-m", "tools.count", *rest]:
                 check_options(count, rest)
+            case ["python", "-m", "tools.count_cuda", *rest]:
+                check_options(count_cuda, rest)
             case ["python", "-m", "tools.attack", *rest]:
                 check_options(attack, rest)
             case ["python", "-m", "tools.cliffs", *rest]:
