@@ -103,6 +103,11 @@ class Device:
         return self.multiply_add(FLOAT32).lanes
 
     @property
+    def register_bytes(self) -> int:
+        """Bytes that the vector registers hold; 0 where code has no vectors."""
+        return 0
+
+    @property
     def vectors_of_groups(self) -> int:
         """Vectors of outputs after which a group of channels has to begin with one."""
         raise NotImplementedError
@@ -166,6 +171,11 @@ class Cpu(Device):
     def multiply_add(self, element: ElementType) -> MultiplyAdd:
         """Return the instruction of an element type."""
         return self._arithmetic(element).multiply_add
+
+    @property
+    def register_bytes(self) -> int:
+        """Bytes that the vector registers hold."""
+        return self.vector_registers * self.lanes * FLOAT32.bytes
 
     @property
     def vectors_of_groups(self) -> int:

@@ -116,12 +116,17 @@ def _alike(outer: For) -> tuple[list[For], Stmt]:
     loops: list[For] = []
     body: Stmt = outer
     while isinstance(body, For):
-        if int(body.extent) > 1 or body.kind in (ForKind.PARALLEL, ForKind.THREAD_BINDING):
+        if _most(body.extent) > 1 or body.kind in (ForKind.PARALLEL, ForKind.THREAD_BINDING):
             if loops and _kind(body) != _kind(loops[0]):
                 break
             loops.append(body)
         body = body.body
     return loops, body
+
+
+def _most(extent: Expr) -> int:
+    """Return the steps of a loop; two of one whose steps depend on the loops around it."""
+    return int(extent) if isinstance(extent, IntImm) else 2
 
 
 def _kind(loop: For) -> str:
@@ -145,7 +150,7 @@ def _steps(loop: For) -> str:
 
     Of several blocks the first that sums tells the axes, else the first one.
     """
-    extent = int(loop.extent)
+    extent = _most(loop.extent)
     realizes = sorted(
         _found(loop.body, SBlockRealize),
         key=lambda r: all(v.iter_type != IterVar.CommReduce for v in r.block.iter_vars),

@@ -12,7 +12,7 @@ import tvm
 import tvm_ffi
 from tvm import tirx
 
-from tvmlcnn.targets import Cpu, Device
+from tvmlcnn.targets import Device
 
 # TVM leaves buffers of this annotation as they are, and its code generator has such on the stack.
 _ON_STACK = {"disable_lower_builtin": tirx.IntImm("bool", 1)}
@@ -20,13 +20,11 @@ _ON_STACK = {"disable_lower_builtin": tirx.IntImm("bool", 1)}
 
 def sums_on_stack(device: Device) -> tvm.transform.Pass:
     """Return the pass that has buffers which the registers hold on the stack."""
-    assert isinstance(device, Cpu)
-    most = device.vector_registers * device.lanes * 4
 
     def taken(node: tirx.AllocBuffer) -> tirx.Stmt:
         buffer = node.buffer
         size = tvm.DataType(str(buffer.dtype)).itemsize
-        if size * math.prod(int(extent) for extent in buffer.shape) > most:
+        if size * math.prod(int(extent) for extent in buffer.shape) > device.register_bytes:
             return node
         return tirx.AllocBuffer(buffer, {**node.annotations, **_ON_STACK})
 
