@@ -56,8 +56,8 @@ class Bands:
         Of the depthwise tile of a thread, which divide those of a band.
     pixels : int
         Of the pointwise tile of a thread.
-    threads : int
-        Of a block: the same for each round of either convolution.
+    down, across : int
+        Threads along the rows and the columns of a band, which divide its depthwise tiles.
     steps : int
         Input channels that are loaded at a time.
     whole : bool
@@ -68,9 +68,15 @@ class Bands:
     banding: Banding
     rows: int
     pixels: int
-    threads: int
+    down: int
+    across: int
     steps: int
     whole: bool
+
+    @property
+    def threads(self) -> int:
+        """Of a block: the same for each round of either convolution."""
+        return self.down * self.across * (self.banding.channels // LANES)
 
 
 def map_bands(layer: PointwiseDepthwise, device: Gpu) -> list[Bands]:
@@ -91,21 +97,18 @@ def _candidates(layer: PointwiseDepthwise, device: Gpu) -> Iterator[Bands]:
     steps = next((n for n in (4, 2) if inner % n == layer.data[3] % n == 0), 0)
     if channels % LANES or not steps or math.prod(taps) > _MOST_TAPS:
         return
-    for count in range(1, height + 1):
-        size = -(-height // count)
-        if -(-height // size) != count:
-            continue
+    most = min(_MOST, device.registers_of_block // _REGISTERS)
+    # Bands are of one size: TVM finds no places of rows that the last one has not.
+    for size in (n for n in range(1, height + 1) if height % n == 0):
         piece = min(layer.data[1], band_rows(size, taps[0], layer.window)) * layer.data[2]
         for vectors in (n for n in _VECTORS if channels // LANES % n == 0):
             for rows in (n for n in _ROWS if size % n == 0):
                 for columns in _COLUMNS:
-                    tiles = size // rows * -(-width // columns)
                     if columns > width or not _fits(layer, rows, columns):
                         continue
-                    for rounds in (n for n in range(1, tiles + 1) if tiles % n == 0):
-                        groups = tiles // rounds
-                        threads = groups * vectors
-                        if not _LEAST <= threads <= _MOST:
+                    for down, across in _shares(size // rows, -(-width // columns)):
+                        groups = down * across
+                        if not _LEAST <= groups * vectors <= most:
                             continue
                         for pixels in _PIXELS:
                             whole = pixels * groups
@@ -117,8 +120,25 @@ def _candidates(layer: PointwiseDepthwise, device: Gpu) -> Iterator[Bands]:
                                     Tile(whole, vectors, LANES),
                                     Tile(columns, 1, LANES),
                                 )
-                                whole_window = math.prod(taps) <= _WHOLE
-                                yield Bands(banding, rows, pixels, threads, steps, whole_window)
+                                yield Bands(
+                                    banding,
+                                    rows,
+                                    pixels,
+                                    down,
+                                    across,
+                                    steps,
+                                    math.prod(taps) <= _WHOLE,
+                                )
+
+
+def _shares(down: int, across: int) -> Iterator[tuple[int, int]]:
+    """Yield how many of the tiles of a band are computed at a time: whole rows, or parts of one."""
+    for rows in range(1, down + 1):
+        if down % rows == 0:
+            yield rows, across
+    for part in range(1, across):
+        if across % part == 0:
+            yield 1, part
 
 
 def _fits(layer: PointwiseDepthwise, rows: int, columns: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV
@@ -22,8 +23,8 @@ from .map_bands import Bands, map_bands, pays
 from .threads import load_beside, move_vectors, unroll
 
 _MAIN, _PRODUCT, _BETWEEN = "pointwise_depthwise", "pointwise", "between"
-# Loops around what a thread does: blocks, rounds and threads.
-_THREADS = 3
+# Loops around what a thread does: blocks, rounds down and across, and threads.
+_THREADS = 4
 
 
 def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
@@ -72,14 +73,23 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     finish(sch, output)
     sch.set_scope(main, 0, "local")
     store = sch.cache_write(output, 0, "local")
-    batch, height, width, channel = sch.get_loops(store)
-    band, down, rows = sch.split(height, [None, banding.rows // bands.rows, bands.rows])
-    across, columns = sch.split(width, [None, tile.pixels])
+
+    def by_band(n: Any, h: Any, w: Any, c: Any) -> tuple[Any, ...]:
+        return n, h // banding.rows, h % banding.rows, w, c
+
+    # So that TVM sees which of the sums a thread reads.
+    sch.transform_layout(output, ("write", 0), by_band)
+    sch.transform_block_layout(store, by_band)
+    batch, band, height, width, channel = sch.get_loops(store)
+    down, near, rows = sch.split(height, [None, bands.down, bands.rows])
+    across, beside, columns = sch.split(width, [None, bands.across, tile.pixels])
     block, vectors, lanes = sch.split(channel, [None, banding.channels // LANES, LANES])
-    sch.reorder(batch, band, block, down, across, vectors, rows, columns, lanes)
+    sch.reorder(
+        *(batch, band, block), *(down, across), *(near, beside, vectors), rows, columns, lanes
+    )
     place = sch.fuse(batch, band, block)
     sch.bind(place, "blockIdx.x")
-    _, thread = sch.split(sch.fuse(down, across, vectors), [None, bands.threads])
+    thread = sch.fuse(near, beside, vectors)
     sch.bind(thread, "threadIdx.x")
     sch.compute_at(output, thread, preserve_unit_loops=True)
     unroll(sch, *sch.get_loops(output)[_THREADS:])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import tvm_ffi
+from tvm.ir import TensorLoad
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 from tvm.tirx import BufferRegion, IntImm, Var
@@ -128,11 +130,15 @@ def load_beside(sch: Schedule, block: SBlockRV, at: LoopRV, lanes: int) -> None:
 
 
 def _is_plain(region: BufferRegion) -> bool:
-    """Tell whether an element is read whose place is the block's own."""
-    return all(
-        isinstance(axis.min, Var | IntImm) and isinstance(axis.extent, IntImm) and axis.extent == 1
-        for axis in region.region
-    )
+    """Tell whether an element is read whose place is the block's own, along the last axis at least.
+
+    Elsewhere it may be computed of the block's place, but not of what other tensors say.
+    """
+    loads: list[TensorLoad] = []
+    for axis in region.region:
+        tvm_ffi.structural_walk(axis.min, [(TensorLoad, loads.append)])
+    alone = all(isinstance(axis.extent, IntImm) and axis.extent == 1 for axis in region.region)
+    return alone and not loads and isinstance(region.region[-1].min, Var | IntImm)
 
 
 def _depth(sch: Schedule, block: SBlockRV, at: LoopRV) -> int:

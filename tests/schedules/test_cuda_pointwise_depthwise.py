@@ -12,13 +12,16 @@ from conftest import randomized
 from gpu_kernels import CUDA, MOST_REGISTERS, needs_nvcc, needs_pocl, usage
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from layers_of_each_kind import kernel
 from networks import compiled, relative_error
 from torch import nn
 
 from tvmlcnn.ops import Formula, Window
 from tvmlcnn.schedules import PointwiseDepthwise, kernels_by_rule
 from tvmlcnn.schedules.cuda import map_bands as bands_of
+from tvmlcnn.schedules.decisions import plain
 from tvmlcnn.targets import DEVICES, FLOAT32
+from tvmlcnn.tuning.kernels import RULE, Fixed
 
 few = settings(max_examples=8, deadline=None, derandomize=True)
 GPUS = [name for name, device in DEVICES.items() if device.gpu_code]
@@ -65,9 +68,10 @@ def test_shapes(
 @needs_pocl
 @pytest.mark.usefixtures("always")
 @pytest.mark.parametrize(("size", "stride"), [(14, 1), (28, 1), (29, 2), (33, 1)])
-def test_bands_of_rows(size: int, stride: int) -> None:
+@pytest.mark.parametrize("name", ["cuda", "jetson-orin-nano", "h100"])
+def test_bands_of_rows(name: str, size: int, stride: int) -> None:
     net = randomized(Pair(16, 48, 3, stride, nn.Hardswish()))
-    error, kernels = relative_error(net, (1, 16, size, size), CUDA)
+    error, kernels = relative_error(net, (1, 16, size, size), DEVICES[name])
     assert error < 1e-5
     assert kernels["pointwise_depthwise"] == 1
 
@@ -96,6 +100,17 @@ def layer(inner: int, outer: int, size: int, stride: int, kernel: int = 3) -> Po
     )
 
 
+@pytest.mark.parametrize("name", ["cuda", "jetson-nano", "jetson-orin-nano", "a10", "h100"])
+@pytest.mark.parametrize(
+    ("inner", "outer", "size", "stride"),
+    [(16, 96, 112, 2), (24, 144, 56, 1), (32, 192, 28, 2), (64, 384, 14, 1), (160, 960, 7, 1)],
+)
+def test_options_can_be_laid_out(name: str, inner: int, outer: int, size: int, stride: int) -> None:
+    device, pair = DEVICES[name], layer(inner, outer, size, stride)
+    for bands in islice(bands_of.map_bands(pair, device), 0, 64, 5):
+        kernel(pair, device, Fixed({RULE: "pointwise_depthwise", "bands": plain(bands)}))
+
+
 @pytest.mark.parametrize("name", GPUS)
 @pytest.mark.parametrize("size", [7, 14, 56])
 def test_blocks_fit_the_device(name: str, size: int) -> None:
@@ -108,6 +123,7 @@ def test_blocks_fit_the_device(name: str, size: int) -> None:
         assert banding.pointwise.pixels * banding.channels == (bands.threads * bands.pixels * 4), (
             "a round is for all threads"
         )
+        assert bands.threads * MOST_REGISTERS <= device.registers_of_block
         tiles = banding.rows // bands.rows * math.ceil(size / banding.depthwise.pixels)
         assert tiles * banding.channels // 4 % bands.threads == 0
 
