@@ -33,7 +33,7 @@ def test_a_network(capsys: pytest.CaptureFixture[str]) -> None:
     print_kernels(again)
     print_networks([again])
     tables = capsys.readouterr().out
-    assert "stem" in tables
+    assert "blocks.0.shortcut" in tables
     assert "bar" in tables
 
 
