@@ -17,9 +17,10 @@ from torch import nn
 from tvmlcnn.errors import UserError
 from tvmlcnn.package.cuda import cuda_source, find_compiler
 from tvmlcnn.package.variants import together
-from tvmlcnn.targets import DEVICES, Device
+from tvmlcnn.targets import DEVICES, Device, Gpu
 
-CUDA = DEVICES["cuda"]
+GPUS: dict[str, Gpu] = {n: each for n, each in DEVICES.items() if isinstance(each, Gpu)}
+CUDA = GPUS["cuda"]
 # Of a thread, less than the 255 that it may have: two blocks of 256 threads are to be resident.
 MOST_REGISTERS = 128
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from gpu_kernels import MOST_REGISTERS, check, needs_nvcc, needs_pocl, usage
+from gpu_kernels import GPUS, MOST_REGISTERS, check, needs_nvcc, needs_pocl, usage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers_of_each_kind import conv
@@ -16,9 +16,7 @@ from tvmlcnn.ops import Window
 from tvmlcnn.schedules.cuda.depthwise import tiles
 from tvmlcnn.schedules.cuda.map_blocks import map_blocks
 from tvmlcnn.schedules.cuda.threads import WARP, block_sizes
-from tvmlcnn.targets import DEVICES
 
-GPUS = [name for name, device in DEVICES.items() if device.gpu_code]
 few = settings(max_examples=8, deadline=None, derandomize=True)
 
 
@@ -128,7 +126,7 @@ def test_the_map_is_for_all_multiprocessors(name: str, size: int, stride: int, w
     layer = conv(
         (1, size, size, width), (3, 3, 1, width), Window((stride, stride), (1,) * 4), groups=width
     )
-    device = DEVICES[name]
+    device = GPUS[name]
     tile = tiles(layer, device)[0]
     threads = math.prod(tile.counts(layer.shape))
     one = tile.rows * tile.columns * tile.lanes <= 4

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import randomized
-from gpu_kernels import CUDA, MOST_REGISTERS, needs_nvcc, needs_pocl, usage
+from gpu_kernels import CUDA, GPUS, MOST_REGISTERS, needs_nvcc, needs_pocl, usage
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from layers_of_each_kind import kernel
@@ -20,11 +20,10 @@ from tvmlcnn.ops import Formula, Window
 from tvmlcnn.schedules import PointwiseDepthwise, kernels_by_rule
 from tvmlcnn.schedules.cuda import map_bands as bands_of
 from tvmlcnn.schedules.decisions import plain
-from tvmlcnn.targets import DEVICES, FLOAT32
+from tvmlcnn.targets import FLOAT32
 from tvmlcnn.tuning.kernels import RULE, Fixed
 
 few = settings(max_examples=8, deadline=None, derandomize=True)
-GPUS = [name for name, device in DEVICES.items() if device.gpu_code]
 
 
 class Pair(nn.Module):
@@ -71,7 +70,7 @@ def test_shapes(
 @pytest.mark.parametrize("name", ["cuda", "jetson-orin-nano", "h100"])
 def test_bands_of_rows(name: str, size: int, stride: int) -> None:
     net = randomized(Pair(16, 48, 3, stride, nn.Hardswish()))
-    error, kernels = relative_error(net, (1, 16, size, size), DEVICES[name])
+    error, kernels = relative_error(net, (1, 16, size, size), GPUS[name])
     assert error < 1e-5
     assert kernels["pointwise_depthwise"] == 1
 
@@ -106,7 +105,7 @@ def layer(inner: int, outer: int, size: int, stride: int, kernel: int = 3) -> Po
     [(16, 96, 112, 2), (24, 144, 56, 1), (32, 192, 28, 2), (64, 384, 14, 1), (160, 960, 7, 1)],
 )
 def test_options_can_be_laid_out(name: str, inner: int, outer: int, size: int, stride: int) -> None:
-    device, pair = DEVICES[name], layer(inner, outer, size, stride)
+    device, pair = GPUS[name], layer(inner, outer, size, stride)
     for bands in islice(bands_of.map_bands(pair, device), 0, 64, 5):
         kernel(pair, device, Fixed({RULE: "pointwise_depthwise", "bands": plain(bands)}))
 
@@ -114,7 +113,7 @@ def test_options_can_be_laid_out(name: str, inner: int, outer: int, size: int, s
 @pytest.mark.parametrize("name", GPUS)
 @pytest.mark.parametrize("size", [7, 14, 56])
 def test_blocks_fit_the_device(name: str, size: int) -> None:
-    device = DEVICES[name]
+    device = GPUS[name]
     for bands in islice(bands_of.map_bands(layer(32, 192, size, 1), device), 8):
         banding = bands.banding
         piece = min(size, banding.rows + 2) * size

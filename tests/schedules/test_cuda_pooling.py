@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gpu_kernels import MOST_REGISTERS, check, needs_nvcc, needs_pocl, usage
+from gpu_kernels import GPUS, MOST_REGISTERS, check, needs_nvcc, needs_pocl, usage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from tvmlcnn.schedules.cuda.sums import parts_of, sums_side_by_side
-from tvmlcnn.targets import DEVICES
 
 few = settings(max_examples=8, deadline=None, derandomize=True)
 BEFORE = nn.MaxPool2d(1)
@@ -110,7 +109,7 @@ def test_all_is_in_registers(net: nn.Module, shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("channels", [8, 16, 58, 96, 1280])
 @pytest.mark.parametrize("pixels", [1, 49, 196, 3136])
 def test_a_map_is_shared_among_threads(name: str, channels: int, pixels: int) -> None:
-    device = DEVICES[name]
+    device = GPUS[name]
     across = sums_side_by_side(1, channels, device)
     parts = parts_of(pixels, across)[0]
     assert channels % across == 0

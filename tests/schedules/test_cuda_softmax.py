@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gpu_kernels import check, needs_pocl
+from gpu_kernels import GPUS, check, needs_pocl
 from networks import compiled
 from torch import nn
 
 from tvmlcnn.schedules import kernels_by_rule
-from tvmlcnn.targets import DEVICES
 
 
 class Softmax(nn.Module):
@@ -32,5 +31,5 @@ def test_columns_and_short_rows(shape: tuple[int, ...], axis: int, logarithm: bo
 
 
 def test_long_rows_are_left_to_blocks() -> None:
-    mod = compiled(Softmax(1, False), (4, 1000), DEVICES["cuda"])
+    mod = compiled(Softmax(1, False), (4, 1000), GPUS["cuda"])
     assert "softmax" not in kernels_by_rule(mod)
