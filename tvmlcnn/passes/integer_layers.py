@@ -37,6 +37,7 @@ from tvmlcnn.graph.surround import surround
 from tvmlcnn.graph.variables import bindings
 from tvmlcnn.targets import FLOAT32, Device
 
+from .means_of_codes import mean_of_codes
 from .moved_codes import MOVES
 
 
@@ -68,7 +69,7 @@ def _integer_layers(mod: tvm.IRModule, dtype: str | None) -> tvm.IRModule:
         rewrites["relax.nn.conv2d"] = partial(_conv2d, dtype=dtype)
         rewrites["relax.matmul"] = partial(_matmul, dtype=dtype)
         for name in ("relax.mean", "relax.nn.adaptive_avg_pool2d"):
-            rewrites[name] = partial(_mean, dtype=dtype)
+            rewrites[name] = partial(mean_of_codes, dtype=dtype)
     return Graph(rewrites, lowered).run(mod)
 
 
@@ -196,32 +197,6 @@ def _matmul(graph: Graph, var: relax.Var, call: relax.Call, dtype: str) -> Form 
     data = of_type(graph, var, data, dtype)
     made = quantized.integer_matmul(data.expr, constant(weights.integers.astype(np.int8)))
     return _sums(graph, var, made, data, weights, (0,))
-
-
-def _mean(graph: Graph, var: relax.Var, call: relax.Call, dtype: str) -> relax.Expr | None:
-    """Take the mean of the codes of whole maps, of which it makes one number."""
-    form, shape = graph.form(call.args[0]), ints(call.ty.shape)
-    if not isinstance(form, Codes) or form.dtype != FLOAT32.name:
-        return None
-    if not _is_of_maps(call):
-        return None
-    codes = of_type(graph, var, form, dtype)
-    mean = graph.emit(quantized.mean_of_codes(codes.expr, (2, 3)), var)
-    if codes.code.zero:
-        zero = relax.const(float(codes.code.zero), FLOAT32.name)
-        mean = graph.emit(relax.op.subtract(mean, zero), var)
-    if ints(mean.ty.shape) != shape:
-        mean = graph.emit(relax.op.reshape(mean, shape), var)
-    return graph.emit(relax.op.multiply(mean, relax.const(codes.code.scale, FLOAT32.name)), var)
-
-
-def _is_of_maps(call: relax.Call) -> bool:
-    """Tell whether a call makes one number of each channel's map, NCHW."""
-    attrs, rank = call.attrs, len(call.args[0].ty.shape)
-    if rank != 4 or call.op.name == "relax.mean":
-        axes = [] if attrs.axis is None else sorted(int(axis) % rank for axis in attrs.axis)
-        return rank == 4 and axes == [2, 3]
-    return bool(attrs.layout == "NCHW") and ints(call.ty.shape)[2:] == [1, 1]
 
 
 def _sums(
