@@ -18,6 +18,7 @@ from tools.count.results import Count, to_json
 from tools.count.sysroots import sysroot
 from tools.count.tables import print_count, print_kernels, print_prediction, print_summary
 from tools.count.threads import Loops, predict, read_loops
+from tools.run_command import run_command
 from tvmlcnn import emulator
 from tvmlcnn.analysis.counting import CORES, CountedFile, Figures
 from tvmlcnn.runtime.manifest import KernelCall
@@ -110,7 +111,7 @@ def test_mistakes_are_told_in_a_line(
 
 def run(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(sys, "argv", ["tools.count", *arguments])
-    return program.run_command(program.command)
+    return run_command(program.command)
 
 
 @pytest.mark.parametrize(("most", "code"), [(0.7, 1), (0.8, 0)])
