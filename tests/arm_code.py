@@ -16,11 +16,14 @@ _BACK = re.compile(r"(?:b\S*|cbn?z|tbn?z) .*#-(\d+)$")
 _PRODUCT = re.compile(r"v?f?mul\S* [vq]\d")  # where sums are added apart, as on a Cortex-A7
 
 
-def stack_in_hot_loops(path: Path) -> dict[str, int]:
-    """Return the kernels that access the stack in innermost loops of products, and how often."""
+def stack_in_hot_loops(path: Path) -> dict[str, float]:
+    """Return the kernels that access the stack in innermost loops of products.
+
+    Beside each is what share of a loop's instructions do so, at most.
+    """
     found = {}
     for name, block in functions(path):
-        worst = max((tally(loop)["stack"] for loop in hot_loops(block)), default=0)
+        worst = max((tally(loop)["stack"] / len(loop) for loop in hot_loops(block)), default=0)
         if worst:
             found[name] = worst
     return found

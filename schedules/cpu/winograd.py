@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+import tvm_ffi
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
+from tvm.tirx import For, IntImm, Var
 
 from tvmlcnn import ops
 from tvmlcnn.ops import Blocking, Tile
@@ -122,8 +124,25 @@ def _output(sch: Schedule, main: SBlockRV, blocking: Blocking, core: Core) -> tu
     _unroll(sch, y, x, lanes)
     for stage in (transformed, rows):
         sch.compute_at(stage, near, preserve_unit_loops=True)
+        if stage is transformed and outputs > 2:
+            _only(sch, sch.get_loops(stage)[-4], odd)
         _unroll(sch, *sch.get_loops(stage)[-3:])
     return blocks, channels
+
+
+def _only(sch: Schedule, loop: LoopRV, index: LoopRV) -> None:
+    """Run a loop for one index: TVM, to which ``index % 2`` may be less, begins it at zero.
+
+    What the block reads is then computed for that index alone.
+    """
+    old, wanted = sch.get(loop), sch.get(index).loop_var
+    zero, one = (IntImm(old.loop_var.ty.dtype, number) for number in (0, 1))
+    here = old.loop_var + wanted
+    body = tvm_ffi.structural_map(
+        old.body, [(Var, lambda each: here if each.same_as(old.loop_var) else each)]
+    )
+    new = For(old.loop_var, zero, one, old.kind, body, old.thread_binding, old.annotations)
+    sch.state.replace(sch.get_sref(loop), new, {})
 
 
 def _products(sch: Schedule, main: SBlockRV, tile: Tile, at: LoopRV, core: Core) -> LoopRV:
