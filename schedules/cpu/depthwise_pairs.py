@@ -27,6 +27,8 @@ from .tiles import ranked
 _PAIR, _ONE, _STORE = 4, 3, 10
 # Of a tile, for what its addresses take.
 _TILE = 8
+# A pair's taps may be of two rows: the whole kernel is unrolled. As many as one of 5x5 has.
+_MOST_TAPS = 25
 
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
@@ -37,7 +39,7 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     rows, columns = kernel = layer.weight.shape[:2]
     if layer.element.name not in CODES or not core.arithmetic.multiply_add.paired:
         return None
-    if layer.weight.min(initial=0) < LEAST or rows * columns > core.costs.unrolled_taps:
+    if layer.weight.min(initial=0) < LEAST or rows * columns > _MOST_TAPS:
         return None
     tiles = _tiles(layer, core)
     if not tiles:
