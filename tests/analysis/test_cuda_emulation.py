@@ -133,10 +133,16 @@ def test_what_depends_on_data_is_counted_where_it_may_happen(run: Runner) -> Non
     assert did.assumed
 
 
-@pytest.mark.parametrize("name", ["gathered", "loop of data"])
-def test_what_data_decide_is_not_counted(name: str, run: Runner) -> None:
+def test_an_address_of_data_is_a_sector_for_each_lane(run: Runner) -> None:
+    did = run("gathered", 2, 64)
+    assert did.sectors == {"load": 2 * 8 + 2 * 8, "store": 2 * 64}
+    assert did.of_blocks["store"] == 2 * 64
+    assert did.assumed
+
+
+def test_a_loop_of_data_is_not_counted(run: Runner) -> None:
     with pytest.raises(UnknownError, match="data decide"):
-        run(name, 1, 32)
+        run("loop of data", 1, 32)
 
 
 @pytest.mark.long

@@ -63,7 +63,7 @@ def test_kernels_gaps_and_the_graph(file: Path, driver: Path) -> None:
 @pytest.mark.long
 def test_the_table(file: Path, driver: Path) -> None:
     said = fake_gpu.run(SCRIPT, driver, file, "--seconds", 0)
-    for part in ("gaps between them", "as one graph", "Fake 0, 3840 GFLOP/s, 192 GB/s", "dlight"):
+    for part in ("gaps between them", "as one graph", "Fake 0, 3840 GFLOP/s, 192 GB/s", "rule"):
         assert part in said
 
 

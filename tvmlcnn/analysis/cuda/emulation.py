@@ -40,7 +40,8 @@ class Executed:
         Sectors that blocks ask for, each once a block: what is left if a first-level cache holds
         all that a block uses.
     assumed : bool
-        Whether jumps depended on data; what they would skip is counted.
+        Whether jumps or addresses depended on data: what jumps would skip is counted, and a
+        sector for each lane.
     """
 
     instructions: Counter[str] = field(default_factory=Counter)
@@ -59,6 +60,7 @@ class Run:
         self.warp_weights = np.repeat(weights, lanes.warps_of_block)
         self.runs: defaultdict[int, float] = defaultdict(float)
         self.executed = Executed()
+        self._gathered = {"load": 0.0, "store": 0.0}
         self._touched: dict[str, list[np.ndarray]] = {"load": [], "store": []}
 
     def run(self) -> Executed:
@@ -88,6 +90,7 @@ class Run:
             if keys:
                 blocks = np.unique(np.concatenate(keys)) // _FAR
                 self.executed.of_blocks[kind] = float(self.weights[blocks].sum())
+            self.executed.of_blocks[kind] += self._gathered[kind]
         return self.executed
 
     def _join(
@@ -188,19 +191,28 @@ class Run:
         source = sources[-1] if instruction.opcode == "LDGSTS" else sources[0]
         self.lanes.active = active
         addresses = self._address(source)
+        kind = "store" if instruction.opcode in _STORES else "load"
         if addresses is None:
-            raise UnknownError(f"data decide about the address of {instruction}")
+            self._gather(kind, active)
+            return
         addresses = np.broadcast_to(addresses, (self.lanes.count,))
         warps, blocks = self.lanes.warp_of, self.lanes.block_of
         if active is not None:
             addresses, warps, blocks = addresses[active], warps[active], blocks[active]
         sectors = (addresses >> np.uint64(5)).astype(np.int64)
-        kind = "store" if instruction.opcode in _STORES else "load"
         keys = np.unique(sectors + _FAR * warps)
         self.executed.sectors[kind] += float(self.warp_weights[keys // _FAR].sum())
         self._touched[kind].append(np.unique(sectors + _FAR * blocks))
         if sum(map(len, self._touched[kind])) > 1 << 22:
             self._touched[kind] = [np.unique(np.concatenate(self._touched[kind]))]
+
+    def _gather(self, kind: str, active: np.ndarray | None) -> None:
+        """Count a sector for each lane, the most there can be: data decide about the address."""
+        blocks = self.lanes.block_of if active is None else self.lanes.block_of[active]
+        most = float(self.weights[blocks].sum())
+        self.executed.sectors[kind] += most
+        self._gathered[kind] += most
+        self.executed.assumed = True
 
     def _address(self, source: Operand) -> np.ndarray | None:
         total = np.zeros(1, np.uint64)

@@ -60,7 +60,7 @@ class KernelCount:
     uncounted : str
         Why it could not be counted; empty if it was.
     assumed : bool
-        Whether jumps depend on data, and what they skip was counted.
+        Whether jumps or addresses depend on data, and the most that there can be was counted.
     """
 
     launch: Launch
