@@ -86,7 +86,9 @@ def depthwise_tiles(
                 line //= 2
             # Rows of few pixels have too few chains of additions: several vectors have enough.
             tiles = (
-                Tile(n, largest_divisor(channels // lanes, max(line, chains // n)), lanes)
+                Tile(
+                    n, largest_divisor(channels // lanes, max(line, min(chains, most) // n)), lanes
+                )
                 for n in range(1, min(width, most) + 1)
             )
             return ranked(
