@@ -41,6 +41,19 @@ def inline_epilogue(sch: Schedule, main: SBlockRV, scope: str = "global") -> SBl
         sch.compute_inline(consumers[0])
 
 
+def left_over(sch: Schedule, output: SBlockRV) -> SBlockRV | None:
+    """Make one block of what follows the main block's output over a larger shape, if anything."""
+    consumers = sch.get_consumers(output)
+    while consumers and (following := sch.get_consumers(consumers[0])):
+        inline_operands(sch, consumers[0], output)
+        sch.compute_inline(consumers[0])
+        consumers = following
+    if not consumers:
+        return None
+    inline_operands(sch, consumers[0], output)
+    return consumers[0]
+
+
 def inline_operands(sch: Schedule, block: SBlockRV, main: SBlockRV) -> None:
     """Inline what a block reads beside ``main``, where that is made for each of its elements."""
     for operand in sch.get_producers(block):

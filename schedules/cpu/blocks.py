@@ -7,21 +7,15 @@ from tvm.s_tir.schedule import LoopRV, SBlockRV
 
 from tvmlcnn.targets import Core
 
-from ..epilogue import inline_operands
+from ..epilogue import left_over
 from .padding import without_borders
 from .tiles import power_of_two_divisor
 
 
 def spread(sch: Schedule, output: SBlockRV, core: Core) -> None:
     """Schedule what follows the output of the main block over a larger shape, if anything."""
-    consumers = sch.get_consumers(output)
-    while consumers and (following := sch.get_consumers(consumers[0])):
-        inline_operands(sch, consumers[0], output)
-        sch.compute_inline(consumers[0])
-        consumers = following
-    if consumers:
-        inline_operands(sch, consumers[0], output)
-        split_over_cores_and_lanes(sch, consumers[0], core)
+    if (rest := left_over(sch, output)) is not None:
+        split_over_cores_and_lanes(sch, rest, core)
 
 
 def vectorize(sch: Schedule, block: SBlockRV, core: Core) -> None:

@@ -7,7 +7,7 @@ from tvm.ir import TensorLoad
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
-from ..epilogue import inline_operands
+from ..epilogue import left_over
 from .threads import bind, block_sizes, lanes_of, load_beside, total, unroll
 
 LANES = 4
@@ -29,14 +29,8 @@ def copy_together(
 
 def finish(sch: Schedule, output: SBlockRV) -> None:
     """Lay out what follows the output of the main block over a larger shape, if anything."""
-    consumers = sch.get_consumers(output)
-    while consumers and (following := sch.get_consumers(consumers[0])):
-        inline_operands(sch, consumers[0], output)
-        sch.compute_inline(consumers[0])
-        consumers = following
-    if consumers:
-        inline_operands(sch, consumers[0], output)
-        by_elements(sch, consumers[0])
+    if (rest := left_over(sch, output)) is not None:
+        by_elements(sch, rest)
 
 
 def by_elements(sch: Schedule, block: SBlockRV) -> None:

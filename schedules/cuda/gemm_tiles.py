@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from tvmlcnn.targets import FLOAT32, Gpu
 
 from .blocks import LANES
+from .threads import WARP
 
 _ROWS_OF_THREAD = (4, 7, 8, 14, 16)
 _ROWS_OF_BLOCK = (1, 2, 4, 7, 8, 14, 16, 28, 32, 64, 128)
 _CHANNEL_THREADS = (1, 2, 3, 4, 6, 8, 9, 10, 12, 15, 16, 18, 20, 24, 25, 30, 32)
 _STEPS = (32, 27, 24, 20, 18, 16, 12, 9, 8, 4, 3, 2, 1)
 _PARTS = (1, 2, 3, 4, 5, 6, 8)
-WARP = 32
 # One is computed while another one is brought; where no thread waits for that, two are.
 _BUFFERS, _ASYNC_BUFFERS = 2, 3
 _FEWEST_THREADS, _MOST_THREADS = 64, 256

@@ -96,11 +96,8 @@ def _planned(
             prologue=prologue,
             groups=groups,
         )
-        matrix = weight.reshape(steps, outer)
-        missing = -outer % tile.block_channels
-        matrix = np.pad(matrix, [(0, 0), (0, missing)]) if missing else matrix
-        blocks = matrix.reshape(steps, -1, tile.block_channels).transpose(1, 0, 2)
-        return Definition(define, [np.ascontiguousarray(blocks), *tables])
+        packed = ops.pack(weight.reshape(steps, outer), ops.Tile(1, 1, tile.block_channels))
+        return Definition(define, [packed, *tables])
 
     lanes = LANES if together % LANES == wide % LANES == tile.steps % LANES == 0 else 1
     copies = any(window.padding) and len(reads) > 0
@@ -170,8 +167,7 @@ def _accumulate(sch: Schedule, main: SBlockRV, thread: LoopRV, layout: Layout, d
         sch.unroll(outer)
         if lanes > 1:
             sch.vectorize(inner)
-    for loop in (steps, row, channel):
-        sch.unroll(loop)
+    unroll(sch, steps, row, channel)
     sch.decompose_reduction(main, chunk)
     if tile.buffers > 1:
         sch.annotate(chunk, "software_pipeline_stage", [0, 0, tile.buffers - 1])

@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 from tvm.s_tir import Schedule
 
 from tvmlcnn import ops
@@ -79,9 +78,6 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
     layout = decisions.choose("layout", options)
 
     def definition() -> Definition:
-        wide = layout.abreast * LANES
-        matrix = np.pad(weight, [(0, 0), (0, -outer % wide)])
-        blocks = matrix.reshape(steps, -1, wide).transpose(1, 0, 2)
         define = partial(
             ops.matrix_product,
             shape=layer.shape,
@@ -90,7 +86,7 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
             rows=1,
             parts=layout.shares,
         )
-        return Definition(define, [np.ascontiguousarray(blocks)])
+        return Definition(define, [ops.pack(weight, ops.Tile(1, layout.abreast, LANES))])
 
     return Plan(ROW_PRODUCT.name, layer.element, layer.workload, layout, definition=definition)
 
