@@ -4,32 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .output import layers_text, print_facts, print_table
+from .output import print_facts
+from .timed_kernels import print_timed_kernels
 
 if TYPE_CHECKING:
     from tvmlcnn.runtime.gpu_profile import GpuProfile
 
-_HEADER = ("us", "share", "GFLOP/s", "roofline", "kB", "rule", "layers")
-
 
 def print_gpu_profile(result: GpuProfile) -> None:
     """Print a row a kernel, and the sums."""
-    print_table(
-        _HEADER,
-        (
-            (
-                f"{kernel.us:.1f}",
-                f"{kernel.share:.1%}",
-                f"{kernel.gflops:.1f}",
-                f"{kernel.roofline:.0%}",
-                f"{kernel.call.bytes / 1e3:.0f}",
-                kernel.call.rule,
-                layers_text(kernel.call.layers, kernel.call.function),
-            )
-            for kernel in result.kernels
-        ),
-        spare=("kB", "GFLOP/s"),
-    )
+    print_timed_kernels(result.kernels)
     gpu = result.gpu
     flops = sum(kernel.call.flops for kernel in result.kernels)
     least = sum(kernel.roofline * kernel.us for kernel in result.kernels)

@@ -11,13 +11,13 @@ import click
 from . import completion
 from .gpu_profile import print_gpu_profile
 from .output import json_option, layers_text, print_facts, print_json, print_table
+from .timed_kernels import print_timed_kernels
 
 if TYPE_CHECKING:
     from tvmlcnn.runtime.gpu_profile import GpuProfile
     from tvmlcnn.runtime.profile import Profile
 
 _MODEL_HEADER = ("kcycles", "share", "kinstr", "mla/cycle", "stack k", "rule", "layers")
-_HEADER = ("us", "share", "GFLOP/s", "roofline", "kB", "rule", "layers")
 
 
 @click.command("profile")
@@ -67,22 +67,7 @@ def command(file: str, threads: int | None, seconds: float, modelled: bool, as_j
     if as_json:
         _print_json(result)
         return
-    print_table(
-        _HEADER,
-        (
-            (
-                f"{kernel.us:.1f}",
-                f"{kernel.share:.1%}",
-                f"{kernel.gflops:.1f}",
-                f"{kernel.roofline:.0%}",
-                f"{kernel.call.bytes / 1e3:.0f}",
-                kernel.call.rule,
-                layers_text(kernel.call.layers, kernel.call.function),
-            )
-            for kernel in result.kernels
-        ),
-        spare=("kB", "GFLOP/s"),
-    )
+    print_timed_kernels(result.kernels)
     flops = sum(kernel.call.flops for kernel in result.kernels)
     moved = sum(kernel.call.bytes for kernel in result.kernels)
     least = sum(kernel.roofline * kernel.us for kernel in result.kernels)

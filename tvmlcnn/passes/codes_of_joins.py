@@ -12,7 +12,7 @@ from tvm import relax
 from tvm.tirx import PrimFunc
 
 from tvmlcnn.graph.constants import is_call_of
-from tvmlcnn.graph.rebuilding import Rebuilding
+from tvmlcnn.graph.patterns import with_pattern
 from tvmlcnn.graph.variables import bindings
 from tvmlcnn.targets import CODES
 
@@ -26,28 +26,7 @@ def codes_of_joins(mod: tvm.IRModule) -> tvm.IRModule:
     Runs where operators are TensorIR functions whose patterns are annotated. Such calls are of
     copies of their functions that are fused with their readers alone.
     """
-    apart = _joined(mod)
-    if not apart:
-        return mod
-    builder = relax.BlockBuilder(mod)
-    copies = {}
-    for variable in {call.args[0] for call in apart.values()}:
-        copy = mod[variable].with_attr("op_pattern", _BROADCAST)
-        copies[variable] = builder.add_func(copy, variable.name_hint + "_joining")
-
-    def rewrite(
-        rebuilding: Rebuilding[None], var: relax.Var, call: relax.Call
-    ) -> relax.Expr | None:
-        if var not in apart:
-            return None
-        arguments = [rebuilding.plain(argument) for argument in call.args[1:]]
-        copied = relax.Call(call.op, [copies[call.args[0]], *arguments], call.attrs, call.ty_args)
-        return rebuilding.emit(copied, var)
-
-    def lower(rebuilding: Rebuilding[None], var: relax.Expr, form: None) -> relax.Expr:
-        raise AssertionError("nothing is held in another form")
-
-    return Rebuilding({"relax.call_tir": rewrite}, lower).run(builder.get())
+    return with_pattern(mod, _joined(mod), _BROADCAST, "_joining")
 
 
 def _joined(mod: tvm.IRModule) -> dict[relax.Var, relax.Call]:

@@ -14,8 +14,8 @@ from tvm.ir import Call, Op
 from tvm.tirx import PrimFunc
 
 from tvmlcnn.graph.constants import is_call_of
+from tvmlcnn.graph.patterns import with_pattern
 from tvmlcnn.graph.permuted import OPAQUE
-from tvmlcnn.graph.rebuilding import Rebuilding
 from tvmlcnn.graph.variables import bindings
 from tvmlcnn.vector_math import FUNCTIONS
 
@@ -29,28 +29,7 @@ def unnested(mod: tvm.IRModule) -> tvm.IRModule:
     Runs where operators are TensorIR functions whose patterns are annotated. Such calls are of
     copies of their functions that are fused with nothing.
     """
-    alone = _too_deep(mod)
-    if not alone:
-        return mod
-    builder = relax.BlockBuilder(mod)
-    copies = {}
-    for variable in {call.args[0] for call in alone.values()}:
-        copy = mod[variable].with_attr("op_pattern", OPAQUE)
-        copies[variable] = builder.add_func(copy, variable.name_hint + "_alone")
-
-    def rewrite(
-        rebuilding: Rebuilding[None], var: relax.Var, call: relax.Call
-    ) -> relax.Expr | None:
-        if var not in alone:
-            return None
-        arguments = [rebuilding.plain(argument) for argument in call.args[1:]]
-        copied = relax.Call(call.op, [copies[call.args[0]], *arguments], call.attrs, call.ty_args)
-        return rebuilding.emit(copied, var)
-
-    def lower(rebuilding: Rebuilding[None], var: relax.Expr, form: None) -> relax.Expr:
-        raise AssertionError("nothing is held in another form")
-
-    return Rebuilding({"relax.call_tir": rewrite}, lower).run(builder.get())
+    return with_pattern(mod, _too_deep(mod), OPAQUE, "_alone")
 
 
 def _too_deep(mod: tvm.IRModule) -> dict[relax.Var, relax.Call]:
