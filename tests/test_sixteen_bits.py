@@ -68,7 +68,8 @@ def test_targets_that_have_a_type_are_named(cli: Cli, target: str, dtype: str, h
 
 def test_tuning_knows_the_types(cli: Cli) -> None:
     tune = ["tune", "squeezenet1_1", "--target", "rpi5", "--dtype"]
-    assert "kernels of bfloat16 cannot be tuned" in cli(*tune, "bfloat16").error
+    assert "rpi5 does not compute in bfloat16" in cli(*tune, "bfloat16").error
+    assert "int8 needs inputs to be calibrated with" in cli(*tune, "int8").error
     assert "(did you mean float16" in cli(*tune, "flot16").error
 
 

@@ -17,7 +17,7 @@ from conftest import Cli
 from lab import alive, children, until
 
 from tvmlcnn.records import VERSIONS, Record, Store, Trial, journal
-from tvmlcnn.targets import records_name
+from tvmlcnn.targets import BFLOAT16, records_name
 
 pytestmark = pytest.mark.long
 
@@ -28,6 +28,31 @@ SHAPE = ("--input-shape", "1x3x32x32", "--threads", 1)
 @pytest.fixture
 def nets(tmp_path: Path) -> Path:
     return tuned.write_nets(tmp_path)
+
+
+# Codes, and numbers that numpy and TVM know as bits alone, where the machine computes in them.
+TYPES: list[tuple[str, tuple[str, ...]]] = [("int8", ("--calibrate", "random"))]
+if tuned.DEVICE.computes(BFLOAT16):
+    TYPES.append((BFLOAT16.name, ()))
+
+
+@pytest.mark.parametrize(("dtype", "options"), TYPES)
+def test_fewer_bits(
+    cli: Cli, nets: Path, tmp_path: Path, dtype: str, options: tuple[str, ...]
+) -> None:
+    records = tmp_path / "records"
+    arguments = [f"{nets}:net", *SHAPE, "--records", records, "--dtype", dtype, *options]
+    done = cli("tune", *arguments, "--trials", 6, "--space", "template", "--json")
+    assert done.code == 0, done.err
+    tried = [trial for trial in tuned.lines(records, "trials") if trial["decisions"]]
+    assert len(tried) == 6
+    assert all(trial["microseconds"] for trial in tried), "a kernel was told to be wrong"
+    elements = {trial["dtype"] for trial in tuned.lines(records, "trials")}
+    assert elements & ({"uint8", "int8"} if dtype == "int8" else {dtype})
+
+    compiled = ["--target", "native", "-o", tmp_path / "net.so"]
+    report = cli("compile", *arguments, *compiled, "--json").json
+    assert report["records"]["tuned"] + report["records"]["default"] == len(tuned.untuned(records))
 
 
 def test_from_budget_to_hits(cli: Cli, nets: Path, tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ import click
 
 from . import completion
 from .output import json_option, layers_text, print_facts, print_json
+from .precision import precision_options
 from .progress import phases
 from .records import records_option
 from .shapes import read_shapes, shapes_option
 from .trust import trust_option
+from .weights import weights_option
 
 
 @click.command("compile")
@@ -32,12 +34,7 @@ from .trust import trust_option
     shell_complete=completion.files,
     help="Default: MODEL-TARGET.so",
 )
-@click.option(
-    "--weights",
-    metavar="FILE",
-    shell_complete=completion.files,
-    help="A torch state dict or .safetensors; or imagenet.",
-)
+@weights_option
 @shapes_option
 @click.option(
     "--input",
@@ -48,25 +45,7 @@ from .trust import trust_option
     help="float32, normalized; or uint8: frames of a camera, which the file normalizes.",
 )
 @click.option("--resize", is_flag=True, help="Take frames of any size; the file resizes them.")
-@click.option(
-    "--dtype",
-    default="float32",
-    show_default=True,
-    help="float32, float16 or bfloat16 where the target computes in it, or int8.",
-)
-@click.option(
-    "--calibrate",
-    "calibration",
-    metavar="PATH",
-    shell_complete=completion.files,
-    help="For int8: a folder of photos, a .npy or .npz; or random.",
-)
-@click.option(
-    "--keep-float",
-    multiple=True,
-    metavar="PATTERN",
-    help="Layers that int8 leaves in float32, as 'classifier.*'; may be given several times.",
-)
+@precision_options
 @click.option("--threads", type=int, help="Threads to compile for, and to use by default.")
 @records_option
 @click.option("--no-check", is_flag=True, help="Do not compare the result with torch.")

@@ -10,10 +10,12 @@ import click
 from . import completion, interrupts
 from .boards import board_options, parallel_option
 from .output import json_option, print_json
+from .precision import precision_options
 from .progress import phases
 from .records import records_option
 from .shapes import read_shapes, shapes_option
 from .trust import trust_option
+from .weights import weights_option
 
 
 @click.command("tune")
@@ -27,13 +29,9 @@ from .trust import trust_option
     show_default=True,
     help="A target, or TVM's JSON.",
 )
+@weights_option
 @shapes_option
-@click.option(
-    "--dtype",
-    default="float32",
-    show_default=True,
-    help="float32, or float16 where the target computes in it.",
-)
+@precision_options
 @click.option(
     "--space",
     type=click.Choice(["template", "auto", "both"]),
@@ -66,8 +64,11 @@ from .trust import trust_option
 def command(
     models: tuple[str, ...],
     target: str,
+    weights: str | None,
     shapes: tuple[str, ...],
     dtype: str,
+    calibration: str | None,
+    keep_float: tuple[str, ...],
     space: str,
     trials: int | None,
     minutes: float | None,
@@ -103,6 +104,9 @@ def command(
                     models,
                     target,
                     input_shape=read_shapes(shapes),
+                    weights=weights,
+                    calibration=calibration,
+                    keep_float=keep_float,
                     trust=trust,
                     goal=Goal(space, trials, minutes, early_stop, pattern, dtype=dtype),
                     threads=threads,

@@ -14,15 +14,13 @@ from pathlib import Path
 
 import tvm
 import tvm_ffi
-from tvm import s_tir, tirx
+from tvm import tirx
 from tvm.tirx import PrimFunc
-from tvm.tirx.build import codegen_build
 
-from tvmlcnn import bfloat16
 from tvmlcnn.targets import Device
 
 from .elf_object import ALIGNMENT
-from .lowering import lowered
+from .lowering import lowered, machine_code
 from .zig import full
 
 SYMBOL = "kernel_"
@@ -35,11 +33,11 @@ _C_PACKED_FUNC = 1  # CallingConv: what the code generator makes a symbol of
 def write_kernels(kernels: tvm.IRModule, device: Device, path: Path) -> int:
     """Write the code of kernels to an object file; return what `generate` says of them."""
     code, scratch = generate(kernels, device)
-    _write(code, path)
+    write_code(code, path)
     return scratch
 
 
-def _write(code: tvm.runtime.Module, path: Path) -> None:
+def write_code(code: tvm.runtime.Module, path: Path) -> None:
     """Write code to an object file, from a forked process: LLVM ends it where there is no room."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -84,17 +82,12 @@ def generate(kernels: tvm.IRModule, device: Device) -> tuple[tvm.runtime.Module,
     int
         The most bytes that one thread allocates inside of a kernel.
     """
-    target = tvm.target.Target(device.tvm)
-    rounds = bfloat16.is_in(kernels)
-    if rounds:
-        kernels = bfloat16.as_bits(kernels)
     entries, scratch = {}, 0
     for variable, function in lowered(kernels, device).functions.items():
         name = variable.name_hint
         entries[tvm.ir.GlobalVar(SYMBOL + name)] = _entry(name, function)
         scratch = max(scratch, _allocated(function.body))
-    final = s_tir.pipeline.finalize_host_passes()(tvm.IRModule(entries))
-    return codegen_build(bfloat16.with_functions(final) if rounds else final, target), scratch
+    return machine_code(kernels, tvm.IRModule(entries), device), scratch
 
 
 def _entry(name: str, packed: PrimFunc) -> PrimFunc:

@@ -1,10 +1,12 @@
-"""From scheduled kernels for a CPU to loops of vectors, which LLVM takes."""
+"""From scheduled kernels for a CPU to loops of vectors, and to the code that LLVM makes of them."""
 
 from __future__ import annotations
 
 import tvm
 from tvm import s_tir, tirx
+from tvm.tirx.build import codegen_build
 
+from tvmlcnn import bfloat16
 from tvmlcnn.targets import Device
 
 from .extremes import extremes_by_instruction
@@ -27,6 +29,8 @@ def lowered(kernels: tvm.IRModule, device: Device) -> tvm.IRModule:
         Scheduled.
     device : Device
     """
+    if bfloat16.is_in(kernels):
+        kernels = bfloat16.as_bits(kernels)
     target = tvm.target.Target(device.tvm)
     passes = [
         tirx.transform.BindTarget(target.with_host(target)),
@@ -60,3 +64,22 @@ def lowered(kernels: tvm.IRModule, device: Device) -> tvm.IRModule:
     ]
     wrapped = tvm.ir.transform.Sequential(passes)(kernels)
     return extremes_by_instruction(wrapped) if device.extremes_of_nan else wrapped
+
+
+def machine_code(
+    kernels: tvm.IRModule, functions: tvm.IRModule, device: Device
+) -> tvm.runtime.Module:
+    """Return the code of lowered functions, as it can be written to an object file.
+
+    Parameters
+    ----------
+    kernels : tvm.IRModule
+        What the functions were lowered from.
+    functions : tvm.IRModule
+        As `lowered` returns them, or other entries to the same loops.
+    device : Device
+    """
+    final = s_tir.pipeline.finalize_host_passes()(functions)
+    if bfloat16.is_in(kernels):
+        final = bfloat16.with_functions(final)
+    return codegen_build(final, tvm.target.Target(device.tvm))

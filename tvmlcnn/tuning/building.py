@@ -16,14 +16,15 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Any
 
 import tvm
 from tvm.tirx import PrimFunc
 
 import tvmlcnn.exact_arithmetic  # noqa: F401  (kernels call what it tells TVM of)
 from tvmlcnn.files import scratch
+from tvmlcnn.package.kernel_code import write_code
 from tvmlcnn.package.link import link
+from tvmlcnn.package.lowering import lowered, machine_code
 from tvmlcnn.runtime.machine import logical_cpus
 from tvmlcnn.targets import Device
 
@@ -40,7 +41,7 @@ class Builder:
     """
 
     def __init__(self, device: Device) -> None:
-        self._target = device.tvm
+        self._device = device
         self._scratch = scratch("tvmlcnn-tune-")
         self.folder = self._scratch.__enter__()
         self._count = 0
@@ -83,7 +84,7 @@ class Builder:
         try:
             texts = [tvm.ir.save_json(tvm.IRModule(dict(named[p::parts]))) for p in range(parts)]
             waiting = [
-                self._pool.submit(_build, text, self._target, path)
+                self._pool.submit(_build, text, self._device, path)
                 for text, path in zip(texts, paths, strict=True)
             ]
             for future in waiting:
@@ -119,16 +120,10 @@ def _end_with_parent(folder: Path) -> None:
     os._exit(1)
 
 
-def _build(text: str, target: dict[str, Any], path: Path) -> None:
-    library = tvm.tirx.build(tvm.ir.load_json(text), target=tvm.target.Target(target))
+def _build(text: str, device: Device, path: Path) -> None:
+    """Build a library with the code that a compiled model would have, behind TVM's wrappers."""
+    kernels = tvm.ir.load_json(text)
     with TemporaryDirectory(dir=path.parent) as folder:
-        objects: list[Path] = []
-
-        def collect(output: str, files: list[str], options: object = None) -> None:
-            objects.extend(map(Path, files))
-
-        collect.output_format = "so"  # type: ignore[attr-defined]
-        library.export_library(
-            str(Path(folder) / "kernels.so"), fcompile=collect, workspace_dir=folder
-        )
-        link(objects, path, exports="__[tT][vV][mM]*")
+        code = Path(folder) / "kernels.o"
+        write_code(machine_code(kernels, lowered(kernels, device), device), code)
+        link([code], path, exports="__[tT][vV][mM]*")

@@ -16,7 +16,7 @@ from tvmlcnn.graph.constants import value_of
 from tvmlcnn.graph.kernel_calls import is_kernel_call
 from tvmlcnn.schedules import Layer
 from tvmlcnn.schedules.decisions import DEFAULTS, Chosen, Decisions, Policy
-from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, Device, ElementType
+from tvmlcnn.targets import CODES, ELEMENT_TYPES, FLOAT32, Device, ElementType
 
 from .tasks import Task
 
@@ -113,13 +113,22 @@ def _kernel(mod: tvm.IRModule) -> Kernel:
         array = value_of(value)
         if array is None:
             if value not in random:
-                normal = generator.standard_normal(_shape(value.ty), np.float32)
-                random[value] = normal.astype(str(value.ty.dtype))
+                random[value] = _numbers(generator, _shape(value.ty), str(value.ty.dtype))
                 inputs.append(index)
             array = random[value]
         arguments.append(array)
     results = [(_shape(ty), str(ty.dtype)) for ty in types]
     return Kernel(mod[function], arguments, inputs, results)
+
+
+def _numbers(generator: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Return random numbers: normal ones, and codes of eight bits that seldom saturate."""
+    normal = generator.standard_normal(shape, np.float32)
+    if dtype not in CODES:
+        return normal.astype(dtype)
+    codes = np.iinfo(dtype)
+    middle, spread = (codes.min + codes.max + 1) // 2, (codes.max - codes.min) / 8
+    return np.rint(normal * spread + middle).clip(codes.min, codes.max).astype(dtype)
 
 
 def _shape(ty: relax.TensorType) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tvmlcnn.remote import Board, Session
+from tvmlcnn.targets import BFLOAT16
 
 from .kernels import Kernel
 
@@ -99,7 +100,7 @@ def measure(
             for (library, name), kernel, values in zip(functions, kernels, arguments, strict=True)
         ]
         errors = [_error(result, results[0]) for result in results]
-        room = [session.empty(*result) for result in kernels[0].results]
+        room = [session.empty(shape, _held(dtype)) for shape, dtype in kernels[0].results]
         times: list[list[float]] = [[] for _ in kernels]
         repeat = _LEAST
         for number in range(1 + _ROUNDS * thorough):
@@ -124,9 +125,15 @@ def _results(
     session: Session, function: Any, values: Sequence[Any], kernel: Kernel
 ) -> list[np.ndarray]:
     """Return what a kernel computes; what it does not write is no number, or an absurd one."""
-    room = [session.tensor(_unwritten(shape, dtype)) for shape, dtype in kernel.results]
+    room = [session.tensor(_unwritten(shape, _held(dtype))) for shape, dtype in kernel.results]
     function(*values, *room)
-    return [session.array(tensor) for tensor in room]
+    arrays = [session.array(tensor) for tensor in room]
+    return [array.view(dtype) for array, (_, dtype) in zip(arrays, kernel.results, strict=True)]
+
+
+def _held(dtype: str) -> str:
+    """Return what a kernel has a type as: bfloat16 as its bits."""
+    return "uint16" if dtype == BFLOAT16.name else dtype
 
 
 def _unwritten(shape: tuple[int, ...], dtype: str) -> np.ndarray:
@@ -149,7 +156,7 @@ class _Tensors:
         """Return the tensor with the content of an array."""
         key = hash((str(array.dtype), array.shape, array.tobytes()))
         if key not in self._tensors:
-            self._tensors[key] = self._session.tensor(array)
+            self._tensors[key] = self._session.tensor(array.view(_held(str(array.dtype))))
         return self._tensors[key]
 
 

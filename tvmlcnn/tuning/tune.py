@@ -12,15 +12,12 @@ from typing import Any
 from tvmlcnn import frontend
 from tvmlcnn.errors import UserError
 from tvmlcnn.package.features import required_features
-from tvmlcnn.precision import check_known, element_for
+from tvmlcnn.precision import check_request, element_for
 from tvmlcnn.remote import boards
 from tvmlcnn.runtime import limits
 from tvmlcnn.targets import Device, resolve
 
 from .tuner import Goal, Run, tasks_of
-
-_NOT_TUNED = ("int8", "bfloat16")
-"""Types of kernels that boards, whose numpy does not know them, are given no inputs for."""
 
 
 @contextmanager
@@ -29,6 +26,9 @@ def prepare(
     target: str | dict[str, Any] = "native",
     *,
     input_shape: Any = None,
+    weights: str | Path | None = None,
+    calibration: Any = None,
+    keep_float: str | Sequence[str] = (),
     trust: bool = False,
     goal: Goal | None = None,
     threads: int | None = None,
@@ -53,6 +53,9 @@ def prepare(
         As `tvmlcnn.compile` takes it; a CPU.
     input_shape : optional
         Of every model, as `tvmlcnn.compile` takes it; by default what each one says.
+    weights, calibration, keep_float : optional
+        Of every model, as `tvmlcnn.compile` takes them: in int8 they decide which kernels a
+        network has.
     trust : bool
         As `tvmlcnn.compile` takes it.
     goal : Goal, optional
@@ -79,9 +82,7 @@ def prepare(
     if not whole.can_be_tuned:
         raise UserError(f"{whole.name} is a GPU; only kernels for CPUs can be tuned")
     dtype = (goal or Goal()).dtype
-    check_known(dtype)
-    if dtype in _NOT_TUNED:
-        raise UserError(f"kernels of {dtype} cannot be tuned", ("dtype",))
+    check_request(dtype, calibration, keep_float)
     element_for(dtype, whole)
     if importlib.util.find_spec("xgboost") is None:
         raise UserError("tuning needs xgboost: pip install 'tvmlcnn[tune]'")
@@ -98,6 +99,16 @@ def prepare(
             network = frontend.resolve(model, input_shape, trust)
             # Two files may name their factories alike.
             name = model if network.name in networks else network.name
+            if weights is not None:
+                with network.running():
+                    frontend.load_weights(network, weights)
+            if dtype == "int8":
+                from tvmlcnn.quantization import quantized_network  # takes two seconds to import
+
+                progress(f"quantize {model}")
+                network, _ = quantized_network(
+                    network, calibration, keep_float, whole.largest_weight
+                )
             with network.running():
                 for number, variant in enumerate(network.variants):
                     inputs = frontend.random_inputs(variant)

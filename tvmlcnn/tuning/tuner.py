@@ -11,11 +11,12 @@ from pathlib import Path
 import tvm
 
 from tvmlcnn.errors import UserError
+from tvmlcnn.precision import element_for
 from tvmlcnn.records import Key, Record, Store, Trial, user_folder, versions
 from tvmlcnn.records.store import best as best_of
 from tvmlcnn.remote import Fleet
 from tvmlcnn.runtime.limits import Limits
-from tvmlcnn.targets import ELEMENT_TYPES, FLOAT32, Device, records_name
+from tvmlcnn.targets import FLOAT32, Device, records_name
 
 from .building import Builder
 from .climb import BATCH, Climb
@@ -76,7 +77,7 @@ def tasks_of(
     """
     found: dict[str, Task] = {}
     for name, mod in networks.items():
-        extract(name, mod, device, found, ELEMENT_TYPES[goal.dtype])
+        extract(name, mod, device, found, element_for(goal.dtype, device))
     wanted = [
         task
         for task in found.values()
