@@ -124,7 +124,7 @@ def test_without_a_board_the_run_ends(
     monkeypatch.setattr(fleet_module, "_PAUSE", 0.1)
     board = lab.board()
     with remote.boards(board.address) as fleet, Builder(tuned.DEVICE) as builder:
-        bench = Bench(tuned.DEVICE, fleet, builder, 1)
+        bench = Bench(tuned.DEVICE, fleet, builder)
         ((_, outcome),) = bench.compare(relu, [{"name": "right"}], 1.0)
         assert isinstance(outcome, Outcome)
         board.end(signal.SIGKILL)

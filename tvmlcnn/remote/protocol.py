@@ -47,7 +47,7 @@ class Ended:
 
 
 def function(name: str) -> str:
-    """Return what TVM calls a function of the server: ``upload``, ``run`` or ``bench``."""
+    """Return what TVM calls a function of the server, such as ``upload`` or ``run``."""
     return f"tvmlcnn.{name}"
 
 
