@@ -22,7 +22,7 @@ from tvmlcnn.tuning import building, comparing, measuring
 from tvmlcnn.tuning.building import Builder
 from tvmlcnn.tuning.comparing import Bench, Failure
 from tvmlcnn.tuning.kernels import Fixed, Kernel, scheduled
-from tvmlcnn.tuning.measuring import Outcome, _error, _Tensors
+from tvmlcnn.tuning.measuring import Outcome, _Tensors, error_of
 from tvmlcnn.tuning.tasks import Task
 
 pytestmark = pytest.mark.long
@@ -149,13 +149,13 @@ def test_values_that_are_no_numbers_or_whole_ones(bench: Bench) -> None:
 
 def test_error() -> None:
     x = np.array([1.0, np.nan, -3.0, np.inf])
-    assert _error([x], [x]) == 0
-    assert _error([x + 0.4], [x]) == pytest.approx(0.1)
-    assert _error([np.array([1.0, 2.0, -3.0, np.inf])], [x]) == np.inf
-    assert _error([np.array([1.0, np.nan, np.nan, np.inf])], [x]) == np.inf
-    assert _error([np.array([1.0, np.nan, -3.0, 7.0])], [x]) == np.inf
-    assert _error([np.array([], np.float32)], [np.array([], np.float32)]) == 0
-    assert _error([np.array([3, 4])], [np.array([3, 3])]) == pytest.approx(1 / 3)
+    assert error_of([x], [x]) == 0
+    assert error_of([x + 0.4], [x]) == pytest.approx(0.1)
+    assert error_of([np.array([1.0, 2.0, -3.0, np.inf])], [x]) == np.inf
+    assert error_of([np.array([1.0, np.nan, np.nan, np.inf])], [x]) == np.inf
+    assert error_of([np.array([1.0, np.nan, -3.0, 7.0])], [x]) == np.inf
+    assert error_of([np.array([], np.float32)], [np.array([], np.float32)]) == 0
+    assert error_of([np.array([3, 4])], [np.array([3, 3])]) == pytest.approx(1 / 3)
 
 
 def test_equal_bytes_of_another_type_are_another_tensor() -> None:
