@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import fake_gpu
@@ -15,7 +16,6 @@ import tvm
 from conftest import randomized
 from torch import nn
 
-from tvmlcnn.package.cuda import find_compiler
 from tvmlcnn.package.model_file import link_library, write_parts
 from tvmlcnn.package.variants import Variants
 from tvmlcnn.runtime.machine import machine
@@ -82,14 +82,19 @@ def sampled(task: Task, count: int) -> list[dict[str, Any]]:
     return [candidate.decisions for candidate in search.propose(count)]
 
 
-def computed(kernel: Kernel, gpu: Device) -> list[np.ndarray]:
-    pocl = pytest.importorskip("pocl", reason="no pyopencl", exc_type=ImportError)
+def runner() -> ModuleType:
+    """Return what runs kernels on PoCL; skip the test where it is missing."""
+    pocl: ModuleType = pytest.importorskip("pocl", reason="no pyopencl", exc_type=ImportError)
     if pocl.missing():
         pytest.skip("no OpenCL driver for the CPU (Debian: pocl-opencl-icd)")
+    return pocl
+
+
+def computed(kernel: Kernel, gpu: Device) -> list[np.ndarray]:
     function = kernel.function.with_attr("global_symbol", "main")
     room = [np.full(shape, np.nan, dtype) for shape, dtype in kernel.results]
     tensors = [*map(np.ascontiguousarray, kernel.arguments), *room]
-    call = pocl.call_of(tvm.IRModule({"main": function}), gpu)
+    call = runner().call_of(tvm.IRModule({"main": function}), gpu)
     call("main", *(tensor.ctypes.data for tensor in tensors))
     return room
 
@@ -122,3 +127,37 @@ def test_each_sample_computes_what_the_untuned_kernel_does(name: str) -> None:
         kernel = scheduled(task, ORIN, Fixed(decisions))
         assert why_given_up(kernel.function) is None
         assert error_of(computed(kernel, ORIN), expected) < 1e-5, decisions
+
+
+@pytest.mark.long
+def test_a_program_of_kernels(tmp_path: Path) -> None:
+    """Its outputs are those of each kernel, with what is done to the caches between them."""
+    gpu = replace(ORIN, machine=machine())
+    task = wanted("depthwise")
+    chosen = [{}, *sampled(task, 2)]
+    kernels = [scheduled(task, gpu, Fixed(decisions)) for decisions in chosen]
+    program = gpu_program(kernels, 1 << 16, gpu)
+    mod = gpu_functions([kernel.function for kernel in kernels], program, 1 << 16, gpu)
+    assert [call.function for call in program.flat.calls] == [
+        name for n in range(3) for name in ("evict", "fresh_0", f"k{n}")
+    ]
+    assert [program.flat.calls[place].function for place in program.timed] == ["k0", "k1", "k2"]
+    variants = Variants(mod, [program.flat], program.weights, [[]])
+    parts = write_parts(
+        *(variants, [program.input_specs], [program.specs], gpu, [], None),
+        *(fake_gpu.NoCompiler(), tmp_path),
+    )
+    link_library(parts, {}, tmp_path / "kernels.so")
+    source, given, found = (tmp_path / name for name in ("kernels.cl", "in.npz", "out.npz"))
+    source.write_text(runner().source(mod))
+    np.savez(given, *program.inputs)
+    (tmp_path / "driver").mkdir()
+    driver = fake_gpu.build_driver(tmp_path / "driver")
+    script = "package/run_on_pocl.py"
+    fake_gpu.run(script, driver, tmp_path / "kernels.so", 0, source, given, found, 2)
+    with np.load(found) as loaded:
+        outputs = [loaded[name] for name in loaded.files]
+    expected = computed(kernels[0], gpu)
+    for each in (outputs[:3], outputs[3:]):  # as launches, then as a graph
+        for result in program.of_kernels(each, 3):
+            assert error_of(result, expected) < 1e-5
