@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 """Of all this and of the functions' arguments; both sides must have the same."""
 
 READY = "serving on "

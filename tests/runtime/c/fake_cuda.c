@@ -9,6 +9,7 @@
  * The test calls fake_* to set up, to have a function fail, to read the log, and to count what lives.
  * For programs that a test does not run itself: with FAKE_CUDA_AS=87 the GPU is of sm_87 and knows
  * every kernel; launches do nothing, and take a made-up time: a microsecond for each block of threads.
+ * FAKE_CUDA_FAILS="cuMemAlloc_v2 1 2" is fake_fail with these arguments.
  *
  * Source of what functions do: NVIDIA's reference manual, "CUDA Driver API".
  */
@@ -88,6 +89,12 @@ static void note(const char *format, ...) {
 
 /* Begin a function: whether it is to fail, and with what. */
 static int begins(const char *name) {
+    static int begun;
+    if (!begun++ && getenv("FAKE_CUDA_FAILS")) {
+        static char function[64];
+        if (sscanf(getenv("FAKE_CUDA_FAILS"), "%63s %d %d", function, &failing_at, &failing_with) == 3)
+            failing = function;
+    }
     if (!initialized && strcmp(name, "cuInit")) wrong("%s before cuInit", name);
     if (!failing || strcmp(name, failing) || --failing_at > 0) return 0;
     if (failing_at < 0) return 0;
