@@ -86,8 +86,9 @@ def test_bad_candidates_cost_one_trial_each(bench: Bench, relu: Task) -> None:
 
 
 def test_a_compiler_that_hangs_or_crashes_costs_one_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    right, wrong = (Kernel(each, [], [], []) for each in (faults.right, faults.wrong))
     with Builder(tuned.DEVICE) as builder:
-        assert [path.stat().st_size > 0 for path in builder.build([faults.right])] == [True]
+        assert [path.stat().st_size > 0 for path in builder.build([right], 0)] == [True]
         for fault, limit, message in (
             (faults.compiler_hangs, 3.0, "took more than 3 s"),
             (faults.compiler_crashes, 60.0, "the compiler crashed"),
@@ -96,8 +97,8 @@ def test_a_compiler_that_hangs_or_crashes_costs_one_build(monkeypatch: pytest.Mo
                 patch.setattr(building, "_build", fault)
                 patch.setattr(building, "_SECONDS", limit)
                 with pytest.raises(RuntimeError, match=message):
-                    builder.build([faults.right])
-            assert all(p.stat().st_size > 0 for p in builder.build([faults.right, faults.wrong]))
+                    builder.build([right], 0)
+            assert all(path.stat().st_size > 0 for path in builder.build([right, wrong], 0))
         folder = builder.folder
     assert not folder.exists()
 
