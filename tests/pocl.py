@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pocl_bounds
 import pyopencl as cl
+from pocl_halves import with_halves
 
 if TYPE_CHECKING:
     import tvm
@@ -89,7 +90,7 @@ class Kernels:
     def __init__(self, text: str) -> None:
         self._text = text
         # Unrolled kernels take PoCL long to optimize, and run once.
-        self._program = cl.Program(queue().context, text).build("-cl-opt-disable")
+        self._program = cl.Program(queue().context, with_halves(text)).build("-cl-opt-disable")
         self.arguments = {
             kernel.function_name: kernel.num_args - 1 for kernel in self._program.all_kernels()
         }

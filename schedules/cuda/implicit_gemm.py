@@ -95,6 +95,7 @@ def _planned(
             channels_first=first,
             prologue=prologue,
             groups=groups,
+            sums=layer.sums,
         )
         packed = ops.pack(weight.reshape(steps, outer), ops.Tile(1, 1, tile.block_channels))
         return Definition(define, [packed, *tables])

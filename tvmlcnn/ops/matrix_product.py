@@ -28,6 +28,7 @@ def matrix_product(
     channels_first: bool = False,
     prologue: Formula | None = None,
     groups: int = 1,
+    sums: str = "",
 ) -> te.Tensor:
     """Return a convolution, or a product with a matrix, as an implicit GEMM.
 
@@ -63,6 +64,8 @@ def matrix_product(
         See `tvmlcnn.ops.prologue`.
     groups : int
         Of channels: those of a block of weights are of one group.
+    sums : str
+        The type that products are added up in, where it is not that of the data.
 
     Returns
     -------
@@ -112,12 +115,12 @@ def matrix_product(
 
     def term(row: Expr, channel: Expr, step: Expr) -> Expr:
         own_weight = weight(channel // wide, step, channel % wide)
-        return product(panel(channel // own, row, step), own_weight)
+        return product(panel(channel // own, row, step), own_weight, sums=sums)
 
     step = te.reduce_axis((0, steps // parts), "k")
     size = (computed, blocks * wide)
     if parts == 1:
-        sums = te.compute(size, lambda m, n: te.sum(term(m, n, step), axis=step), name="product")
+        total = te.compute(size, lambda m, n: te.sum(term(m, n, step), axis=step), name="product")
     else:
         part = te.reduce_axis((0, parts), "p")
         partial = te.compute(
@@ -125,12 +128,12 @@ def matrix_product(
             lambda p, m, n: te.sum(term(m, n, p * (steps // parts) + step), axis=step),
             name="product",
         )
-        sums = te.compute(size, lambda m, n: te.sum(partial(part, m, n), axis=part), name="parts")
+        total = te.compute(size, lambda m, n: te.sum(partial(part, m, n), axis=part), name="parts")
 
     def stored(*place: Expr) -> Expr:
         row, *others = place[:-1]
         for index, extent in zip(others, pixels[1:], strict=True):
             row = row * extent + index
-        return sums(row, place[-1])
+        return total(row, place[-1])
 
     return te.compute((*pixels, channels), stored, name="store")
