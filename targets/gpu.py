@@ -13,6 +13,8 @@ STATIC_SHARED_BYTES = 48 * KIB
 _ASYNC_FROM = 80
 # From here on threads convert, and compare, numbers of float16 (CUDA math API, half).
 _HALF_FROM = 53
+# The instruction mma of 16 rows and 8 columns; PTX ISA, mma.
+_MMA_FROM = 75
 # Of a thread; 16 bytes are the most that one load or store moves (PTX ISA, ld and st).
 _MULTIPLY_ADDS = {FLOAT32: MultiplyAdd("ffma", 4), FLOAT16: MultiplyAdd("ffma", 8)}
 
@@ -97,6 +99,11 @@ class Gpu(Device):
     def sums(self, element: ElementType) -> str:
         """Return float32: multiply-adds of it are as fast as those that round to float16."""
         return FLOAT32.name
+
+    def multiplies_by_warps(self, element: ElementType) -> bool:
+        """Tell whether a warp's tensor cores multiply an element type (PTX ISA: mma.m16n8k8)."""
+        by_warps = self.tensor_cores is not None and self.capability >= _MMA_FROM
+        return by_warps and element == FLOAT16
 
     def gain(self, dtype: str) -> float | None:
         """Return how many operations it does in a type in the time of one in float32."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tvm import te, tirx
 from tvm.ir import Expr
@@ -71,44 +71,23 @@ def matrix_product(
     -------
     te.Tensor
     """
-    places, parameters = (more[0], more[1:]) if table else (None, more)
     blocks, steps, wide = (int(n) for n in weight.shape)
     *pixels, channels = (int(n) for n in shape)
-    count = math.prod(pixels)
-    computed = -(-count // rows) * rows
-    inner = steps // (math.prod(kernel) * planes)
-    source = data
-    if prologue is not None and any(window.padding):
-        # What lies around the maps is zero after the prologue.
-        source = te.compute(
-            data.shape, lambda *place: prepared(data, prologue, parameters, place), name="prologue"
-        )
-    padded = window.padded(source, channels_first)
-
-    def element(group: Expr, row: Expr, step: Expr) -> Expr:
-        """Return what a row of a group reads at a step of the reduction."""
-        row = row if computed == count else tirx.min(row, count - 1)
-        channel = step % inner
-        if len(data.shape) != 4:
-            return value(*unraveled(row, pixels), channel)
-        plane = step // inner % planes
-        tap = step // (inner * planes)
-        at = [tap // kernel[1], tap % kernel[1]]
-        pixel = [row // (pixels[1] * pixels[2]), row // pixels[2] % pixels[1], row % pixels[2]]
-        batch, *place = window.read(pixel, at)
-        if groups > 1:
-            channel = group * inner + channel
-        if places is not None:
-            # Counting on past the pixel's own channels, one addition finds every channel of it.
-            channel = places[channel]
-        if channels_first:
-            return value(batch, channel, *place)
-        return value(plane * pixels[0] + batch if planes > 1 else batch, *place, channel)
-
-    def value(*place: Expr) -> Expr:
-        if padded is data:
-            return prepared(data, prologue, parameters, place)
-        return padded(*place)
+    computed = -(-math.prod(pixels) // rows) * rows
+    element = gathered(
+        data,
+        more,
+        shape,
+        window,
+        kernel,
+        steps,
+        rows,
+        planes,
+        table,
+        channels_first,
+        prologue,
+        groups,
+    )
 
     panel = te.compute((groups, computed, steps), element, name="panel")
     own = blocks * wide // groups
@@ -137,3 +116,71 @@ def matrix_product(
         return total(row, place[-1])
 
     return te.compute((*pixels, channels), stored, name="store")
+
+
+def gathered(
+    data: te.Tensor,
+    more: Sequence[te.Tensor],
+    shape: Sequence[int],
+    window: Window,
+    kernel: Sequence[int],
+    steps: int,
+    rows: int,
+    planes: int,
+    table: bool,
+    channels_first: bool,
+    prologue: Formula | None,
+    groups: int,
+) -> Callable[[Expr, Expr, Expr], Expr]:
+    """Return a function of a group, a row and a step: what the row of the group's matrix has there.
+
+    Rows past the end, of which there are some where ``rows`` does not divide them, are the last
+    one.
+
+    Parameters
+    ----------
+    data, more, shape, window, kernel, rows, planes, table, channels_first, prologue, groups
+        As of `matrix_product`.
+    steps : int
+        Of the reduction.
+    """
+    places, parameters = (more[0], more[1:]) if table else (None, more)
+    *pixels, _ = (int(n) for n in shape)
+    count = math.prod(pixels)
+    inner = steps // (math.prod(kernel) * planes)
+    source = data
+    if prologue is not None and any(window.padding):
+        # What lies around the maps is zero after the prologue.
+        source = te.compute(
+            data.shape, lambda *place: prepared(data, prologue, parameters, place), name="prologue"
+        )
+    padded = window.padded(source, channels_first)
+
+    def element(group: Expr, row: Expr, step: Expr) -> Expr:
+        """Return what a row of a group reads at a step of the reduction."""
+        row = row if count % rows == 0 else tirx.min(row, count - 1)
+        # Past the last step of a segment nothing is read.
+        alone = steps == inner and places is None
+        channel = step if alone else step % inner
+        if len(data.shape) != 4:
+            return value(*unraveled(row, pixels), channel)
+        plane = step // inner % planes
+        tap = step // (inner * planes)
+        at = [tap // kernel[1], tap % kernel[1]]
+        pixel = [row // (pixels[1] * pixels[2]), row // pixels[2] % pixels[1], row % pixels[2]]
+        batch, *place = window.read(pixel, at)
+        if groups > 1:
+            channel = group * inner + channel
+        if places is not None:
+            # Counting on past the pixel's own channels, one addition finds every channel of it.
+            channel = places[channel]
+        if channels_first:
+            return value(batch, channel, *place)
+        return value(plane * pixels[0] + batch if planes > 1 else batch, *place, channel)
+
+    def value(*place: Expr) -> Expr:
+        if padded is data:
+            return prepared(data, prologue, parameters, place)
+        return padded(*place)
+
+    return element
