@@ -88,10 +88,17 @@ groups, sums
 
     axes = [te.reduce_axis((0, n), name) for n, name in ((segments // parts, "s"), (length, "k"))]
     size = (computed // together, together, blocks * vectors, wide)
+
+    def split(row: Expr, channel: Expr) -> tuple[Expr, ...]:
+        return row // together, row % together, channel // wide, channel % wide
+
     if parts == 1:
-        total = te.compute(
+        made = te.compute(
             size, lambda *place: te.sum(term(place, *axes), axis=axes), name="product"
         )
+
+        def total(row: Expr, channel: Expr) -> Expr:
+            return made(*split(row, channel))
     else:
         part = te.reduce_axis((0, parts), "p")
         first = segments // parts
@@ -101,13 +108,15 @@ groups, sums
             name="product",
         )
         total = te.compute(
-            size, lambda *place: te.sum(partial(part, *place), axis=part), name="parts"
+            (computed, blocks * vectors * wide),
+            lambda row, channel: te.sum(partial(part, *split(row, channel)), axis=part),
+            name="parts",
         )
 
     def stored(*place: Expr) -> Expr:
         row, *others = place[:-1]
         for index, extent in zip(others, pixels[1:], strict=True):
             row = row * extent + index
-        return total(row // together, row % together, place[-1] // wide, place[-1] % wide)
+        return total(row, place[-1])
 
     return te.compute((*pixels, channels), stored, name="store")
