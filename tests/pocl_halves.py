@@ -45,8 +45,6 @@ def _definitions() -> str:
             places = ", ".join(f"p[i * {n} + {lane}]" for lane in range(n))
             made = f"return ({kind})({places});"
             stores = " ".join(f"p[i * {n} + {lane}] = x[{lane}];" for lane in range(n))
-            lines.append(
-                f"{_OVER} {kind} vload{n}(size_t i, const {pointer}) {{{made}}}"
-            )
+            lines.append(f"{_OVER} {kind} vload{n}(size_t i, const {pointer}) {{{made}}}")
             lines.append(f"{_OVER} void vstore{n}({kind} x, size_t i, {pointer}) {{{stores}}}")
     return "\n".join(lines) + "\n"

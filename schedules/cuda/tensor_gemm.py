@@ -134,7 +134,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     own = 2 * tile.tiles
     summed = "parts" if tile.parts > 1 else "product"
     output = inline_epilogue(sch, sch.get_sblock(summed), "local")
-    sch, output = _flattened(sch, output)
+    sch, output = _by_rows(sch, output, tile.wide if tile.parts == 1 and tile.vectors > 1 else 0)
     main, sums = sch.get_sblock("product"), sch.get_sblock(summed)
     if tile.parts > 1:
         writer = sch.cache_write(main, 0, "local")
@@ -150,12 +150,16 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
         sch.set_scope(main, 0, "local")
         finish(sch, output)
         part = []
-        row, channel = sch.get_loops(writer)
-        whole = int(sch.get(channel).extent) % own == 0
+        row, *channel = sch.get_loops(writer)
+        whole = math.prod(int(sch.get(loop).extent) for loop in channel) % own == 0
         rows, down, inner, row = sch.split(row, [None, tile.warps_down, ROWS, tile.rows])
-        block, across, vector, quarter, lane = sch.split(
-            channel, [None, tile.warps_across, tile.vectors, QUARTERS, own]
-        )
+        if len(channel) > 1:
+            block, across, vector = sch.split(channel[0], [None, tile.warps_across, tile.vectors])
+            quarter, lane = sch.split(channel[1], [QUARTERS, own])
+        else:
+            block, across, vector, quarter, lane = sch.split(
+                channel[0], [None, tile.warps_across, tile.vectors, QUARTERS, own]
+            )
     sch.reorder(*part, rows, block, down, across, inner, quarter, row, vector, lane)
     thread = sch.fuse(down, across, inner, quarter)
     for index, axis in ((block, "x"), (rows, "y"), *zip(part, "z", strict=False)):
@@ -170,10 +174,15 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     return sch
 
 
-def _flattened(sch: Schedule, output: SBlockRV) -> tuple[Schedule, SBlockRV]:
-    """Have the output's pixels be rows; TVM is to see which of the sums a row is."""
+def _by_rows(sch: Schedule, output: SBlockRV, wide: int) -> tuple[Schedule, SBlockRV]:
+    """Have the output's pixels be rows, and its channels whole vectors where they are to be.
+
+    TVM is to see which of the sums are read.
+    """
     name = sch.get(output).name_hint
     flatten_pixels(sch, output)
+    if wide:
+        sch.transform_block_layout(output, lambda row, c: (row, c // wide, c % wide))
     sch = Schedule(tirx.transform.StmtSimplify()(sch.mod))
     return sch, sch.get_sblock(name)
 

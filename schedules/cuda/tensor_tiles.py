@@ -23,6 +23,8 @@ _BUFFERS, _ASYNC_BUFFERS = 2, 3
 # of 256 threads have.
 _MOST_SUMS = 64
 _OTHER_REGISTERS = 48
+# Instructions of a store, with its addresses and what is read beside it.
+_STORE = 6
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,8 @@ def tensor_tiles(
     found = {
         tile: _time(tile, rows, channels * groups, count, element, gpu)
         for tile in _fitting(rows, channels, count, gpu)
-        if groups == 1 or channels % tile.block_channels == 0
+        if (groups == 1 or channels % tile.block_channels == 0)
+        and (tile.vectors == 1 or channels % tile.wide == 0)
     }
     least = min(found.values(), default=0.0)
     return sorted((t for t in found if found[t] <= 2 * least), key=lambda t: (found[t], t.parts))
@@ -164,7 +167,7 @@ def _time(
         shared=tile.shared_bytes,
         chunks=own // tile.segments,
         chunk=tile.segments * (multiply + reads + copied),
-        stores=2 * tile.rows * columns / QUARTERS,
+        stores=tile.rows * (2 * columns / QUARTERS + _STORE * tile.vectors),
         buffers=tile.buffers,
         moved=own * (tile.block_rows + tile.block_channels) * QUARTERS * LOAD_BYTES
         + tile.block_rows * tile.block_channels * element.bytes,

@@ -31,9 +31,7 @@ LOAD_BYTES = 16
 
 
 @cache
-def warp_product(
-    element: str, sums: str, rows: int, vectors: int, tiles: int, segment: int
-) -> str:
+def warp_product(element: str, sums: str, rows: int, vectors: int, tiles: int, segment: int) -> str:
     """Return the name of the intrinsic that adds the products of a segment to a lane's sums.
 
     Parameters
@@ -130,11 +128,19 @@ def _implementation(
             a, (rows, 1, segment), element, scope="shared", offset_factor=1, strides=[a0, a1, 1]
         )
         B = T.match_buffer(
-            b, (vectors, wide, segment), element, scope="shared", offset_factor=1,
+            b,
+            (vectors, wide, segment),
+            element,
+            scope="shared",
+            offset_factor=1,
             strides=[b0, b1, 1],
         )
         C = T.match_buffer(
-            c, (rows, vectors, wide), sums, scope="local", offset_factor=1,
+            c,
+            (rows, vectors, wide),
+            sums,
+            scope="local",
+            offset_factor=1,
             strides=[c0, c1, 1],
         )
         with T.sblock("root"):
@@ -175,4 +181,3 @@ def _implementation(
                             )
 
     return made
-

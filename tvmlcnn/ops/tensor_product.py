@@ -77,7 +77,9 @@ groups, sums
             return value
         return tirx.if_then_else(step < steps, value, tirx.const(0, value.ty.dtype))
 
-    panel = te.compute((groups, segments, computed // together, together, length), placed, name="panel")
+    panel = te.compute(
+        (groups, segments, computed // together, together, length), placed, name="panel"
+    )
     own = blocks * vectors // groups
 
     def term(place: Sequence[Expr], segment: Expr, lane: Expr) -> Expr:
