@@ -33,6 +33,8 @@ class Layout:
     Attributes
     ----------
     tile : TensorTile
+    channels : int
+        Of the product.
     lanes : int
         Steps of the reduction whose data lie together, of those that one load brings.
     copies_padding : bool
@@ -42,13 +44,14 @@ class Layout:
     """
 
     tile: TensorTile
+    channels: int
     lanes: int
     copies_padding: bool
     sums: str
 
 
 def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
-    """Take products with weights, and convolutions but depthwise ones, of what tensor cores take."""
+    """Take products with weights, and convolutions but depthwise ones, of what warps multiply."""
     if not device.multiplies_by_warps(layer.element):
         return None
     if isinstance(layer, Product):
@@ -103,7 +106,7 @@ def _planned(
 
     lanes = lanes_of(math.gcd(together, wide), layer.element.bytes)[0]
     copies = any(window.padding) and len(reads) > 0
-    layout = Layout(tile, lanes, copies, layer.sums)
+    layout = Layout(tile, outer, lanes, copies, layer.sums)
     return Plan(TENSOR_GEMM.name, layer.element, layer.workload, layout, definition=definition)
 
 
@@ -132,15 +135,24 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
         else:
             sch.compute_inline(block)
     own = 2 * tile.tiles
-    summed = "parts" if tile.parts > 1 else "product"
-    output = inline_epilogue(sch, sch.get_sblock(summed), "local")
-    sch, output = _by_rows(sch, output, tile.wide if tile.parts == 1 and tile.vectors > 1 else 0)
-    main, sums = sch.get_sblock("product"), sch.get_sblock(summed)
+    sums = "parts" if tile.parts > 1 else "product"
+    fused = sch.copy()
+    output = inline_epilogue(fused, fused.get_sblock(sums), "local")
+    stored = int(fused.get(fused.get_loops(output)[-1]).extent)
+    # Warps compute all channels, also where what follows leaves some out.
+    alone = tile.parts == 1 and stored < layout.channels
+    if alone:
+        writer = sch.cache_write(main, 0, "local")
+        finish(sch, writer)
+    else:
+        by_vectors = tile.parts == 1 and tile.vectors > 1
+        sch, output = _by_rows(fused, output, tile.wide if by_vectors else 0)
+        main = sch.get_sblock("product")
     if tile.parts > 1:
         writer = sch.cache_write(main, 0, "local")
-        lanes = int(sch.get(sch.get_loops(output)[-1]).extent)
-        add_parts(sch, sums, output, lanes_of(math.gcd(lanes, own))[0])
+        add_parts(sch, sch.get_sblock(sums), output, lanes_of(math.gcd(stored, own))[0])
         finish(sch, output)
+    if tile.parts > 1 or alone:
         *part, outer, row, vectors, channel = sch.get_loops(writer)
         rows, down, inner = sch.split(outer, [None, tile.warps_down, ROWS])
         block, across, vector = sch.split(vectors, [None, tile.warps_across, tile.vectors])
@@ -151,7 +163,6 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
         finish(sch, output)
         part = []
         row, *channel = sch.get_loops(writer)
-        whole = math.prod(int(sch.get(loop).extent) for loop in channel) % own == 0
         rows, down, inner, row = sch.split(row, [None, tile.warps_down, ROWS, tile.rows])
         if len(channel) > 1:
             block, across, vector = sch.split(channel[0], [None, tile.warps_across, tile.vectors])
@@ -166,7 +177,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
         sch.bind(index, f"blockIdx.{axis}")
     sch.bind(thread, "threadIdx.x")
     unroll(sch, row, vector)
-    if tile.parts > 1 or whole:
+    if tile.parts > 1 or alone or stored % own == 0:
         several, lane = sch.split(lane, [None, lanes_of(own)[0]])
         sch.unroll(several)
         sch.vectorize(lane)

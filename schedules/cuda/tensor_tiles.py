@@ -107,11 +107,23 @@ def tensor_tiles(
     found = {
         tile: _time(tile, rows, channels * groups, count, element, gpu)
         for tile in _fitting(rows, channels, count, gpu)
-        if (groups == 1 or channels % tile.block_channels == 0)
-        and (tile.vectors == 1 or channels % tile.wide == 0)
+        if _is_whole(tile, channels, groups)
     }
     least = min(found.values(), default=0.0)
     return sorted((t for t in found if found[t] <= 2 * least), key=lambda t: (found[t], t.parts))
+
+
+def _is_whole(tile: TensorTile, channels: int, groups: int) -> bool:
+    """Tell whether blocks are of one group, and all vectors of a lane and of a block are stored.
+
+    The last of several blocks may have fewer.
+    """
+    if groups > 1 and channels % tile.block_channels:
+        return False
+    if tile.vectors > 1 and channels % tile.wide:
+        return False
+    count, each = -(-channels // tile.wide), tile.vectors * tile.warps_across
+    return count >= each
 
 
 def _fitting(rows: int, channels: int, count: int, gpu: Gpu) -> Iterator[TensorTile]:

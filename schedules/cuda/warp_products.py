@@ -19,7 +19,6 @@ from tvm.tirx import PrimFunc
 
 from .threads import WARP
 
-
 LANE, MULTIPLY = "tvmlcnn_lane", "tvmlcnn_mma_{element}"
 """Functions of CUDA C++, which `tvmlcnn.package.tensor_cores` has."""
 COLUMNS = ROWS = 8

@@ -19,6 +19,7 @@ from tvm.tirx import AttrStmt, BufferStore, PrimFunc, Ramp, Stmt
 _SHARED = ("shared", "shared.dyn")
 _GROUP = "async_commit_queue_scope"
 _NAME = "tvmlcnn_copy_{bytes}"
+_CACHES = {4: "ca", 8: "ca", 16: "cg"}
 _SOURCE = """
 __device__ __forceinline__ void {name}(void* to, const void* from, bool there) {{
   asm volatile("cp.async.{cache}.shared.global [%0], [%1], {bytes}, %2;"
@@ -48,7 +49,7 @@ def definitions(source: str) -> str:
     """Return the CUDA C++ of what `copied_asynchronously` has a program call."""
     return "".join(
         _SOURCE.format(name=name, bytes=size, cache=cache)
-        for size, cache in ((4, "ca"), (16, "cg"))
+        for size, cache in _CACHES.items()
         if (name := _NAME.format(bytes=size)) + "(" in source
     )
 
@@ -72,7 +73,10 @@ def _copied(store: BufferStore) -> Stmt:
     there, source = _source(store.value)
     if source is None:
         return store
-    name = _NAME.format(bytes=tvm.DataType(str(store.value.ty.dtype)).itemsize)
+    size = tvm.DataType(str(store.value.ty.dtype)).itemsize
+    if size not in _CACHES:
+        return store
+    name = _NAME.format(bytes=size)
     to, start = (
         _address(each, places)
         for each, places in ((store.buffer, store.indices), (source.source, source.indices))

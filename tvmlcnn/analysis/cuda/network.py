@@ -124,7 +124,8 @@ def count_network(model: str, gpu: Gpu, dtype: str = "float32") -> NetworkCount:
     Raises
     ------
     UserError
-        If there is no such network, the GPU does not compute in the type, there is no nvcc that compiles for the GPU, or no nvdisasm.
+        If there is no such network, the GPU does not compute in the type, or there is no nvcc that
+        compiles for it, or no nvdisasm.
     """
     element = element_for(dtype, gpu)
     code = gpu.gpu_code[:1]
