@@ -29,13 +29,17 @@ def _definitions() -> str:
         "#define convert_number16(x) ((number16)(x))",
         f"{_OVER} float convert_float(number16 x) {{ return x; }}",
     ]
-    for name, sign in (("fmax", ">"), ("fmin", "<")):
+    for name, sign in (("fmax", ">"), ("fmin", "<"), ("max", ">"), ("min", "<")):
         # Of two numbers of which one is NaN, the other one.
         body = f"return (b != b || a {sign} b) ? a : b;"
         lines.append(f"{_OVER} number16 {name}(number16 a, number16 b) {{ {body} }}")
     for n in _LANES:
         kind = f"number16{n}"
         lines.append(f"typedef number16 {kind} __attribute__((ext_vector_type({n})));")
+        for name in ("fmax", "fmin", "max", "min"):
+            lanes = ", ".join(f"{name}(a[{lane}], b[{lane}])" for lane in range(n))
+            body = f"return ({kind})({lanes});"
+            lines.append(f"{_OVER} {kind} {name}({kind} a, {kind} b) {{ {body} }}")
         for to, of in ((f"float{n}", kind), (kind, f"float{n}")):
             body = f"return __builtin_convertvector(x, {to});"
             name = f"convert_{to}"

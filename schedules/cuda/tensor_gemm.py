@@ -33,7 +33,7 @@ class Layout:
     Attributes
     ----------
     tile : TensorTile
-    channels : int
+    rows, channels : int
         Of the product.
     lanes : int
         Steps of the reduction whose data lie together, of those that one load brings.
@@ -44,6 +44,7 @@ class Layout:
     """
 
     tile: TensorTile
+    rows: int
     channels: int
     lanes: int
     copies_padding: bool
@@ -106,7 +107,7 @@ def _planned(
 
     lanes = lanes_of(math.gcd(together, wide), layer.element.bytes)[0]
     copies = any(window.padding) and len(reads) > 0
-    layout = Layout(tile, outer, lanes, copies, layer.sums)
+    layout = Layout(tile, rows, outer, lanes, copies, layer.sums)
     return Plan(TENSOR_GEMM.name, layer.element, layer.workload, layout, definition=definition)
 
 
@@ -129,18 +130,19 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     """
     layout, tile = plan.layout, plan.layout.tile
     main = sch.get_sblock("product")
-    for block in producers(sch, sch.get_sblock("panel")):
-        if layout.copies_padding:
-            by_elements(sch, block)
-        else:
-            sch.compute_inline(block)
+    gathered = [sch.get(block).name_hint for block in producers(sch, sch.get_sblock("panel"))]
+    if not layout.copies_padding:
+        for name in gathered:
+            sch.compute_inline(sch.get_sblock(name))
     own = 2 * tile.tiles
     sums = "parts" if tile.parts > 1 else "product"
     fused = sch.copy()
     output = inline_epilogue(fused, fused.get_sblock(sums), "local")
     stored = int(fused.get(fused.get_loops(output)[-1]).extent)
-    # Warps compute all channels, also where what follows leaves some out.
-    alone = tile.parts == 1 and stored < layout.channels
+    # A warp computes all of its rows and channels, and needs all of what it multiplies there. That
+    # is not to be cut to what is stored.
+    few = layout.rows <= (ROWS - 1) * tile.rows or layout.channels < tile.wide
+    alone = tile.parts == 1 and (few or stored < layout.channels)
     if alone:
         writer = sch.cache_write(main, 0, "local")
         finish(sch, writer)
@@ -148,6 +150,9 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
         by_vectors = tile.parts == 1 and tile.vectors > 1
         sch, output = _by_rows(fused, output, tile.wide if by_vectors else 0)
         main = sch.get_sblock("product")
+    if layout.copies_padding:
+        for name in gathered:
+            by_elements(sch, sch.get_sblock(name))
     if tile.parts > 1:
         writer = sch.cache_write(main, 0, "local")
         add_parts(sch, sch.get_sblock(sums), output, lanes_of(math.gcd(stored, own))[0])

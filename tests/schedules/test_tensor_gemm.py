@@ -72,8 +72,10 @@ def test_any_convolution(
 
 
 @pytest.mark.parametrize("gpu", [TURING, ORIN], ids=lambda gpu: str(gpu.name))
-def test_products_of_many_rows(gpu: Gpu) -> None:
-    assert check(nn.Linear(72, 130, bias=False), (20, 72), gpu)["tensor_gemm"] == 1
+@pytest.mark.parametrize(("rows", "outer"), [(20, 130), (4, 64), (20, 7), (150, 40)])
+def test_products_of_few_rows_and_channels(gpu: Gpu, rows: int, outer: int) -> None:
+    """Fewer than a warp has, or not whole vectors."""
+    assert check(nn.Linear(72, outer, bias=False), (rows, 72), gpu)["tensor_gemm"] == 1
 
 
 def test_few_tiles_share_the_reduction() -> None:
@@ -106,9 +108,9 @@ def test_channels_that_lie_apart() -> None:
 
 
 def test_gpus_without_the_instruction_convert_what_they_multiply() -> None:
-    layer = nn.Conv2d(64, 64, 1, bias=False)
     for name in ("jetson-nano", "jetson-xavier-nx"):
-        assert check(layer, (1, 64, 6, 6), GPUS[name])["implicit_gemm"] == 1
+        kernels = check(nn.Conv2d(64, 64, 1, bias=False), (1, 64, 6, 6), GPUS[name])
+        assert kernels["implicit_gemm"] == 1
 
 
 def test_float32_keeps_to_multiply_adds() -> None:
@@ -153,7 +155,7 @@ def test_two_blocks_fit_a_multiprocessor(name: str, target: str) -> None:
 
 
 def test_copies_of_halves_are_asynchronous() -> None:
-    """From sm_80 on, by 16 bytes, or by 4 where rows are no whole vectors; one half is stored."""
+    """From sm_80 on, by as many bytes as lie together."""
     for inner, bytes in ((64, 16), (20, 8), (58, 4)):
-        net = nn.Sequential(nn.Conv2d(64, inner, 1), nn.Conv2d(inner, 64, 1))
-        assert f"tvmlcnn_copy_{bytes}(" in cuda_of(net, (1, 64, 14, 14), ORIN, FLOAT16)
+        net = nn.Conv2d(inner, 64, 3, padding=1)
+        assert f"tvmlcnn_copy_{bytes}(" in cuda_of(net, (1, inner, 14, 14), ORIN, FLOAT16)
