@@ -108,7 +108,11 @@ class Gpu(Device):
     def gain(self, dtype: str) -> float | None:
         """Return how many operations it does in a type in the time of one in float32."""
         element = ELEMENT_TYPES.get(dtype)
-        return 1.0 if element is not None and self.computes(element) else None
+        if element is None or not self.computes(element):
+            return None
+        if self.tensor_cores is None or not self.multiplies_by_warps(element):
+            return 1.0
+        return self.tensor_cores.float16 / self.lanes_of_multiprocessor
 
     @property
     def copies_asynchronously(self) -> bool:

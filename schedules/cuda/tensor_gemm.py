@@ -82,6 +82,7 @@ def _planned(
     if not tiles:
         return None
     tile = decisions.choose("tile", tiles)
+    lanes = lanes_of(math.gcd(together, wide), layer.element.bytes)[0]
 
     def definition() -> Definition:
         tables = []
@@ -102,10 +103,10 @@ def _planned(
             prologue=prologue,
             groups=groups,
             sums=layer.sums,
+            load=lanes,
         )
         return Definition(define, [_packed(weight.reshape(steps, outer), tile, layer), *tables])
 
-    lanes = lanes_of(math.gcd(together, wide), layer.element.bytes)[0]
     copies = any(window.padding) and len(reads) > 0
     layout = Layout(tile, rows, outer, lanes, copies, layer.sums)
     return Plan(TENSOR_GEMM.name, layer.element, layer.workload, layout, definition=definition)

@@ -131,6 +131,7 @@ def gathered(
     channels_first: bool,
     prologue: Formula | None,
     groups: int,
+    load: int = 1,
 ) -> Callable[[Expr, Expr, Expr], Expr]:
     """Return a function of a group, a row and a step: what the row of the group's matrix has there.
 
@@ -143,6 +144,9 @@ def gathered(
         As of `matrix_product`.
     steps : int
         Of the reduction.
+    load : int
+        Steps that lie together and are loaded together: a divisor of the channels of a tap. Said
+        so TVM sees that they have their tap in common.
     """
     places, parameters = (more[0], more[1:]) if table else (None, more)
     *pixels, _ = (int(n) for n in shape)
@@ -161,11 +165,12 @@ def gathered(
         row = row if count % rows == 0 else tirx.min(row, count - 1)
         # Past the last step of a segment nothing is read.
         alone = steps == inner and places is None
-        channel = step if alone else step % inner
+        first = step // load
+        channel = step if alone else first % (inner // load) * load + step % load
         if len(data.shape) != 4:
             return value(*unraveled(row, pixels), channel)
-        plane = step // inner % planes
-        tap = step // (inner * planes)
+        plane = first // (inner // load) % planes
+        tap = first // (inner // load * planes)
         at = [tap // kernel[1], tap % kernel[1]]
         pixel = [row // (pixels[1] * pixels[2]), row // pixels[2] % pixels[1], row % pixels[2]]
         batch, *place = window.read(pixel, at)

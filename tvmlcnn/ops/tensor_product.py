@@ -30,6 +30,7 @@ def tensor_product(
     prologue: Formula | None = None,
     groups: int = 1,
     sums: str = "",
+    load: int = 1,
 ) -> te.Tensor:
     """Return what `matrix_product` does, whose panel has segments of several steps each.
 
@@ -45,6 +46,8 @@ groups, sums
         Shape (blocks, segments, vectors, channels of a vector, steps of a segment).
     together : int
         Rows that a lane has, a divisor of those of a tile.
+    load : int
+        As of `gathered`.
     steps : int
         Of the reduction: no more than all segments have, and more than all but one have.
 
@@ -68,6 +71,7 @@ groups, sums
         channels_first,
         prologue,
         groups,
+        load,
     )
 
     def placed(group: Expr, segment: Expr, outer: Expr, row: Expr, lane: Expr) -> Expr:
@@ -75,7 +79,7 @@ groups, sums
         value = element(group, outer * together + row, step)
         if segments * length == steps:
             return value
-        return tirx.if_then_else(step < steps, value, tirx.const(0, value.ty.dtype))
+        return tirx.if_then_else(step // load < steps // load, value, tirx.const(0, value.ty.dtype))
 
     panel = te.compute(
         (groups, segments, computed // together, together, length), placed, name="panel"

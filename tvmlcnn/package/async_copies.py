@@ -14,7 +14,16 @@ import tvm
 import tvm_ffi
 from tvm import tirx
 from tvm.ir import Call, Expr, Op, TensorLoad
-from tvm.tirx import AttrStmt, BufferStore, PrimFunc, Ramp, Stmt
+from tvm.tirx import (
+    AttrStmt,
+    Broadcast,
+    BufferStore,
+    FloatImm,
+    IntImm,
+    PrimFunc,
+    Ramp,
+    Stmt,
+)
 
 _SHARED = ("shared", "shared.dyn")
 _GROUP = "async_commit_queue_scope"
@@ -89,10 +98,17 @@ def _source(value: Expr) -> tuple[Expr, TensorLoad | None]:
     if isinstance(value, TensorLoad):
         return tirx.const(True, "bool"), value
     if isinstance(value, Call) and value.op.same_as(Op.get("prim.if_then_else")):
-        condition, read, _ = value.args
-        if isinstance(read, TensorLoad):
-            return condition, read
+        condition, read, otherwise = value.args
+        there, source = _source(read)
+        if source is not None and _is_zero(otherwise):
+            return tirx.all(condition, there), source
     return tirx.const(False, "bool"), None
+
+
+def _is_zero(value: Expr) -> bool:
+    """Tell whether a number, or all numbers of a vector, are zero."""
+    number = value.value if isinstance(value, Broadcast) else value
+    return isinstance(number, IntImm | FloatImm) and number.value == 0
 
 
 def _address(buffer: tirx.Buffer, indices: list[Expr]) -> Expr:
