@@ -63,9 +63,7 @@ def test_any_convolution(
     target: str,
 ) -> None:
     channels, spread = (groups * inner, groups * outer), dilation if kernel < 5 else 1
-    layer = nn.Conv2d(
-        *channels, kernel, stride, kernel // 2, spread, groups, bias=False
-    )
+    layer = nn.Conv2d(*channels, kernel, stride, kernel // 2, spread, groups, bias=False)
     kernels = check(layer, (batch, groups * inner, size, size + 1), GPUS[target])
     if groups == 1:
         assert kernels["tensor_gemm"] == 1
