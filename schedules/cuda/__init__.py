@@ -10,6 +10,7 @@ from .pooling import POOLING
 from .resample import RESAMPLE
 from .row_product import ROW_PRODUCT
 from .softmax import SOFTMAX
+from .tensor_gemm import TENSOR_GEMM
 
 __all__ = ["RULES", "exceeded"]
 
@@ -17,6 +18,7 @@ RULES = (
     DEPTHWISE,
     # Of few rows, before those of many.
     ROW_PRODUCT,
+    TENSOR_GEMM,
     IMPLICIT_GEMM,
     POINTWISE_DEPTHWISE,
     POOLING,

@@ -130,21 +130,66 @@ def _fitting(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> Iter
 
 def _time(tile: GemmTile, rows: int, channels: int, steps: int, gpu: Gpu) -> float:
     """Return about how many instructions of a warp a scheduler issues until all blocks are done."""
-    blocks = -(-rows // tile.block_rows) * -(-channels // tile.block_channels) * tile.parts
-    warps = -(-tile.threads // WARP)
-    chunks = steps // tile.parts // tile.steps
     multiply = tile.rows * LANES * tile.steps
     # A vector of a row serves as many steps as it has lanes.
     reads = (tile.rows / LANES + 1) * tile.steps
     copied = tile.steps * (tile.block_rows + tile.block_channels) / LANES / tile.threads
-    chunk = multiply + reads + 3 * copied + _OF_CHUNK
-    stores = 4 * tile.rows
-    work = chunks * chunk + _OF_BLOCK + stores
-    registers = tile.rows * LANES + 2 * tile.rows + 2 * LANES * LANES + _OTHER_REGISTERS
+    factors = steps // tile.parts * (tile.block_rows + tile.block_channels)
+    results = tile.block_rows * tile.block_channels
+    block = BlockWork(
+        threads=tile.threads,
+        registers=tile.rows * LANES + 2 * tile.rows + 2 * LANES * LANES + _OTHER_REGISTERS,
+        shared=FLOAT32.bytes * tile.shared_floats,
+        chunks=steps // tile.parts // tile.steps,
+        chunk=multiply + reads + 3 * copied,
+        stores=4 * tile.rows,
+        buffers=tile.buffers,
+        moved=FLOAT32.bytes * (factors + results),
+    )
+    blocks = -(-rows // tile.block_rows) * -(-channels // tile.block_channels) * tile.parts
+    return time_of_blocks(block, blocks, gpu) + time_of_parts(tile.parts, rows, channels, gpu)
+
+
+@dataclass(frozen=True)
+class BlockWork:
+    """What a block of an implicit GEMM does.
+
+    Attributes
+    ----------
+    threads : int
+    registers : int
+        Of a thread.
+    shared : int
+        Bytes of shared memory.
+    chunks : int
+        Of the reduction, one after the other.
+    chunk, stores : float
+        Instructions of a warp: for a chunk, but what a chunk costs anyway, and for the results.
+    buffers : int
+        Chunks in shared memory.
+    moved : float
+        Bytes that it reads and writes.
+    """
+
+    threads: int
+    registers: int
+    shared: int
+    chunks: int
+    chunk: float
+    stores: float
+    buffers: int
+    moved: float
+
+
+def time_of_blocks(block: BlockWork, blocks: int, gpu: Gpu) -> float:
+    """Return how many instructions a scheduler issues, and would, until so many blocks are done."""
+    warps = -(-block.threads // WARP)
+    chunk = block.chunk + _OF_CHUNK
+    work = block.chunks * chunk + _OF_BLOCK + block.stores
     resident = min(
-        gpu.registers // (registers * tile.threads),
-        gpu.shared_of_multiprocessor // max(1, FLOAT32.bytes * tile.shared_floats),
-        gpu.threads_of_multiprocessor // tile.threads,
+        gpu.registers // (block.registers * block.threads),
+        gpu.shared_of_multiprocessor // max(1, block.shared),
+        gpu.threads_of_multiprocessor // block.threads,
     )
     if resident == 0:
         return math.inf
@@ -153,15 +198,16 @@ def _time(tile: GemmTile, rows: int, channels: int, steps: int, gpu: Gpu) -> flo
     schedulers = gpu.lanes_of_multiprocessor / WARP
     issue = each * warps * work / schedulers / min(1.0, active / _BUSY_WARPS)
     # Other warps compute meanwhile; where a thread need not wait it computes chunks itself.
-    ahead = tile.buffers - 1 if gpu.copies_asynchronously else 0
+    ahead = block.buffers - 1 if gpu.copies_asynchronously else 0
     hidden = (max(0, active - warps) + ahead * warps) * chunk / schedulers
-    waits = chunks * max(0.0, _LATENCY - hidden) * -(-each // resident)
-    factors = steps // tile.parts * (tile.block_rows + tile.block_channels)
-    results = tile.block_rows * tile.block_channels
-    moved = each * FLOAT32.bytes * (factors + results) / _BYTES
-    # Parts are written, read again and added, by a launch of its own.
-    again = 0.0
-    if tile.parts > 1:
-        each_sum = rows * channels / LANES / WARP / gpu.multiprocessors / schedulers
-        again = _LAUNCH + (6 * tile.parts + 10) * each_sum
-    return max(issue, moved) + waits + again
+    waits = block.chunks * max(0.0, _LATENCY - hidden) * -(-each // resident)
+    return max(issue, each * block.moved / _BYTES) + waits
+
+
+def time_of_parts(parts: int, rows: int, channels: int, gpu: Gpu) -> float:
+    """Return what it takes to write, read and add parts of sums, by a launch of its own."""
+    if parts == 1:
+        return 0.0
+    schedulers = gpu.lanes_of_multiprocessor / WARP
+    each_sum = rows * channels / LANES / WARP / gpu.multiprocessors / schedulers
+    return _LAUNCH + (6 * parts + 10) * each_sum

@@ -48,6 +48,7 @@ CASES: dict[str, dict[str, tuple[str, ...]]] = {
         "table": ("cuda",),
     },
     "row_product": {"product": ("cuda",)},
+    "tensor_gemm": {"halves": ("cuda", "jetson-orin-nano")},
     "softmax": {"softmax of columns": ("cuda",)},
     "elementwise": {"concatenation": ("cuda",), "transpose": ("cuda",)},
     "dlight": {"convolution": ("cuda",), "softmax": ("cuda",)},
