@@ -115,6 +115,23 @@ def efficiency(tile: Tile, depth: int, core: Core, once: int = 0, steps: int = 1
     return sums / step * tile.lanes / core.lanes
 
 
+def loads_together(tile: Tile, loads: int, core: Core) -> int:
+    """Return how many loads of each row's values a loop makes before it goes on.
+
+    Two take half as many steps of the loop, but registers for what LLVM loads ahead.
+
+    Parameters
+    ----------
+    tile : Tile
+    loads : int
+        That a sum takes.
+    core : Core
+    """
+    taken = tile.pixels * tile.vectors + tile.vectors + tile.pixels
+    spare = core.free_registers - taken >= core.costs.ahead_registers
+    return 2 if spare and loads % 2 == 0 else 1
+
+
 def largest_divisor(number: int, most: int) -> int:
     """Return the largest divisor of ``number`` that is at most ``most``."""
     return max(n for n in range(1, most + 1) if number % n == 0)

@@ -78,6 +78,41 @@ def test_dense(
 
 
 @few
+@given(
+    inner=st.integers(1, 4),
+    outer=st.sampled_from([8, 24, 29, 32]),
+    kernel=st.tuples(st.integers(1, 7), st.integers(2, 11)),
+    stride=st.tuples(st.integers(1, 2), st.integers(1, 4)),
+    padding=st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    dilation=st.tuples(st.integers(1, 2), st.sampled_from([1, 1, 1, 2])),
+    side=st.integers(0, 30),
+    batch=st.integers(1, 2),
+)
+@example(
+    inner=3, outer=64, kernel=(3, 3), stride=(2, 2), padding=(0, 0), dilation=(1, 1), side=62, batch=1
+)  # fmt: skip
+@example(
+    inner=3, outer=64, kernel=(7, 7), stride=(2, 2), padding=(3, 3), dilation=(1, 1), side=58, batch=2
+)  # fmt: skip
+@example(
+    inner=1, outer=8, kernel=(1, 5), stride=(1, 1), padding=(0, 0), dilation=(1, 1), side=0, batch=1
+)  # fmt: skip
+def test_rows_of_taps_of_channels_first_maps(
+    inner: int,
+    outer: int,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    dilation: tuple[int, int],
+    side: int,
+    batch: int,
+) -> None:
+    conv = nn.Conv2d(inner, outer, kernel, stride, padding, dilation)
+    height, width = (side + (taps - 1) * apart + 1 for taps, apart in zip(kernel, dilation))
+    check(nn.Sequential(conv, nn.ReLU()), (batch, inner, height, width), "dense")
+
+
+@few
 @given(rows=st.integers(1, 9), inner=st.integers(1, 70), outer=st.integers(1, 70))
 def test_product(rows: int, inner: int, outer: int) -> None:
     check(nn.Sequential(nn.Linear(inner, outer), nn.ReLU()), (rows, inner), "dense")
