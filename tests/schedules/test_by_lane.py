@@ -88,15 +88,9 @@ def test_dense(
     side=st.integers(0, 30),
     batch=st.integers(1, 2),
 )
-@example(
-    inner=3, outer=64, kernel=(3, 3), stride=(2, 2), padding=(0, 0), dilation=(1, 1), side=62, batch=1
-)  # fmt: skip
-@example(
-    inner=3, outer=64, kernel=(7, 7), stride=(2, 2), padding=(3, 3), dilation=(1, 1), side=58, batch=2
-)  # fmt: skip
-@example(
-    inner=1, outer=8, kernel=(1, 5), stride=(1, 1), padding=(0, 0), dilation=(1, 1), side=0, batch=1
-)  # fmt: skip
+@example(3, 64, (3, 3), (2, 2), (0, 0), (1, 1), 62, 1)
+@example(3, 64, (7, 7), (2, 2), (3, 3), (1, 1), 58, 2)
+@example(1, 8, (1, 5), (1, 1), (0, 0), (1, 1), 0, 1)
 def test_rows_of_taps_of_channels_first_maps(
     inner: int,
     outer: int,
@@ -108,7 +102,9 @@ def test_rows_of_taps_of_channels_first_maps(
     batch: int,
 ) -> None:
     conv = nn.Conv2d(inner, outer, kernel, stride, padding, dilation)
-    height, width = (side + (taps - 1) * apart + 1 for taps, apart in zip(kernel, dilation))
+    height, width = (
+        side + (taps - 1) * apart + 1 for taps, apart in zip(kernel, dilation, strict=True)
+    )
     check(nn.Sequential(conv, nn.ReLU()), (batch, inner, height, width), "dense")
 
 
