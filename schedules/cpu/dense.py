@@ -341,4 +341,4 @@ def _inputs(sch: Schedule, reader: SBlockRV, layout: Layout, core: Core) -> None
         vectorize_copy(sch, source, core)
 
 
-DENSE = Rule("dense", 4, Layout, _plan, _schedule)
+DENSE = Rule("dense", 5, Layout, _plan, _schedule)
