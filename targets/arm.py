@@ -32,8 +32,8 @@ _COUNTED = replace(AVX2, transform=12, winograd_margin=1, winograd_apart=8)
 # taps are a loop.
 CORTEX_A7 = replace(_COUNTED, spared_registers=2, unrolled_taps=8)
 CORTEX_A53 = replace(_COUNTED, spared_registers=8, paired_pixels=3)
-CORTEX_A72 = _COUNTED
-CORTEX_A76 = _COUNTED
+CORTEX_A72 = replace(_COUNTED, issues=True)
+CORTEX_A76 = replace(_COUNTED, issues=True)
 # What a load takes of the time of multiply-adds that do not wait for it.
 _IN_ORDER, _OUT_OF_ORDER = 0.5, 0.2
 

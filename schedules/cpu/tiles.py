@@ -114,7 +114,7 @@ def efficiency(tile: Tile, depth: int, core: Core, once: float = 0, steps: float
     costs = core.costs
     sums = tile.pixels * tile.vectors
     more = 0.0
-    if steps > 1:
+    if steps > 1 and costs.issues:
         # The weights of several steps lie together: an instruction loads two vectors of them.
         more = _LOOP / steps / loads_together(tile, 2, core) - tile.vectors / 2
     step = multiply_adds(sums, tile.pixels / steps + tile.vectors, core, more)
