@@ -141,7 +141,8 @@ def load_by_vectors(
     spatial, _ = inner_loops(sch, values)
     *rows, vector = spatial
     if lanes:
-        *rows, vector = *rows, *sch.split(vector, [None, lanes])
+        more, vector = sch.split(vector, [None, lanes])
+        rows.append(more)
     unroll(sch, *rows, *lane)
     sch.vectorize(vector)
     if loads > 1:

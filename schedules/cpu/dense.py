@@ -29,6 +29,7 @@ from .padding import narrowed, skip_padding, without_borders
 from .paired_products import LEAST
 from .paired_tiles import paired_tiles
 from .prefetch import prefetch_weights
+from .tiles import largest_divisor, power_of_two_divisor
 
 # A load of a row's taps that has fewer of them brings more for nothing than it saves.
 _FEWEST_TAPS = 3
@@ -294,7 +295,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     if layout.panel:
         panel = sch.get_sblock("panel")
         sch.compute_at(panel, rows)
-        vectorize(sch, panel, core)
+        _by_lines(sch, panel, rows, core)
     sch.parallel(rows if layout.panel else sch.fuse(*far))
     init = sch.decompose_reduction(main, (reduced[:pieces] + inner)[0])
     if layout.chunked:
@@ -329,6 +330,27 @@ def _store(
     unroll(sch, pixels, vectors)
     sch.vectorize(lanes)
     return rows, block, several
+
+
+def _by_lines(sch: Schedule, panel: SBlockRV, rows: LoopRV, core: Core) -> None:
+    """Make a panel, at a loop, by vectors: a line of channels of all pixels, then the next line.
+
+    So registers hold the scales and biases of a line. With all channels of a pixel first LLVM would
+    take those of all of them out of the loop over the pixels, and put them on the stack.
+    """
+    channels = int(sch.get(sch.get_loops(panel)[-1]).extent)
+    lanes = power_of_two_divisor(channels, core.lanes)
+    vectorize(sch, panel, core)
+    # Where loads are no instructions they take no time, and no registers.
+    if lanes not in core.vectors() or not core.arithmetic.load:
+        return
+    pixel, vectors, vector = sch.get_loops(panel)[-3:]
+    if sch.get_sref(pixel).same_as(sch.get_sref(rows)):
+        return
+    near = largest_divisor(channels // lanes, max(1, core.line // lanes))
+    lines, vectors = sch.split(vectors, [None, near])
+    sch.reorder(lines, pixel, vectors, vector)
+    sch.unroll(vectors)
 
 
 def _inputs(sch: Schedule, reader: SBlockRV, layout: Layout, core: Core) -> None:

@@ -22,7 +22,7 @@ from tvmlcnn.targets import FLOAT32, Cpu
 def by_lane(device: Cpu) -> Cpu:
     """Return a device whose kernels load values so: on any machine they are as right."""
     arithmetic = tuple(
-        replace(each, multiply_add=replace(each.multiply_add, by_lane=True))
+        replace(each, multiply_add=replace(each.multiply_add, by_lane=True), load=0.2)
         if each.element == FLOAT32
         else each
         for each in device.arithmetic
@@ -106,6 +106,27 @@ def test_rows_of_taps_of_channels_first_maps(
         side + (taps - 1) * apart + 1 for taps, apart in zip(kernel, dilation, strict=True)
     )
     check(nn.Sequential(conv, nn.ReLU()), (batch, inner, height, width), "dense")
+
+
+class Normalized(nn.Module):
+    """Normalizes before it multiplies, as DenseNet does: a prologue, whose results are a panel."""
+
+    def __init__(self, inner: int, outer: int) -> None:
+        super().__init__()
+        self.before = nn.Conv2d(8, inner, 1)
+        self.norm = nn.BatchNorm2d(inner)
+        self.conv = nn.Conv2d(inner, outer, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        wide = self.before(x)
+        return torch.cat([wide, self.conv(torch.relu(self.norm(wide)))], 1)
+
+
+@few
+@given(inner=st.sampled_from([8, 12, 58, 96]), outer=st.sampled_from([16, 32]), side=size)
+@example(inner=96, outer=32, side=9)
+def test_prologue(inner: int, outer: int, side: int) -> None:
+    check(Normalized(inner, outer), (1, 8, side, side), "dense")
 
 
 @few
