@@ -191,7 +191,8 @@ def test_pointwise_before_depthwise(inner: int, wide: int, stride: int) -> None:
 @example(runs=[(29, 29), (29, 31)], wide=60, seed=0)
 def test_loads_of_runs(runs: list[tuple[int, int]], wide: int, seed: int) -> None:
     """Each channel is counted once, and what a load brings lies together, in one plane."""
-    reads, at = [], 0
+    reads: list[int] = []
+    at = 0
     for length, gap in runs:
         reads += range(at, at + length)
         at += length + gap
