@@ -2,8 +2,9 @@
 
 Sources: Raspberry Pi documentation (processors BCM2836, BCM2837, BCM2711, BCM2712) and Arm's
 software optimization guides for multiply-adds a cycle (128-bit: one a cycle on Cortex-A53 and A72,
-two on A76). Loads are taken to be as many, which none of the cores was measured for. Bandwidths are
-of the memory chips, which the processors do not reach.
+two on A76). Up to the A72 the cores of a cluster share the second cache; an A76 has its own. Loads
+are taken to be as many, which none of the cores was measured for. Bandwidths are of the memory
+chips, which the processors do not reach.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ _COUNTED = replace(AVX2, transform=12, winograd_margin=1, winograd_apart=8)
 # taps are a loop.
 CORTEX_A7 = replace(_COUNTED, spared_registers=2, unrolled_taps=8)
 CORTEX_A53 = replace(_COUNTED, spared_registers=8, paired_pixels=3)
-CORTEX_A72 = _COUNTED
-CORTEX_A76 = _COUNTED
+CORTEX_A72 = replace(_COUNTED, issues=True)
+CORTEX_A76 = replace(_COUNTED, issues=True)
 # What a load takes of the time of multiply-adds that do not wait for it.
 _IN_ORDER, _OUT_OF_ORDER = 0.5, 0.2
 
@@ -75,6 +76,7 @@ def _pi(
     costs: Costs,
     clock_ghz: float,
     bandwidth_gbs: float,
+    sharing: int = 1,
     codes: MultiplyAdd = _PAIRS,
     half: MultiplyAdd | None = None,
 ) -> Cpu:
@@ -88,6 +90,9 @@ def _pi(
             "mtriple": "aarch64-unknown-linux-gnu",
             "mcpu": cpu,
             "mattr": ["+neon"],
+            # Has LLVM put constants of indices into the addresses of instructions: without it each
+            # pixel of a depthwise tile takes two or three instructions for its own address.
+            "cl-opt": ["-aarch64-enable-gep-opt:bool=true"],
             "num-cores": 4,
         },
         machine="aarch64",
@@ -96,6 +101,7 @@ def _pi(
         vector_registers=32,
         extremes_of_nan=True,
         caches=caches,
+        sharing=sharing,
         costs=costs,
         clock_ghz=clock_ghz,
         bandwidth_gbs=bandwidth_gbs,
@@ -129,6 +135,7 @@ RPI2 = Cpu(
     vector_registers=16,
     extremes_of_nan=True,
     caches=(32 * KIB, 512 * KIB),
+    sharing=4,
     costs=CORTEX_A7,
     clock_ghz=0.9,
     bandwidth_gbs=3.6,
@@ -142,6 +149,7 @@ RPI3 = _pi(
     load=_IN_ORDER,
     codes=_PAIRS_IN_ORDER,
     caches=(32 * KIB, 512 * KIB),
+    sharing=4,
     costs=CORTEX_A53,
     clock_ghz=1.2,
     bandwidth_gbs=3.6,
@@ -153,6 +161,7 @@ RPI4 = _pi(
     multiply_adds=1,
     load=_OUT_OF_ORDER,
     caches=(32 * KIB, 1 * MIB),
+    sharing=4,
     costs=CORTEX_A72,
     clock_ghz=1.5,
     bandwidth_gbs=12.8,

@@ -103,6 +103,8 @@ class Core:
     count : int
         Cores like this one that share the work.
     costs : Costs
+    sharing : int
+        Of them, those that have one second cache together.
     """
 
     arithmetic: Arithmetic
@@ -111,6 +113,7 @@ class Core:
     line_bytes: int
     count: int
     costs: Costs
+    sharing: int = 1
 
     @property
     def element(self) -> ElementType:
@@ -144,8 +147,13 @@ class Core:
 
     @property
     def second_cache(self) -> int:
-        """Bytes of the second cache, or of the first where it is the only one."""
-        return self.caches[min(1, len(self.caches) - 1)]
+        """Bytes of the second cache that are its own, or of the first where it is the only one."""
+        return self.caches[1] // self.sharing if len(self.caches) > 1 else self.first_cache
+
+    @property
+    def whole_second_cache(self) -> int:
+        """Bytes of the second cache, for what all cores that share it use."""
+        return self.caches[1] if len(self.caches) > 1 else self.first_cache
 
     def multiplying(self, products: int) -> Core:
         """Return the core as it adds so many products to each sum at a time."""

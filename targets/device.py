@@ -145,10 +145,12 @@ class Cpu(Device):
     vector_registers : int
         SIMD registers that code can name.
     caches : tuple of int
-        Bytes of the first level (data), second, ... as one core sees them.
+        Bytes of the first level (data), second, ... as one core sees them, whoever shares them.
     costs : Costs
     line_bytes : int
         Of the caches.
+    sharing : int
+        Cores that have one second cache together: each one that computes takes its part of it.
     clock_ghz : float or None
         At which all cores compute; from the data sheet.
     """
@@ -160,6 +162,7 @@ class Cpu(Device):
     caches: tuple[int, ...]
     costs: Costs
     line_bytes: int = 64
+    sharing: int = 1
     clock_ghz: float | None = None
 
     @property
@@ -233,6 +236,7 @@ class Cpu(Device):
             self.line_bytes,
             self.cores,
             self.costs,
+            min(self.cores, self.sharing),
         )
 
     def _arithmetic(self, element: ElementType) -> Arithmetic:

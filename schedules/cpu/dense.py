@@ -11,13 +11,14 @@ from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
 from tvmlcnn import ops
-from tvmlcnn.targets import CODES, Core, Cpu, MultiplyAdd
+from tvmlcnn.targets import CODES, FLOAT32, Core, Cpu, MultiplyAdd
 
 from ..channel_places import planes_of, table
 from ..decisions import Decisions
 from ..epilogue import flatten_pixels, inline_epilogue
 from ..layer import Convolution, Layer, Product
 from ..rule import Definition, Plan, Rule
+from ..whole_pieces import reading_whole_pieces
 from .accumulate import accumulate, accumulate_chunks, load_by_vectors, unroll
 from .blocks import spread, vectorize, vectorize_copy
 from .channel_reads import channel_reads
@@ -28,6 +29,10 @@ from .padding import narrowed, skip_padding, without_borders
 from .paired_products import LEAST
 from .paired_tiles import paired_tiles
 from .prefetch import prefetch_weights
+from .tiles import largest_divisor, power_of_two_divisor
+
+# A load of a row's taps that has fewer of them brings more for nothing than it saves.
+_FEWEST_TAPS = 3
 
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
@@ -127,9 +132,17 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
     planes, inner, reads = planes_of(layer)
     kernel = kernel + [planes] * (planes > 1)
     padded, places = any(window.padding), len(reads) > 0
-    # Only channels that lie one after the other are a vector.
+    # Only channels that lie one after the other are a vector; else it may be the taps of a row.
     apart = layer.channels_first or layer.groups > 1
     steps = 1 if apart or step.paired else core.steps_of_a_load(inner // products)
+    along = _along(layer, core) if layer.channels_first else 0
+    if along:
+        steps, kernel, weight = kernel[1], [kernel[0], inner], weight.transpose(0, 2, 1, 3)
+        inner = steps
+        reach = (layer.shape[2] - 1) * window.strides[1] + along
+        top, left, bottom, right = window.padding
+        right = max(right, reach - data[3] - left)
+        window = replace(window, padding=(top, left, bottom, right))
     if places:
         read_as = channel_reads(reads, data[3], core)
         reads, steps, inner = reads[read_as.order], read_as.a_load, len(read_as.order)
@@ -139,7 +152,8 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
     if step.paired:
         tiles = paired_tiles(rows, depth // products, own, products, core)
     else:
-        tiles = dense_tiles(rows, depth // products, own, core, width_of, one_step, steps)
+        at_once = steps * core.lanes / along if along else steps
+        tiles = dense_tiles(rows, depth // products, own, core, width_of, one_step, at_once)
     tiles = [tile for tile in tiles if layer.groups == 1 or own % tile.channels == 0]
     if not tiles:
         return None
@@ -170,6 +184,7 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
             products=products,
             paired=step.paired,
             steps=steps,
+            along=along,
             zero=layer.zero,
             groups=layer.groups,
             widened=step.widened,
@@ -195,8 +210,22 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
         products,
         chunked,
         steps,
+        along,
     )
     return Plan(DENSE.name, layer.element, layer.workload, layout, definition=definition)
+
+
+def _along(layer: Convolution, core: Core) -> int:
+    """Return how many values loads bring for each row of the taps of a channels-first map.
+
+    They are whole vectors, one after the other: neighbouring taps read neighbouring values. 0 where
+    no instruction takes a factor from a lane, or where a row is too short for more than one to.
+    """
+    taps = layer.weight.shape[1]
+    by_lane = core.arithmetic.multiply_add.by_lane and layer.element == FLOAT32
+    if not by_lane or taps < _FEWEST_TAPS or layer.window.dilation[1] > 1:
+        return 0
+    return -(-taps // core.lanes) * core.lanes
 
 
 def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> Schedule:
@@ -217,6 +246,8 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
         sch = Schedule(skip_padding(sch.mod["main"], "dense"))
     else:
         sch = Schedule(narrowed(sch.mod["main"]))
+    if layout.along:
+        sch = Schedule(reading_whole_pieces(sch.mod["main"], "dense", "values"))
     main = sch.get_sblock("dense")
     output = inline_epilogue(sch, main)
     spread(sch, output, core)
@@ -246,13 +277,16 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
         inner = [*inner[:-1], *sch.split(inner[-1], [None, cut.chunk])]
         fetching = inner[:-1]
     whole = inner[len(inner) - min(cut.unrolled, len(inner) - 1) :]
-    if cut.steps > 1:
+    loads = layout.steps > 1 or paired
+    if cut.steps > 1 and not loads:
         inner = [*inner[:-1], *sch.split(inner[-1], [None, cut.steps])]
         whole = inner[-1:]
         fetching = fetching if cut.chunk > 1 else inner
-    loads = layout.steps > 1 or paired
     if loads:
-        inner[-1] = load_by_vectors(sch, main, inner[-1], layout.steps)
+        lanes = core.lanes if layout.along else 0
+        inner[-1] = load_by_vectors(
+            sch, main, inner[-1], layout.steps, lanes=lanes, loads=cut.steps
+        )
         fetching = fetching if cut.chunk > 1 else inner
     unroll(sch, *whole, pixels)
     if cut.skips_padding:
@@ -261,7 +295,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     if layout.panel:
         panel = sch.get_sblock("panel")
         sch.compute_at(panel, rows)
-        vectorize(sch, panel, core)
+        _by_lines(sch, panel, rows, core)
     sch.parallel(rows if layout.panel else sch.fuse(*far))
     init = sch.decompose_reduction(main, (reduced[:pieces] + inner)[0])
     if layout.chunked:
@@ -298,6 +332,27 @@ def _store(
     return rows, block, several
 
 
+def _by_lines(sch: Schedule, panel: SBlockRV, rows: LoopRV, core: Core) -> None:
+    """Make a panel, at a loop, by vectors: a line of channels of all pixels, then the next line.
+
+    So registers hold the scales and biases of a line. With all channels of a pixel first LLVM would
+    take those of all of them out of the loop over the pixels, and put them on the stack.
+    """
+    channels = int(sch.get(sch.get_loops(panel)[-1]).extent)
+    lanes = power_of_two_divisor(channels, core.lanes)
+    vectorize(sch, panel, core)
+    # Where loads are no instructions they take no time, and no registers.
+    if lanes not in core.vectors() or not core.arithmetic.load:
+        return
+    pixel, vectors, vector = sch.get_loops(panel)[-3:]
+    if sch.get_sref(pixel).same_as(sch.get_sref(rows)):
+        return
+    near = largest_divisor(channels // lanes, max(1, core.line // lanes))
+    lines, vectors = sch.split(vectors, [None, near])
+    sch.reorder(lines, pixel, vectors, vector)
+    sch.unroll(vectors)
+
+
 def _inputs(sch: Schedule, reader: SBlockRV, layout: Layout, core: Core) -> None:
     """Copy what is read, where a copy is made, with its prologue in it."""
     for source in sch.get_producers(reader):
@@ -308,4 +363,4 @@ def _inputs(sch: Schedule, reader: SBlockRV, layout: Layout, core: Core) -> None
         vectorize_copy(sch, source, core)
 
 
-DENSE = Rule("dense", 4, Layout, _plan, _schedule)
+DENSE = Rule("dense", 5, Layout, _plan, _schedule)
