@@ -11,6 +11,11 @@ from .element import ElementType
 
 # Shorter vectors take as much time as whole ones, and a quarter of one is worth no vector code.
 _FEWEST_LANES = 4
+LARGEST_SUM = 255
+"""As large weights of codes may be together whose products are added in 16 bits: times the least
+code, -128, they fit."""
+LONG_RUN = 4
+"""So many products are added in 16 bits where weights are chosen for it."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +39,9 @@ class MultiplyAdd:
         no difference.
     by_lane : bool
         Whether one of its factors may be any one lane of a vector, for all sums.
-    paired : bool
-        Whether products are added in pairs of 16 bits first: their codes lie in pairs, and two
-        products of a weight of -128 are too large.
+    paired : int
+        So many products are added in 16 bits first: 2, 4 or 8, where the weights are small enough
+        (`LARGEST_SUM`); their codes lie in pairs. 0 where none are.
     largest : int
         Weights of codes that it multiplies without saturating are as large at most.
     """
@@ -48,7 +53,7 @@ class MultiplyAdd:
     scratch: int = 0
     longest: int = 0
     by_lane: bool = False
-    paired: bool = False
+    paired: int = 0
     largest: int = 128
 
     def vectors(self) -> Iterator[int]:

@@ -45,6 +45,8 @@ class Layout:
         Whether chunks of the reduction are summed up by themselves.
     steps : int
         Of the reduction that one load brings the values of.
+    paired : int
+        As of `MultiplyAdd`.
     """
 
     tile: Tile
@@ -58,6 +60,7 @@ class Layout:
     products: int = 1
     chunked: bool = False
     steps: int = 1
+    paired: int = 0
 
     @property
     def depth(self) -> int:

@@ -95,7 +95,7 @@ def tensorize(
 
 
 def tensorize_pairs(
-    sch: Schedule, update: SBlockRV, init: SBlockRV, tile: Tile, codes: int, core: Core
+    sch: Schedule, update: SBlockRV, init: SBlockRV, tile: Tile, codes: int, run: int, core: Core
 ) -> None:
     """Have products of codes added in pairs, a tile of sums at a time.
 
@@ -110,6 +110,8 @@ def tensorize_pairs(
     tile : Tile
     codes : int
         Of a pixel, that are multiplied at a time.
+    run : int
+        Products that are added in 16 bits.
     core : Core
     """
     sch.vectorize(sch.get_loops(init)[-1])
@@ -117,14 +119,14 @@ def tensorize_pairs(
     shape = tile.pixels, tile.vectors, tile.lanes
     *_, pixels, vectors, channel, _ = sch.get_loops(update)
     sch.fuse(vectors, channel)
-    sch.tensorize(pixels, _registered_pairs(mnemonic, codes, *shape))
+    sch.tensorize(pixels, _registered_pairs(mnemonic, codes, run, *shape))
 
 
 @cache
-def _registered_pairs(mnemonic: str, codes: int, *shape: int) -> str:
+def _registered_pairs(mnemonic: str, codes: int, run: int, *shape: int) -> str:
     """Register the intrinsic of a tile of rows, vectors and lanes; return its name."""
-    name = ".".join(map(str, ("tvmlcnn", mnemonic, codes, *shape)))
-    TensorIntrin.register(name, *paired_products(mnemonic, codes, *shape), override=True)
+    name = ".".join(map(str, ("tvmlcnn", mnemonic, codes, run, *shape)))
+    TensorIntrin.register(name, *paired_products(mnemonic, codes, run, *shape), override=True)
     return name
 
 
