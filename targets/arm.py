@@ -39,7 +39,7 @@ _IN_ORDER, _OUT_OF_ORDER = 0.5, 0.2
 _FMLA = MultiplyAdd("fmla", 4, by_lane=True)
 # smull and smlal multiply pairs to sums of 16 bits, sadalp adds these to sums of 32.
 _PAIRS = MultiplyAdd("smlal", 4, 4, scratch=5, by_lane=True, paired=2)
-_PAIRS_IN_ORDER = replace(_PAIRS, scratch=9)
+_PAIRS_IN_ORDER = replace(_PAIRS, scratch=16)
 _PAIRS_OF_32_BITS = replace(_PAIRS, name="vmlal", scratch=8)
 _INSTRUCTIONS_OF_PAIRS = 3
 _DOT_PRODUCT = MultiplyAdd("sdot", 4, 4, by_lane=True)  # ARMv8.2-DotProd

@@ -18,6 +18,7 @@ from tvm.tirx import PrimFunc
 from tvmlcnn.ops import Tile
 from tvmlcnn.targets import BFLOAT16, INT8, Core
 
+from ..initial_sums import reads_of_products
 from .bfloat16_products import bfloat16_products
 from .paired_products import paired_products
 from .product_definitions import of_own, of_shared
@@ -88,6 +89,7 @@ def tensorize(
         Whether all lanes multiply the same codes, or each has its own.
     """
     sch.vectorize(sch.get_loops(init)[-1])
+    reads_of_products(sch, update)
     step = core.arithmetic.multiply_add
     values = step.widened or core.element.name
     name = _registered(step.name, values, lanes, step.products, shared)
@@ -115,6 +117,7 @@ def tensorize_pairs(
     core : Core
     """
     sch.vectorize(sch.get_loops(init)[-1])
+    reads_of_products(sch, update)
     mnemonic = core.arithmetic.multiply_add.name
     shape = tile.pixels, tile.vectors, tile.lanes
     *_, pixels, vectors, channel, _ = sch.get_loops(update)

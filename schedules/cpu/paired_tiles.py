@@ -45,7 +45,8 @@ def paired_tiles(
     free = core.vector_registers - core.arithmetic.multiply_add.scratch
 
     def fits(tile: Tile) -> bool:
-        sums, codes_held = tile.pixels * tile.vectors, tile.pixels * min(rounds, 2)
+        sums = tile.pixels * tile.vectors
+        codes_held = tile.pixels * min(rounds, 1 + instruction.paired // 2)
         if steps == 1:
             # The weights, scales and biases are the same for all pixels, which come one by one.
             codes_held = _PIXEL + (rounds + 2) * tile.vectors

@@ -68,6 +68,8 @@ class Sums:
     low, high : float
     beside : Codes, optional
         Of as many numbers, which are added.
+    grouped : bool
+        Whether they are of a convolution in groups.
     """
 
     expr: relax.Expr
@@ -77,6 +79,7 @@ class Sums:
     low: float = -math.inf
     high: float = math.inf
     beside: Codes | None = None
+    grouped: bool = False
 
     @property
     def bounded(self) -> bool:
