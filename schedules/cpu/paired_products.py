@@ -36,7 +36,8 @@ def paired_products(
 ) -> tuple[PrimFunc, PrimFunc]:
     """Return what adds products of so many codes to each sum of a tile, and how.
 
-    Weights are of shape (codes / 2 / run, vectors, run, lanes, 2), as `tvmlcnn.ops.pack` packs pairs.
+    Weights are of shape (codes / 2 / run, vectors, run, lanes, 2), as `tvmlcnn.ops.pack` packs
+    them.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ def run_of_dense(weight: np.ndarray, products: int) -> int:
     int
         2, 4 or 8, as many as half the products at most; 0 where not even two always fit.
     """
-    inner, outer = weight.shape[-2:]
+    outer = weight.shape[-1]
     sizes = np.abs(weight.astype(np.int32)).reshape(-1, products, outer)
     channel, one = np.indices((outer, products))
     for run in (8, 4, 2):

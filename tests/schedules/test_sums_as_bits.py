@@ -30,7 +30,7 @@ LARGE = 1.5 * 2**23
     seed=st.integers(0, 99),
 )
 def test_constants_leave_out_next_to_nothing(ratio: float, same: bool, seed: int) -> None:
-    """Of a step of the codes: a scale is a ratio of integers at worst, the same for all channels."""
+    """At worst a scale is a ratio of integers, the same one for all channels."""
     generator = np.random.default_rng(seed)
     scales = np.full((1, 40, 1, 1), 1 / round(1 / ratio))
     if not same:
@@ -45,12 +45,20 @@ def test_constants_leave_out_next_to_nothing(ratio: float, same: bool, seed: int
         np.testing.assert_allclose(single, scales, rtol=2**-18)
 
 
-def layer(scales: np.ndarray, weight: np.ndarray, code: Code) -> Callable[..., relax.Expr]:
-    """Return a convolution whose sums become codes, not less than zero's."""
-    sums_of = convolution(weight, code, scales)
+def layer(
+    scales: np.ndarray, weight: np.ndarray, code: Code, swish: bool = False, groups: int = 1
+) -> Callable[..., relax.Expr]:
+    """Return a convolution whose sums become codes, not less than zero's or of their hard swish."""
+    sums_of = convolution(weight, code, scales, groups=groups)
 
     def graph(emit: Callable[[relax.Expr], relax.Var], codes: relax.Var) -> relax.Expr:
-        return quantized.quantize(emit(relax.op.nn.relu(emit(sums_of(emit, codes)))), TO)
+        number = emit(sums_of(emit, codes))
+        if not swish:
+            return quantized.quantize(emit(relax.op.nn.relu(number)), TO)
+        moved = emit(relax.op.add(number, relax.const(3.0)))
+        clipped = emit(relax.op.clip(moved, 0.0, 6.0))
+        gate = emit(relax.op.divide(clipped, relax.const(6.0)))
+        return quantized.quantize(emit(relax.op.multiply(number, gate)), TO)
 
     return graph
 
@@ -59,20 +67,27 @@ def layer(scales: np.ndarray, weight: np.ndarray, code: Code) -> Callable[..., r
     "target",
     [pytest.param(name, marks=pytest.mark.emulated("aarch64")) for name in ("rpi4", "rpi5")],
 )
-@pytest.mark.parametrize(("inner", "outer"), [(64, 48), (20, 29), (3, 16)])
-def test_codes_are_those_next_to_the_numbers(inner: int, outer: int, target: str) -> None:
+@pytest.mark.parametrize("swish", [False, True])
+@pytest.mark.parametrize(
+    ("inner", "outer", "groups"), [(64, 48, 1), (20, 29, 1), (3, 16, 1), (1, 32, 32)]
+)
+def test_codes_are_those_next_to_the_numbers(
+    inner: int, outer: int, groups: int, swish: bool, target: str
+) -> None:
     generator = np.random.default_rng(inner)
-    codes = generator.integers(-128, 128, (1, inner, 24, 24), dtype=np.int8)
+    codes = generator.integers(-128, 128, (1, inner * groups, 24, 24), dtype=np.int8)
     weight = generator.integers(-63, 64, (outer, inner, 1, 1), dtype=np.int8)
     scales = (0.5 / 60 / inner**0.5 * np.exp(generator.normal(0, 0.3, outer))).astype(np.float32)
     code = Code(1.0, 17, "int8")
-    found = result_of(layer(scales, weight, code), codes, cpu(target)).astype(int)
-    numbers = sums(codes, weight, code.zero) * scales.astype(np.float64).reshape(1, -1, 1, 1)
-    exact = np.rint(np.maximum(numbers, 0) / TO.scale) + TO.zero
+    found = result_of(layer(scales, weight, code, swish, groups), codes, cpu(target)).astype(int)
+    exact_sums = sums(codes, weight, code.zero, groups=groups)
+    numbers = exact_sums * scales.astype(np.float64).reshape(1, -1, 1, 1)
+    of_swish = numbers * np.clip(numbers + 3, 0, 6) / 6
+    exact = np.rint((of_swish if swish else np.maximum(numbers, 0)) / TO.scale) + TO.zero
     wanted = np.clip(exact, -128, 127)
     assert np.abs(found - wanted).max() <= 1
     assert (found != wanted).mean() < 1e-3
-    assert 0.1 < (np.abs(wanted) < 127).mean(), "most are not the same code"
+    assert (np.abs(wanted) < 127).mean() > 0.1, "not all are bounds"
 
 
 def test_no_sum_is_converted() -> None:

@@ -1,9 +1,9 @@
 """Codes of sums, by the bits of numbers: on ARM that takes half as many instructions.
 
 A sum ``n`` of 22 bits that begins with the bits of ``1.5 * 2**23`` is, as float32, that number plus
-``n``, with no conversion. Its product with a scale, plus a constant that again holds ``1.5 * 2**23``,
-has steps of one: the fused multiply-add rounds it to the next code, halves to even, whose lowest 16
-bits the number's are (Hacker's Delight, 2nd edition, 17-1, has the conversions).
+``n``, with no conversion. Its product with a scale, plus a constant that again holds ``1.5 *
+2**23``, has steps of one: the fused multiply-add rounds it to the next code, halves to even, which
+the lowest 16 bits of the number are (H. S. Warren, "Hacker's Delight", 2nd edition, section 17-1).
 
 Numbers that large have no room for the fraction of a bias. What the sums begin with is free to be a
 few more, which the constant takes away again: a beginning, and a scale next to that
@@ -17,25 +17,25 @@ from tvm import relax
 
 from .constants import constant
 from .quantized_forms import Graph, Sums
-from .quantized_operators import low_codes, number_of_bits
+from .quantized_operators import Code, low_codes, number_of_bits
 
 _BITS = 0x4B400000
-_NUMBER = 1.5 * 2**23
-"""Has those bits: from half as much more, to as much less, its steps are one (IEEE 754)."""
+ROUNDER = 1.5 * 2**23
+"""Has those bits. From half as much more, to as much less, its steps are one (IEEE 754)."""
 _MOST = 2**22
-# Beginnings that are tried, in steps of the codes more and less than none, and neighbours of a scale
-# among the numbers of float32, 16 of which move the largest of 256 codes by 2**-12 of a step. Few are
-# enough for nearly all scales; the others are near a ratio of small integers.
+# Beginnings that are tried, in steps of the codes more and less than none, and neighbours of a
+# scale among the numbers of float32, 16 of which move the largest of 256 codes by 2**-12 of a step.
+# Few are enough for nearly all scales; the others are near a ratio of small integers.
 _TRIED = ((1, 4), (8, 16))
 # Of a step of the codes, by which constants may be off on average: so many numbers then get another
 # code; and one of them.
 _OFF, _WORST = 2**-11, 2**-7
-# As large as codes may be before they are clipped.
-_LARGEST_CODE = 2**15 - 1
+LARGEST_CODE = 2**15 - 1
+"""As large as codes may be before they are clipped."""
 
 
 def codes_by_bits(
-    graph: Graph, var: relax.Var, form: Sums, code_scale: float, zero: int, bounds: tuple[int, int]
+    graph: Graph, var: relax.Var, form: Sums, code: Code, bounds: tuple[int, int]
 ) -> relax.Expr | None:
     """Emit the codes of sums; None where the numbers are too large, or a constant too far off.
 
@@ -44,9 +44,8 @@ def codes_by_bits(
     graph : Graph
     var : relax.Var
     form : Sums
-    code_scale : float
-    zero : int
-        Of the codes, int8.
+    code : Code
+        int8.
     bounds : tuple of int
         The least and the greatest code.
     """
@@ -54,10 +53,10 @@ def codes_by_bits(
     if (
         form.beside is not None
         or form.grouped
-        or form.most(1 / code_scale) + abs(zero) >= _LARGEST_CODE
+        or form.most(1 / code.scale) + abs(code.zero) >= LARGEST_CODE
     ):
         return None
-    found = beginnings(form.scales / code_scale, form.bias / code_scale + zero)
+    found = beginnings(form.scales / code.scale, form.bias / code.scale + code.zero)
     if found is None or np.max(form.sizes + np.abs(found[0]), initial=0) >= _MOST:
         return None
     first, scales, constants = found
@@ -89,13 +88,13 @@ def beginnings(
         for steps, neighbours in _TRIED:
             tried = _around(int(min(steps / scales[place], _MOST / 16)))
             near = (single[place].view(np.int32) + _around(neighbours)).view(np.float32)
-            wanted = biases[place] - np.outer(near.astype(np.float64), tried + _NUMBER)
+            wanted = biases[place] - np.outer(near.astype(np.float64), tried + ROUNDER)
             off = np.abs(wanted - np.rint(wanted))
             best = np.unravel_index(np.argmin(off), off.shape)
             if off[best] <= _OFF:
                 break
         first[place], single[place] = tried[best[1]], near[best[0]]
-        constants[place], offs[place] = np.rint(wanted[best]) + _NUMBER, off[best]
+        constants[place], offs[place] = np.rint(wanted[best]) + ROUNDER, off[best]
     close = offs.mean() <= _OFF and offs.max(initial=0) <= _WORST
     return (first, single, constants) if close else None
 

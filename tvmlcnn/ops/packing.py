@@ -28,8 +28,8 @@ def pack(weight: np.ndarray, tile: Tile, products: int = 1, paired: int = 0) -> 
     numpy.ndarray
         Shape (blocks, ..., inner, channels of the tile); with several products (blocks, ...,
         inner / products, channels of the tile, products), in pairs (blocks, ..., inner / products,
-        products / 2 / paired, vectors, paired, lanes, 2), as `place_of_pairs` says. The last block is filled up
-        with zeros.
+        products / 2 / paired, vectors, paired, lanes, 2), as `place_of_pairs` says. The last block
+        is filled up with zeros.
     """
     *kernel, outer = weight.shape
     if products == 1 and str(weight.dtype) == "bfloat16":

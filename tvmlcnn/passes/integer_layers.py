@@ -19,6 +19,7 @@ import numpy as np
 import tvm
 from tvm import relax
 
+from tvmlcnn.graph import hard_swish
 from tvmlcnn.graph import quantized_operators as quantized
 from tvmlcnn.graph.attributes import changed, ints
 from tvmlcnn.graph.constants import constant, is_call_of, value_of
@@ -27,6 +28,7 @@ from tvmlcnn.graph.quantized_forms import (
     Codes,
     Form,
     Graph,
+    HardSwish,
     Sums,
     Weights,
     lowered,
@@ -67,6 +69,8 @@ def _integer_layers(mod: tvm.IRModule, dtype: str | None, by_bits: bool) -> tvm.
         "relax.clip": _clip,
         **MOVES,
     }
+    if by_bits:
+        rewrites |= {"relax.divide": hard_swish.divide, "relax.multiply": hard_swish.multiply}
     if dtype is not None:
         rewrites["relax.nn.conv2d"] = partial(_conv2d, dtype=dtype)
         rewrites["relax.matmul"] = partial(_matmul, dtype=dtype)
@@ -89,9 +93,10 @@ def _quantize(
         return replace(form, dtype=code.dtype)
     shift = wanted.zero - code.zero
     least, greatest = (float(bound + shift) for bound in bounds)
-    if isinstance(form, Sums) and by_bits:
-        own = _within(form, wanted, (least, greatest))
-        codes = codes_by_bits(graph, var, form, wanted.scale, wanted.zero, own)
+    if by_bits and isinstance(form, Sums | HardSwish):
+        within = _within(form, wanted, (least, greatest))
+        make = codes_by_bits if isinstance(form, Sums) else hard_swish.codes_of
+        codes = make(graph, var, form, wanted, within)
         if codes is not None:
             return Codes(codes, wanted, code.dtype)
     if isinstance(form, Sums):
@@ -118,10 +123,13 @@ def _quantize(
     return Codes(graph.emit(quantized.to_codes(steps, wanted.dtype), var), wanted, code.dtype)
 
 
-def _within(form: Sums, code: quantized.Code, bounds: tuple[float, float]) -> tuple[int, int]:
+def _within(
+    form: Sums | HardSwish, code: quantized.Code, bounds: tuple[float, float]
+) -> tuple[int, int]:
     """Return the least and the greatest code of what sums stand for, int8, within bounds."""
     low, high = quantized.CODES[INT8.name]
-    least, greatest = (bound / code.scale + code.zero for bound in (form.low, form.high))
+    own = (form.low, form.high) if isinstance(form, Sums) else (-math.inf, math.inf)
+    least, greatest = (bound / code.scale + code.zero for bound in own)
     within = min(max(least, *map(float, (low, bounds[0]))), high)
     return round(within), round(max(min(greatest, high, bounds[1]), low))
 
