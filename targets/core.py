@@ -39,6 +39,8 @@ class MultiplyAdd:
         no difference.
     by_lane : bool
         Whether one of its factors may be any one lane of a vector, for all sums.
+    lane_rows : int
+        Registers that a lane may be of, for a tile's rows: as many as leave others for sums.
     paired : int
         So many products are added in 16 bits first: 2, 4 or 8, where the weights are small enough
         (`LARGEST_SUM`); their codes lie in pairs. 0 where none are.
@@ -53,6 +55,7 @@ class MultiplyAdd:
     scratch: int = 0
     longest: int = 0
     by_lane: bool = False
+    lane_rows: int = 32
     paired: int = 0
     largest: int = 128
 
@@ -167,10 +170,14 @@ class Core:
         """Return how many steps of a reduction of so many a vector brings the values of.
 
         One load then serves several steps, each of which multiplies by a lane of it. That pays
-        for half a vector too; vectors divide the reduction.
+        for half a vector too; vectors divide the reduction, and chunks of it that are summed up by
+        themselves.
         """
-        if not self.arithmetic.multiply_add.by_lane:
+        instruction = self.arithmetic.multiply_add
+        if not instruction.by_lane:
             return 1
+        if 0 < instruction.longest < extent:
+            extent = max(n for n in range(1, instruction.longest + 1) if extent % n == 0)
         return math.gcd(extent, self.lanes)
 
     def vectors(self) -> Iterator[int]:

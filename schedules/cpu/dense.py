@@ -136,7 +136,8 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
     steps = 1 if apart or step.paired else core.steps_of_a_load(inner // products)
     if places:
         read_as = channel_reads(reads, data[3], core)
-        reads, steps, inner = reads[read_as.order], read_as.a_load, len(read_as.order)
+        reads, inner = reads[read_as.order], len(read_as.order)
+        steps = math.gcd(read_as.a_load, core.steps_of_a_load(inner)) if not step.paired else 1
         weight = (weight[:, :, read_as.order] * read_as.share[:, None]).astype(weight.dtype)
         depth = weight.size // outer
     width_of = None if linear else width

@@ -143,7 +143,7 @@ def _codes_of(stores: Sequence[BufferStore], device: Device) -> Expr | None:
     found = [number for number in numbers if number is not None]
     if len(found) == len(stores):
         return narrowed(found, codes, device)
-    bits = [found for store in stores if (found := low_bits_of(store.value)) is not None]
+    bits = [each for store in stores if (each := low_bits_of(store.value)) is not None]
     together = len(bits) == len(stores) and len({bounds for _, bounds in bits}) == 1
     if not together or device.machine != "aarch64":
         return None

@@ -95,8 +95,10 @@ def _quantize(
     least, greatest = (float(bound + shift) for bound in bounds)
     if by_bits and isinstance(form, Sums | HardSwish):
         within = _within(form, wanted, (least, greatest))
-        make = codes_by_bits if isinstance(form, Sums) else hard_swish.codes_of
-        codes = make(graph, var, form, wanted, within)
+        if isinstance(form, Sums):
+            codes = codes_by_bits(graph, var, form, wanted, within)
+        else:
+            codes = hard_swish.codes_of(graph, var, form, wanted, within)
         if codes is not None:
             return Codes(codes, wanted, code.dtype)
     if isinstance(form, Sums):
