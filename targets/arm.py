@@ -39,15 +39,16 @@ _IN_ORDER, _OUT_OF_ORDER = 0.5, 0.2
 
 _FMLA = MultiplyAdd("fmla", 4, by_lane=True)
 # smull and smlal multiply pairs to sums of 16 bits, sadalp adds these to sums of 32.
-_PAIRS = MultiplyAdd("smlal", 4, 4, scratch=5, by_lane=True, paired=True)
-_PAIRS_IN_ORDER = replace(_PAIRS, scratch=9)
+_PAIRS = MultiplyAdd("smlal", 4, 4, scratch=5, by_lane=True, paired=2)
+_PAIRS_IN_ORDER = replace(_PAIRS, scratch=16)
 _PAIRS_OF_32_BITS = replace(_PAIRS, name="vmlal", scratch=8)
 _INSTRUCTIONS_OF_PAIRS = 3
 _DOT_PRODUCT = MultiplyAdd("sdot", 4, 4, by_lane=True)  # ARMv8.2-DotProd
 # ARMv8.2-FP16. Its sums have 11 bits: of 64 products of like size the rounding errors are, as
 # random, four times what rounding the result is (Higham and Mary, "A New Approach to Probabilistic
 # Rounding Error Analysis", 2019). What widens as it adds, fmlal, is ARMv8.4's.
-HALF = MultiplyAdd("fmla", 8, longest=64)
+# A lane of halves is one of the first sixteen registers (FMLA by element).
+HALF = MultiplyAdd("fmla", 8, longest=64, by_lane=True, lane_rows=8)
 
 
 def _neon(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from .core import Arithmetic, Core, MultiplyAdd
+from .core import LARGEST_SUM, LONG_RUN, Arithmetic, Core, MultiplyAdd
 from .costs import Costs
 from .element import CODES, ELEMENT_TYPES, FLOAT32, ElementType
 
@@ -209,7 +209,10 @@ class Cpu(Device):
         Less than a byte holds, where an instruction takes more of those at a time.
         """
         small = (arithmetic.of_small for arithmetic in self.arithmetic)
-        return min((each.multiply_add.largest for each in small if each), default=_BYTE)
+        bounds = [each.multiply_add.largest for each in small if each]
+        if any(arithmetic.multiply_add.paired for arithmetic in self.arithmetic):
+            bounds.append(LARGEST_SUM // LONG_RUN)
+        return min(bounds, default=_BYTE)
 
     def computes(self, element: ElementType) -> bool:
         """Tell whether it has arithmetic of an element type."""

@@ -26,9 +26,9 @@ from .dense_loops import Layout, loops
 from .dense_tiles import dense_tiles
 from .dot_products import tensorize, tensorize_pairs
 from .padding import narrowed, skip_padding, without_borders
-from .paired_products import LEAST
 from .paired_tiles import paired_tiles
 from .prefetch import prefetch_weights
+from .runs import run_of_dense
 from .tiles import largest_divisor, power_of_two_divisor
 
 # A load of a row's taps that has fewer of them brings more for nothing than it saves.
@@ -59,7 +59,7 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
     products = step.products
     steps = 1 if step.paired else core.steps_of_a_load(depth // products)
     if step.paired:
-        tiles = paired_tiles(rows, depth // products, filled, products, core)
+        tiles = paired_tiles(rows, depth // products, filled, step, core)
     else:
         tiles = dense_tiles(rows, depth // products, filled, core, steps=steps)
     tile = decisions.choose("tile", tiles)
@@ -92,6 +92,7 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
         products,
         chunked,
         steps,
+        paired=step.paired,
     )
     return Plan(DENSE.name, layer.element, layer.workload, layout, definition=definition)
 
@@ -109,10 +110,13 @@ def _multiplying(core: Core, inner: int, weight: np.ndarray) -> Core:
 def _instruction(core: Core, inner: int, weight: np.ndarray) -> MultiplyAdd:
     """Return what multiplies inner channels: one at a time, where several do not divide them."""
     usual = core.arithmetic.multiply_add
-    if inner % usual.products or (usual.paired and weight.min(initial=0) < LEAST):
-        return replace(usual, products=1, widened="", paired=False)
+    one = replace(usual, products=1, widened="", paired=0)
+    if inner % usual.products:
+        return one
     if usual.paired:
-        return replace(usual, products=math.gcd(inner, core.elements))
+        products = math.gcd(inner, core.elements)
+        run = run_of_dense(weight, products)
+        return replace(usual, products=products, paired=run) if run else one
     return usual
 
 
@@ -145,12 +149,13 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
         window = replace(window, padding=(top, left, bottom, right))
     if places:
         read_as = channel_reads(reads, data[3], core)
-        reads, steps, inner = reads[read_as.order], read_as.a_load, len(read_as.order)
+        reads, inner = reads[read_as.order], len(read_as.order)
+        steps = math.gcd(read_as.a_load, core.steps_of_a_load(inner)) if not step.paired else 1
         weight = (weight[:, :, read_as.order] * read_as.share[:, None]).astype(weight.dtype)
         depth = weight.size // outer
     width_of = None if linear else width
     if step.paired:
-        tiles = paired_tiles(rows, depth // products, own, products, core)
+        tiles = paired_tiles(rows, depth // products, own, step, core)
     else:
         at_once = steps * core.lanes / along if along else steps
         tiles = dense_tiles(rows, depth // products, own, core, width_of, one_step, at_once)
@@ -211,6 +216,7 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
         chunked,
         steps,
         along,
+        step.paired,
     )
     return Plan(DENSE.name, layer.element, layer.workload, layout, definition=definition)
 
@@ -257,7 +263,6 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     at = far[-1] if cut.deep else several
     pieces = len(layout.kernel) - 1 if cut.deep else 0
     several_products = layout.products > 1
-    paired = several_products and core.arithmetic.multiply_add.paired
     (tiles, pixels), reduced = accumulate(
         sch,
         main,
@@ -277,7 +282,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
         inner = [*inner[:-1], *sch.split(inner[-1], [None, cut.chunk])]
         fetching = inner[:-1]
     whole = inner[len(inner) - min(cut.unrolled, len(inner) - 1) :]
-    loads = layout.steps > 1 or paired
+    loads = layout.steps > 1 or layout.paired > 0
     if cut.steps > 1 and not loads:
         inner = [*inner[:-1], *sch.split(inner[-1], [None, cut.steps])]
         whole = inner[-1:]
@@ -304,8 +309,8 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
         serves = tiles if cut.deep else several
         size = tile.channels * layout.products * cut.chunk
         prefetch_weights(sch, main, serves, fetching, size, core)
-    if paired:
-        tensorize_pairs(sch, main, init, tile, layout.products, core)
+    if layout.paired:
+        tensorize_pairs(sch, main, init, tile, layout.products, layout.paired, core)
     elif several_products:
         tensorize(sch, main, init, tile.lanes, core)
     return sch

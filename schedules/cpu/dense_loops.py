@@ -48,6 +48,8 @@ class Layout:
     along : int
         Values that loads bring for each row of the kernel's taps, which the steps are then; 0
         where the input channels are last in the reduction.
+    paired : int
+        As of `MultiplyAdd`.
     """
 
     tile: Tile
@@ -62,6 +64,7 @@ class Layout:
     chunked: bool = False
     steps: int = 1
     along: int = 0
+    paired: int = 0
 
     @property
     def depth(self) -> int:

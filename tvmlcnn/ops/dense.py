@@ -30,7 +30,7 @@ def dense(
     channels_first: bool = False,
     prologue: Formula | None = None,
     products: int = 1,
-    paired: bool = False,
+    paired: int = 0,
     steps: int = 1,
     along: int = 0,
     zero: int = 0,
@@ -94,8 +94,8 @@ def dense(
     places, parameters = (more[0], more[1:]) if table else (None, more)
     blocks, *kernel = (int(n) for n in weight.shape)
     if paired:
-        *kernel, rounds, _, _, _, _ = kernel
-        wide, kernel = tile.channels, [*kernel, 4 * rounds]
+        *kernel, _, _, _, _, _ = kernel
+        wide, kernel = tile.channels, [*kernel, products]
     else:
         wide = kernel.pop(-2 if products > 1 else -1)
     chunk = chunk_of(kernel, longest)
@@ -166,7 +166,9 @@ def dense(
 
     def place_of(lane: Expr, one: Expr) -> tuple[Expr, ...]:
         """Return where the weight of a lane for one of several products is."""
-        return place_of_pairs(lane, one, products, tile.lanes) if paired else (lane, one)
+        if not paired:
+            return lane, one
+        return place_of_pairs(lane, one, products, tile.lanes, paired)
 
     def term(m: Expr, c: Expr, at: Sequence[Expr]) -> Expr:
         block, lane = c // wide, c % wide
