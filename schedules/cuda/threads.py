@@ -136,11 +136,16 @@ def load_beside(sch: Schedule, block: SBlockRV, at: LoopRV, lanes: int) -> None:
 def _is_plain(region: BufferRegion) -> bool:
     """Tell whether an element is read whose place is the block's own, along the last axis at least.
 
-    Elsewhere it may be computed of the block's place, but not of what other tensors say.
+    Elsewhere it may be computed of the block's place, but not of what other tensors say, nor of
+    several of its axes, as where it is reshaped: TVM does not see then which elements a thread
+    reads, and would give it room for all of them.
     """
     loads: list[TensorLoad] = []
     for axis in region.region:
-        tvm_ffi.structural_walk(axis.min, [(TensorLoad, loads.append)])
+        places: list[Var] = []
+        tvm_ffi.structural_walk(axis.min, [(TensorLoad, loads.append), (Var, places.append)])
+        if len({str(place.name) for place in places}) > 1:
+            return False
     alone = all(isinstance(axis.extent, IntImm) and axis.extent == 1 for axis in region.region)
     return alone and not loads and isinstance(region.region[-1].min, Var | IntImm)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 import torch
-from gpu_kernels import CUDA, check, needs_pocl
+from gpu_kernels import CUDA, GPUS, check, cuda_of, needs_pocl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import compiled
@@ -90,3 +91,12 @@ def test_a_view_is_no_kernel() -> None:
 def test_what_sums_up_is_left_to_others() -> None:
     net = Of(lambda x: x.sum(1))
     assert "elementwise" not in kernels_by_rule(compiled(net, (4, 9), CUDA))
+
+
+def test_what_is_reshaped_takes_no_room_of_a_thread() -> None:
+    """Local response norm divides by means that lie in another shape."""
+    net = nn.Sequential(nn.Conv2d(3, 96, 3), nn.ReLU(), nn.LocalResponseNorm(5))
+    source = cuda_of(net, (1, 3, 33, 33), GPUS["jetson-orin-nano"])
+    rooms = re.findall(r"^ *alignas\(64\) float \w+\[(\d+)\];", source, re.MULTILINE)
+    assert rooms
+    assert max(map(int, rooms)) <= 64

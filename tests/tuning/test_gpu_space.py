@@ -149,7 +149,7 @@ def test_a_program_of_kernels(tmp_path: Path) -> None:
     )
     link_library(parts, {}, tmp_path / "kernels.so")
     source, given, found = (tmp_path / name for name in ("kernels.cl", "in.npz", "out.npz"))
-    source.write_text(runner().source(mod))
+    source.write_text(runner().source(mod, gpu))
     np.savez(given, *program.inputs)
     (tmp_path / "driver").mkdir()
     driver = fake_gpu.build_driver(tmp_path / "driver")
