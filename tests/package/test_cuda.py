@@ -14,7 +14,7 @@ from on_pocl import compare, compiled, gpu_here
 from torch import nn
 from tvm.script import tirx as T
 
-from tvmlcnn import frontend
+from tvmlcnn import frontend, pipeline
 from tvmlcnn.errors import UserError
 from tvmlcnn.package import cuda
 from tvmlcnn.package.cuda_image import architectures
@@ -68,7 +68,7 @@ def stem() -> list[nn.Module]:
 NETS = {
     "separable": lambda: [*stem(), separable(16, 24, 2), nn.MaxPool2d(3, 2, 1), *head(24)],
     "residual": lambda: [*stem(), Residual(16), *head(24)],
-    "pointwise groups": lambda: [*stem(), nn.Conv2d(16, 24, 1, groups=8), nn.ReLU(), *head(24)],
+    "pointwise groups": lambda: [*stem(), nn.Conv2d(16, 24, 1, groups=8), nn.Softplus(), *head(24)],
     "grouped": lambda: [*stem(), nn.Conv2d(16, 32, 5, groups=4), *head(32), nn.Softmax(1)],
 }
 
@@ -196,6 +196,30 @@ def shared(x: T.Buffer((64,), "float32"), y: T.Buffer((64,), "float32")):
                 kept[n] = x[n]
             with T.sblock("y"):
                 y[n] = kept[n]
+
+
+class Functions(nn.Module):
+    """What TVM's code generator needs a rule for each of."""
+
+    NAMES = (
+        *("exp", "expm1", "exp2", "log", "log1p", "log2", "log10", "sqrt", "rsqrt", "erf", "erfc"),
+        *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "atanh"),
+        *("floor", "ceil", "round", "trunc", "sign", "abs", "square", "sigmoid", "isnan", "isinf"),
+    )
+    ACTIVATIONS = ("softplus", "logsigmoid", "mish", "gelu", "silu", "elu", "celu", "selu", "tanh")
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        found = [getattr(torch, name)(x) for name in self.NAMES]
+        found += [getattr(nn.functional, name)(x) for name in self.ACTIVATIONS]
+        return *found, torch.fmod(x, 0.7), torch.atan2(x, x + 1), x.abs() ** 1.7
+
+
+def test_functions_have_a_form_on_gpus() -> None:
+    device = DEVICES["cuda"]
+    mod = pipeline.run(frontend.import_graph(Functions(), images(1)).mod, device)
+    kernels = {name: f for name, f in mod.functions.items() if isinstance(f, tvm.tirx.PrimFunc)}
+    _, source = cuda.cuda_source(tvm.IRModule(kernels), device)
+    assert "log1pf(" in source
 
 
 def test_dynamic_shared_memory() -> None:
