@@ -52,6 +52,11 @@ def test_on_a_gpu(layer: str) -> None:
     assert kernels_by_rule(mod)
 
 
+def test_means_of_several_maps_on_a_gpu() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 40, 3), nn.AdaptiveAvgPool2d(1))
+    assert kernels_by_rule(compiled(net, (3, 3, 9, 9), DEVICES["jetson-orin-nano"]))["pooling"]
+
+
 def test_tokens() -> None:
     """The class token alone goes on from a vision transformer's last layer."""
 
