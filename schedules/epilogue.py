@@ -7,6 +7,7 @@ from typing import Any
 
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
+from tvm.sym import Analyzer
 from tvm.tirx import IndexMap, IterVar
 
 from .initial_sums import begin_with_bias
@@ -15,7 +16,8 @@ from .initial_sums import begin_with_bias
 def inline_epilogue(sch: Schedule, main: SBlockRV, scope: str = "global") -> SBlockRV:
     """Inline what follows ``main``, as long as it is no larger, into its last block; return that.
 
-    Sums begin with a bias. Where a squeeze-and-excitation's few scales are spread over a map,
+    What reads few rows alone, as a transformer's first token, is left: the loops of ``main`` would
+    be too few for its tiles. Sums begin with a bias. Where a squeeze-and-excitation's few scales are spread over a map,
     inlining would compute them again for each pixel; that is left as it is. What is
     made of other inputs for each element, as numbers of a residual's codes, is inlined too.
 
@@ -30,13 +32,18 @@ def inline_epilogue(sch: Schedule, main: SBlockRV, scope: str = "global") -> SBl
     """
     begin_with_bias(sch, main)
     size = elements(sch, main)
+
+    def fits(blocks: list[SBlockRV], source: SBlockRV) -> bool:
+        small = bool(blocks) and elements(sch, blocks[0]) <= size
+        return small and _reads_most_rows(sch, blocks[0], source)
+
     while True:
         consumers = sch.get_consumers(main)
-        if not consumers or elements(sch, consumers[0]) > size:
+        if not fits(consumers, main):
             return sch.cache_write(main, 0, scope)
         inline_operands(sch, consumers[0], main)
         following = sch.get_consumers(consumers[0])
-        if not following or elements(sch, following[0]) > size:
+        if not fits(following, consumers[0]):
             return consumers[0]
         sch.compute_inline(consumers[0])
 
@@ -67,6 +74,23 @@ def elements(sch: Schedule, block: SBlockRV) -> int:
     """Return how many elements a block computes."""
     iterators = sch.get(block).iter_vars
     return math.prod(int(v.dom.extent) for v in iterators if v.iter_type == IterVar.DataPar)
+
+
+def _reads_most_rows(sch: Schedule, block: SBlockRV, source: SBlockRV) -> bool:
+    """Tell whether what a block reads spans half of another one's result, along each axis of rows.
+
+    Those that fill the last tile are fewer than that.
+    """
+    read, analyzer = sch.get(source).writes[0].source, Analyzer()
+    for iterator in sch.get(block).iter_vars:
+        analyzer.bind(iterator.var, iterator.dom)
+    for region in sch.get(block).reads:
+        if region.source.same_as(read):
+            for along, extent in list(zip(region.region, read.ty.shape, strict=True))[:-1]:
+                bound = analyzer.const_int_bound(along.min)
+                if 2 * (bound.max_value - bound.min_value + int(along.extent)) < int(extent):
+                    return False
+    return True
 
 
 def flatten_pixels(sch: Schedule, output: SBlockRV) -> None:

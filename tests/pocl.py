@@ -63,6 +63,9 @@ def source(kernels: tvm.IRModule, device: Gpu) -> str:
 
     from tvmlcnn.package.launches import gpu_function
 
+    # TVM has no rule for it, nor for CUDA; there tvmlcnn brings its own.
+    rule = lambda call: tirx.call_pure_extern(call.ty, "log1p", *call.args)  # noqa: E731
+    tirx.op.register_intrin_lowering("tirx.log1p", target="opencl", f=rule, level=99)
     target = tvm.target.Target(_OPENCL)
     lower, _, finish = tirx.get_default_tir_pipeline(target)
     host, device_mods = split_host_device_mods(lower(tirx.transform.BindTarget(target)(kernels)))

@@ -61,7 +61,7 @@ def test_what_torch_says_is_pointwise_counts_as_element_wise() -> None:
     assert {kind_of(target, 0, None, False) for target in POINTWISE} == {"elementwise"}
 
 
-@pytest.mark.parametrize("function", ["relu", "sigmoid", "exp"])
+@pytest.mark.parametrize("function", ["relu", "sigmoid", "exp", "celu"])
 def test_operators_of_the_table_are_not_turned_back(function: str) -> None:
     mod = compiled(between(function), (1, 16, 8, 8), DEVICES["x86"])
     assert passes.turned_back(mod) == []

@@ -56,6 +56,7 @@ def test_what_is_beyond_the_range_is_told(tmp_path: Path) -> None:
     ("target", "dtype", "having"),
     [
         ("rpi4", "float16", "rpi4 does not compute in float16; what does: "),
+        ("x86", "float16", "; native on x86 with AVX512-FP16"),
         ("x86", "bfloat16", "x86 does not compute in bfloat16; what does: native on x86 with"),
         ("cuda", "bfloat16", "cuda does not compute in bfloat16; what does: native on x86 with"),
     ],

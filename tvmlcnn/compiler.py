@@ -139,6 +139,10 @@ def compile(
         network, how = quantized_network(network, calibration, keep_float, device.largest_weight)
         quantization = asdict(how)
         notes += network.notes
+        if device.codes is None:
+            notes.append(
+                f"{device.name} has no kernels of int8: the network is computed in float32"
+            )
     clock.start("run torch")
     here = device.machine == machine()  # an emulator takes seconds for each input
     each = [replace(network, variants=(variant,)) for variant in network.variants]

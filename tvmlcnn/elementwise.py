@@ -149,7 +149,16 @@ OPERATORS: tuple[Elementwise, ...] = (
     Elementwise("", "hardswish"),
     Elementwise("", "prelu", operands=2),
     Elementwise("", "fill"),
-    Elementwise("", "where", operands=3),
+    Elementwise("where", "where", operands=3),
+    Elementwise("less", "lt", operands=2),
+    Elementwise("less_equal", "le", operands=2),
+    Elementwise("greater", "gt", operands=2),
+    Elementwise("greater_equal", "ge", operands=2),
+    Elementwise("equal", "eq", operands=2),
+    Elementwise("not_equal", "ne", operands=2),
+    Elementwise("logical_and", "logical_and", operands=2),
+    Elementwise("logical_or", "logical_or", operands=2),
+    Elementwise("logical_not", "logical_not"),
     Elementwise("", "masked_fill", operands=2),
 )
 

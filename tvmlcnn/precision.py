@@ -45,7 +45,10 @@ def check_request(dtype: str, given: Any, keep_float: str | Sequence[str]) -> No
 
 
 # Of processors by LLVM's names, where no target is called after one.
-_PROCESSORS = {"bfloat16": "native on x86 with AVX-512 BF16, and TVM's of such, as znver4"}
+_PROCESSORS = {
+    "float16": "native on x86 with AVX512-FP16, and TVM's of such, as sapphirerapids",
+    "bfloat16": "native on x86 with AVX-512 BF16, and TVM's of such, as znver4",
+}
 
 
 def element_for(dtype: str, device: Device) -> ElementType:

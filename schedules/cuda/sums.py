@@ -79,7 +79,12 @@ def sum_together(sch: Schedule, main: SBlockRV, output: SBlockRV, across: int) -
     *inner, own = levels_before(sch, main)
     _, (steps,) = inner_loops(sch, main)
     threads = across * int(sch.get(steps).extent)
-    block, place = sch.split(sch.fuse(*sch.get_loops(output)), [None, across])
+    # Of all loops as one, TVM does not see which of 40 channels of three pictures a block has.
+    loops = sch.get_loops(output)
+    last = max((n for n, loop in enumerate(loops) if int(sch.get(loop).extent) > 1), default=0)
+    outer, place = sch.split(loops[last], [None, across])
+    block = sch.fuse(*loops[:last], outer)
+    place = sch.fuse(place, *loops[last + 1 :])
     sch.set_scope(main, 0, "local")
     sch.compute_at(main, place, preserve_unit_loops=True)
     _, (steps,) = inner_loops(sch, main)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import fake_gpu
@@ -22,6 +23,7 @@ from tvmlcnn.package.elf_object import data_object
 from tvmlcnn.package.launches import GpuFunction, Launch
 from tvmlcnn.package.link import link
 from tvmlcnn.runtime.elf import read_elf
+from tvmlcnn.runtime.machine import machine
 from tvmlcnn.targets import DEVICES
 
 CODE = {"cuda": ("sm_75", "compute_75"), "jetson-orin-nano": ("sm_87",)}
@@ -68,7 +70,7 @@ def stem() -> list[nn.Module]:
 NETS = {
     "separable": lambda: [*stem(), separable(16, 24, 2), nn.MaxPool2d(3, 2, 1), *head(24)],
     "residual": lambda: [*stem(), Residual(16), *head(24)],
-    "pointwise groups": lambda: [*stem(), nn.Conv2d(16, 24, 1, groups=8), nn.ReLU(), *head(24)],
+    "pointwise groups": lambda: [*stem(), nn.Conv2d(16, 24, 1, groups=8), nn.Softplus(), *head(24)],
     "grouped": lambda: [*stem(), nn.Conv2d(16, 32, 5, groups=4), *head(32), nn.Softmax(1)],
 }
 
@@ -196,6 +198,28 @@ def shared(x: T.Buffer((64,), "float32"), y: T.Buffer((64,), "float32")):
                 kept[n] = x[n]
             with T.sblock("y"):
                 y[n] = kept[n]
+
+
+class Functions(nn.Module):
+    """What TVM's code generator needs a rule for each of."""
+
+    NAMES = (
+        *("exp", "expm1", "exp2", "log", "log1p", "log2", "log10", "sqrt", "rsqrt", "erf", "erfc"),
+        *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "atanh"),
+        *("floor", "ceil", "round", "trunc", "sign", "abs", "square", "sigmoid", "isnan", "isinf"),
+    )
+    ACTIVATIONS = ("softplus", "logsigmoid", "mish", "gelu", "silu", "elu", "celu", "selu", "tanh")
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        found = [getattr(torch, name)(x) for name in self.NAMES]
+        found += [getattr(nn.functional, name)(x) for name in self.ACTIVATIONS]
+        return *found, torch.fmod(x, 0.7), torch.atan2(x, x + 1), x.abs() ** 1.7
+
+
+def test_functions_have_a_form_on_gpus(tmp_path: Path) -> None:
+    """Their source is generated; what an operator lacks a rule for is refused there."""
+    here = replace(DEVICES["jetson-orin-nano"], machine=machine())
+    compiled(Functions(), [images(1)], here, fake_gpu.NoCompiler(), tmp_path)
 
 
 def test_dynamic_shared_memory() -> None:

@@ -81,7 +81,38 @@ class Outputs(nn.Module):
         return y, y.mean((2, 3)), y.softmax(1), y.permute(0, 3, 1, 2), y.sum(2)
 
 
+class Attention(nn.Module):
+    """By pixels, as CBAM has it: extrema and means of channels, and a choice by a mask."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.gate = nn.Conv2d(8, 6, 1), nn.Conv2d(4, 1, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.conv(x)
+        y = torch.where(y > y.amin((2, 3), keepdim=True), y, y.exp() - 1)
+        of_pixels = [y.mean(1, True), y.amax(1, True), y.amin(1, True), y.sum(1, True)]
+        return y * torch.sigmoid(self.gate(torch.cat(of_pixels, 1)))
+
+
+class Reductions(nn.Module):
+    """Over channels, rows and columns, with the reduced axes and without."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(8, 5, 1)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        y = self.conv(x)
+        axes = [1, 2, 3, (2, 3), (1, 2), (1, 3)]
+        return tuple(
+            f(y, a, keep) for f in (torch.amax, torch.sum) for a in axes for keep in (0, 1)
+        )
+
+
 NETS = {
+    "attention": Attention(),
+    "reductions": Reductions(),
     "block": Block(),
     "broadcast": Broadcast(),
     "flatten": Flatten(),
@@ -123,6 +154,10 @@ def test_transposes_stay_at_the_borders() -> None:
     )
     assert operators(net)["permute_dims"] == 2
     assert operators(nn.Sequential(net, nn.AdaptiveAvgPool2d(1), nn.Flatten()))["permute_dims"] == 1
+
+
+def test_channels_are_reduced_where_they_are() -> None:
+    assert operators(Attention())["permute_dims"] == 2
 
 
 def test_shuffle_moves_nothing() -> None:

@@ -78,6 +78,31 @@ def test_an_iterable_may_give_labels_too() -> None:
     np.testing.assert_array_equal(found.observed[1][0], array[1:2])
 
 
+def test_examples_by_name_are_in_the_order_of_the_inputs() -> None:
+    inputs, image = [Input((1, 3)), Input((1, 3))], _noise(4, 3)
+    found = calibration(({"mask": -x, "x": x} for x in image), inputs, names=("x", "mask"))
+    np.testing.assert_array_equal(found.observed[1], [image[1:2], -image[1:2]])
+
+
+def test_one_constant_example_among_others_is_taken() -> None:
+    array = _noise(4, 3, 8, 8)
+    array[1] = 0
+    assert len(calibration(array, PHOTO).observed) == 3
+
+
+def test_integers_and_levels_for_each_pixel_may_be_constant() -> None:
+    level = np.repeat(_noise(4, 1, 1, 1), 64).reshape(4, 1, 8, 8)
+    inputs = [Input((1, 3, 8, 8)), Input((1, 1, 8, 8)), Input((1, 5), "int64")]
+    given = [(x, s, np.ones(5, np.int64)) for x, s in zip(_noise(4, 3, 8, 8), level, strict=True)]
+    assert len(calibration(given, inputs).observed) == 3
+
+
+def test_photos_of_one_colour_show_no_range(tmp_path: Path) -> None:
+    Image.new("RGB", (12, 12), (200, 10, 10)).save(tmp_path / "0.png")
+    with pytest.raises(UserError, match="pictures of one colour"):
+        calibration(tmp_path, PHOTO)
+
+
 def test_random_numbers_are_told() -> None:
     assert calibration("random", PHOTO).is_random
     assert not calibration(_noise(4, 3, 8, 8), PHOTO).is_random

@@ -112,6 +112,26 @@ def test_layers_whose_error_is_too_large_stay_float32() -> None:
     assert affine_in(second) is None
 
 
+class Logarithm(nn.Module):
+    """Its second layer takes the logarithm of zeros."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second, self.third = (nn.Linear(8, 8) for _ in range(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.second(torch.relu(self.first(x)).log())
+        return self.third(torch.nan_to_num(x, 0, 1, -1))
+
+
+def test_layers_whose_values_have_no_range_stay_float32() -> None:
+    result = of(Logarithm(), (4, 8))
+    assert result.kept == ("second",)
+    assert [note.partition(":")[0] for note in result.notes] == ["second stays float32"]
+    assert affine_in(calls(result, "linear")[2]) is not None
+
+
 def test_a_pattern_that_fits_nothing_is_told() -> None:
     with pytest.raises(UserError, match="clasifier") as caught:
         of(nn.Sequential(nn.Linear(4, 4)), (1, 4), keep_float=["clasifier"])

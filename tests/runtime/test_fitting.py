@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -145,7 +146,11 @@ def test_letterbox_of_a_detector() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"fit": "cover"}, {"filter": "nearest"}, {"fill": 256}, {"mean": (0.5,)}, {"std": (0.0,) * 3}],
+    [
+        *({"fit": "cover"}, {"filter": "nearest"}, {"fill": 256}, {"fill": 0.5}),
+        *({"mean": (0.5,)}, {"mean": 0.5}, {"mean": ("red", "green", "blue")}),
+        *({"mean": (0.0, float("nan"), 0.0)}, {"std": (0.0,) * 3}, {"crop_ratio": float("inf")}),
+    ],
 )
 def test_what_cannot_be_said(options: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"fit|mean|fill"):
@@ -162,3 +167,10 @@ def test_a_manifest_says_what_is_not_the_default() -> None:
     assert set(Preprocessing().to_json()) == {"crop_ratio", "mean", "std"}
     how = Preprocessing(0.5, (0.5,), (0.25,), "letterbox", "bicubic", 0)
     assert Preprocessing.from_json(how.to_json()) == how
+
+
+def test_numbers_of_numpy_are_written_as_pythons() -> None:
+    half = np.full(3, 0.5, np.float32)
+    how = Preprocessing(np.float32(0.5), half, half, "letterbox", fill=np.uint8(7))  # type: ignore[arg-type]
+    assert how == Preprocessing(0.5, (0.5,) * 3, (0.5,) * 3, "letterbox", fill=7)
+    assert Preprocessing.from_json(json.loads(json.dumps(how.to_json()))) == how

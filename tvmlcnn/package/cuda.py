@@ -38,6 +38,15 @@ CUDA_SECTION = ".tvmlcnn.cuda"
 _SWITCH = "TVM_COMPILE_FORCE_FALLBACK"
 
 
+def _log1p(call: tvm.ir.Call) -> tvm.ir.Call:
+    """Return the call of CUDA's function, which TVM has no rule for; softplus needs it."""
+    name = "log1p" if str(call.ty.dtype) == "float64" else "log1pf"
+    return tirx.call_pure_extern(call.ty, name, *call.args)
+
+
+tirx.op.register_intrin_lowering("tirx.log1p", target="cuda", f=_log1p, level=99)
+
+
 def compile_kernels(
     kernels: tvm.IRModule, device: Device, compiler: Compiler
 ) -> tuple[dict[str, GpuFunction], bytes]:

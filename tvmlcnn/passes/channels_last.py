@@ -37,6 +37,7 @@ from tvmlcnn.graph.variables import named
 from tvmlcnn.targets import Device
 
 _TURNED_BACK = "tvmlcnn.turned_back"
+_REDUCTIONS = (relax.op.mean, relax.op.sum, relax.op.max, relax.op.min)
 
 
 def _pool(operator: Callable[..., relax.Call]) -> Callable[..., Permuted | None]:
@@ -68,27 +69,29 @@ def _adaptive_pool(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     return replace(data, expr=rewriter.builder.emit(result))
 
 
-def _mean(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
-    data = rewriter.value(call.args[0])
-    if data.plain or call.attrs.axis is None:
-        return None
-    old = sorted(int(axis) % len(data.order) for axis in call.attrs.axis)
-    keep = bool(call.attrs.keepdims)
-    if data.places is not None:
-        if data.order != NHWC or old != [2, 3]:
+def _reduction(operator: Callable[..., relax.Call]) -> Callable[..., Permuted | None]:
+    def rewrite(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
+        data = rewriter.value(call.args[0])
+        if data.plain or call.attrs.axis is None:
             return None
-        kept = replace(data, expr=rewriter.builder.emit(relax.op.mean(data.expr, [1, 2], True)))
+        old = sorted(int(axis) % len(data.order) for axis in call.attrs.axis)
+        keep = bool(call.attrs.keepdims)
+        if data.places is not None and data.order == NHWC and old == [2, 3]:
+            kept = replace(data, expr=rewriter.builder.emit(operator(data.expr, [1, 2], True)))
+            if keep:
+                return kept
+            packed = compact(rewriter.builder, kept).expr
+            shape = [int(n) for n in call.ty.shape]
+            return Permuted(rewriter.builder.emit(relax.op.reshape(packed, shape)), (0, 1))
+        data = compact(rewriter.builder, data)
+        axes = sorted(data.axis(axis) for axis in old)
+        result = rewriter.builder.emit(operator(data.expr, axes, keep))
         if keep:
-            return kept
-        packed = compact(rewriter.builder, kept).expr
-        shape = [int(n) for n in call.ty.shape]
-        return Permuted(rewriter.builder.emit(relax.op.reshape(packed, shape)), (0, 1))
-    axes = sorted(data.axis(axis) for axis in old)
-    result = rewriter.builder.emit(relax.op.mean(data.expr, axes, keep))
-    if keep:
-        return Permuted(result, data.order)
-    left = [axis for axis in data.order if axis not in old]
-    return Permuted(result, tuple(sorted(left).index(axis) for axis in left))
+            return Permuted(result, data.order)
+        left = [axis for axis in data.order if axis not in old]
+        return Permuted(result, tuple(sorted(left).index(axis) for axis in left))
+
+    return rewrite
 
 
 def _mean_of_codes(rewriter: Rewriter, call: relax.Call) -> Permuted:
@@ -138,7 +141,7 @@ _REWRITES: dict[str, Rewrite] = {
     "relax.nn.max_pool2d": _pool(relax.op.nn.max_pool2d),
     "relax.nn.avg_pool2d": _pool(relax.op.nn.avg_pool2d),
     "relax.nn.adaptive_avg_pool2d": _adaptive_pool,
-    "relax.mean": _mean,
+    **{f"relax.{o.__name__}": _reduction(o) for o in _REDUCTIONS},
     quantized_operators.MEAN_OF_CODES: _mean_of_codes,
     "relax.concat": _concat,
     "relax.nn.softmax": _softmax(relax.op.nn.softmax),

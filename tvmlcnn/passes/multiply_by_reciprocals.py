@@ -18,7 +18,7 @@ from tvmlcnn.graph.constants import constant, is_call_of, value_of
 from tvmlcnn.graph.variables import bindings
 
 _ROUNDING = ("relax.floor", "relax.ceil", "relax.trunc", "relax.round", "relax.floor_divide")
-_MOVING = ("relax.reshape", "relax.permute_dims", "relax.where", "relax.strided_slice")
+_MOVING = ("relax.reshape", "relax.permute_dims", "relax.strided_slice")
 
 
 def _rounded(main: relax.Function) -> set[relax.Var]:

@@ -17,6 +17,7 @@ from tvmlcnn.files import refuse_special
 from tvmlcnn.frontend.exported import Input
 from tvmlcnn.frontend.trial_inputs import random_inputs
 from tvmlcnn.input_form import size_of
+from tvmlcnn.runtime.arrays import unread
 from tvmlcnn.runtime.preprocessing import Preprocessing, fitted, normalized, read_frame
 
 Example = tuple[np.ndarray, ...]
@@ -87,14 +88,15 @@ def calibration(
     Raises
     ------
     UserError
-        If it is none of these, there is no example, or one has another shape, is constant, or has
-        elements that are no finite numbers.
+        If it is none of these, there is no example, one has another shape or elements that are no
+        finite numbers, or all are constant.
     """
     how = preprocessing or Preprocessing()
     taken = _Taken(list(inputs), how, names, frames, fit)
     source, examples = _examples(given, taken)
     for number, example in enumerate(examples):
         _check(example, inputs, f"{source}: example {number}")
+    _check_ranges(examples, taken, source)
     held = examples[_HELD_OUT - 1 :: _HELD_OUT] or examples[-1:]
     observed = [one for place, one in enumerate(examples) if place % _HELD_OUT != _HELD_OUT - 1]
     return Calibration(observed, held, source, isinstance(given, str) and given == RANDOM)
@@ -142,7 +144,7 @@ def _of_path(path: Path, taken: _Taken) -> list[Example]:
         loaded = np.load(path, allow_pickle=False)
         arrays = dict(loaded) if isinstance(loaded, Mapping) else loaded
     except Exception as error:  # numpy raises many types for a header that is damaged
-        raise _refused(f"{path} cannot be read: {first_line(error)}") from error
+        raise _refused(f"{path} cannot be read: {unread(error)}") from error
     if isinstance(arrays, dict):
         return _of_named(arrays, taken, str(path))
     return _of_batch([arrays], taken, str(path))
@@ -215,7 +217,8 @@ def _of_item(item: Any, taken: _Taken) -> Example:
     """Return the example that an iterable of a user's gives."""
     inputs = taken.inputs
     if isinstance(item, Mapping):
-        item = list(item.values())
+        named = set(taken.names) <= item.keys()
+        item = [item[name] for name in taken.names] if named else list(item.values())
     each = item if isinstance(item, tuple | list) else [item]
     if len(each) < len(inputs):
         raise _refused(f"an example has {len(each)} arrays, the model {len(inputs)} inputs")
@@ -247,8 +250,24 @@ def _check(example: Example, inputs: Sequence[Input], where: str) -> None:
             raise _refused(f"{where} is {array.dtype}, the input {one.dtype}")
         if one.dtype.startswith("float") and not np.isfinite(array).all():
             raise _refused(f"{where} has elements that are infinite or no numbers")
-        if array.size > 1 and (array == array.flat[0]).all():
-            raise _refused(f"{where} has the same value everywhere, which says nothing of ranges")
+
+
+def _check_ranges(examples: Sequence[Example], taken: _Taken, source: str) -> None:
+    """Refuse inputs that show no range; one example may, and integers have none."""
+    inputs = taken.inputs
+    for place, one in enumerate(inputs):
+        arrays = [example[place] for example in examples]
+        name = "" if len(inputs) == 1 else f" of input {place + 1}"
+        if one.dtype.startswith(("int", "bool")) or arrays[0].size == 1:
+            continue
+        if all((array == arrays[0].flat[0]).all() for array in arrays):
+            raise _refused(f"{source} has the same value everywhere{name}, which shows no range")
+        # Of several inputs one may be a level for each pixel.
+        if len(inputs) == 1 and len(one.shape) == _IMAGE_AXES:
+            rows, columns = (1, 2) if taken.frames else (2, 3)
+            pixels = one.shape[rows] * one.shape[columns]
+            if pixels > 1 and not any(np.ptp(array, (rows, columns)).any() for array in arrays):
+                raise _refused(f"{source} has pictures of one colour each, which show no range")
 
 
 def _evenly(items: Sequence[Any], most: int) -> list[Any]:

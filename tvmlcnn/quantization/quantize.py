@@ -28,7 +28,7 @@ from .layers import Layer, matching, named
 from .lockstep import Converted, Exact
 from .names import name_after_layers
 from .quantizer import KernelQuantizer
-from .sensitivity import kept_by_error, ratios
+from .sensitivity import kept_by_error, ratios, unbounded
 from .specs import ACTIVATION, WEIGHT, dense_weight
 from .units import Units
 
@@ -99,14 +99,15 @@ def quantized(
         by_name = matching(named(graph.graph, units.all), keep_float)
         observed = [_tensors(one) for one in calibration.observed]
         dense = dense_weight(largest_weight)
-        prepared, converted, quantizer = _converted(graph, observed, by_name, dense)
+        prepared, converted, quantizer, by_range = _converted(graph, observed, by_name, dense)
+        kept_float = [*by_name, *by_range]
         compared = observed[:_COMPARED]
         noted = Exact(prepared, [layer.unit.end.name for layer in quantizer.layers])
         own = ratios(noted, converted, quantizer.layers, compared)
         by_error = kept_by_error(noted, converted, quantizer, own, compared)
         if by_error:
-            kept_float = [*by_name, *by_error]
-            prepared, converted, quantizer = _converted(graph, observed, kept_float, dense)
+            kept_float += by_error
+            prepared, converted, quantizer, _ = _converted(graph, observed, kept_float, dense)
         means = _means(prepared, quantizer.layers, observed[:_CORRECTED])
         correct_biases(converted, means, observed[:_CORRECTED])
         program = exported_program(converted, *first)
@@ -118,8 +119,9 @@ def quantized(
             [(layer.name, own[layer.unit.end.name]) for layer in quantizer.layers],
         )
     name_after_layers(program.graph)
-    kept = tuple(dict.fromkeys(layer.name for layer in [*by_name, *by_error]))
-    notes = [f"{layer.name} stays float32: its error is too large in int8" for layer in by_error]
+    kept = tuple(dict.fromkeys(layer.name for layer in kept_float))
+    notes = [f"{layer.name} stays float32: its values have no finite range" for layer in by_range]
+    notes += [f"{layer.name} stays float32: its error is too large in int8" for layer in by_error]
     if calibration.is_random:
         notes.append("calibrated with random numbers, which are not what the network will be given")
     return Quantized(program, measured, kept, tuple(notes))
@@ -145,16 +147,24 @@ def _converted(
     observed: Sequence[Sequence[torch.Tensor]],
     kept: Sequence[Layer],
     dense: QuantizationSpec,
-) -> tuple[fx.GraphModule, fx.GraphModule, KernelQuantizer]:
-    """Return a network with observers, and in integers, and what annotated it."""
-    names = {node.name for layer in kept for node in layer.unit.nodes}
-    quantizer = KernelQuantizer(ACTIVATION, WEIGHT, names, observed[:_CORRECTED], dense)
-    prepared = prepare_pt2e(copy.deepcopy(graph), quantizer)
-    observing = fx.Interpreter(prepared)
-    for each in observed:
-        observing.run(*each)
-    converted = convert_pt2e(copy.deepcopy(prepared))
-    return prepared, converted, quantizer
+) -> tuple[fx.GraphModule, fx.GraphModule, KernelQuantizer, list[Layer]]:
+    """Return a network with observers, and in integers, and what annotated it.
+
+    Last are layers that stay float32 beside those asked for, since what they take or give has no
+    range.
+    """
+    more: list[Layer] = []
+    while True:
+        names = {node.name for layer in [*kept, *more] for node in layer.unit.nodes}
+        quantizer = KernelQuantizer(ACTIVATION, WEIGHT, names, observed[:_CORRECTED], dense)
+        prepared = prepare_pt2e(copy.deepcopy(graph), quantizer)
+        observing = fx.Interpreter(prepared)
+        for each in observed:
+            observing.run(*each)
+        found = unbounded(prepared, quantizer.layers)
+        if not found:
+            return prepared, convert_pt2e(copy.deepcopy(prepared)), quantizer, more
+        more += found
 
 
 def _means(

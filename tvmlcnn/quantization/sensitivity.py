@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import fx
 from torch.utils import _pytree as pytree
+from torchao.quantization.pt2e.observer import UniformQuantizationObserverBase
 
 from .fidelity import decibels
 from .layers import Layer
@@ -35,6 +36,31 @@ def ratios(
         exact.run(*each)
         local.run(*each)
     return {layer.unit.end.name: decibels(*local.errors[layer.unit.end.name]) for layer in found}
+
+
+def unbounded(prepared: fx.GraphModule, found: Sequence[Layer]) -> list[Layer]:
+    """Return the layers that take or give what has no range, as masks of minus infinity.
+
+    Parameters
+    ----------
+    prepared : torch.fx.GraphModule
+        A network with observers that have seen its inputs.
+    found : sequence of Layer
+        Its layers that were annotated.
+    """
+    beside: set[str] = set()
+    modules = dict(prepared.named_modules())
+    for node in prepared.graph.nodes:
+        observer = modules.get(str(node.target)) if node.op == "call_module" else None
+        if isinstance(observer, UniformQuantizationObserverBase) and not _has_range(observer):
+            beside.update(other.name for other in (*node.all_input_nodes, *node.users))
+    return [layer for layer in found if any(node.name in beside for node in layer.unit.nodes)]
+
+
+def _has_range(observer: Any) -> bool:
+    """Tell whether the steps between the values that an observer saw are finite numbers."""
+    least, most = observer.min_val, observer.max_val
+    return not least.numel() or bool(torch.isfinite(most - least).all())
 
 
 def kept_by_error(

@@ -21,10 +21,18 @@ def read_array(path: str | Path) -> np.ndarray:
     except FileNotFoundError as error:
         raise UserError(f"no such file: {path}") from error
     except Exception as error:  # numpy raises many types for a broken file
-        raise UserError(f"{path} is no .npy array that can be read: {reason_of(error)}") from error
+        raise UserError(f"{path} is no .npy array that can be read: {unread(error)}") from error
     if not isinstance(array, np.ndarray):
         raise UserError(f"{path} holds several arrays; give one .npy for each input")
     return array
+
+
+def unread(error: Exception) -> str:
+    """Return why numpy did not read a file.
+
+    It takes whatever is no file of its own for a pickle, and says how to have the code in it run.
+    """
+    return "it holds no plain arrays" if "pickle" in str(error) else reason_of(error)
 
 
 def write_arrays(path: str | Path, arrays: Sequence[np.ndarray]) -> None:

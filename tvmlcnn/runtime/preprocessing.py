@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -64,10 +65,21 @@ class Preprocessing:
                 f"fit={self.fit!r}, filter={self.filter!r}: fits are {', '.join(FITS)}, filters "
                 f"{', '.join(FILTERS)}"
             )
-        if len(self.mean) not in _MODES or len(self.std) != len(self.mean):
+        # Those of numpy or torch are as good; JSON, which a file has them in, knows only Python's.
+        try:
+            mean, std = (tuple(map(float, values)) for values in (self.mean, self.std))
+        except (TypeError, ValueError):
+            raise ValueError("mean and std are numbers of one channel, or of three") from None
+        if len(mean) not in _MODES or len(std) != len(mean):
             raise ValueError("mean and std are of one channel, or of three")
-        if not 0 <= self.fill <= _WHITE or not self.crop_ratio > 0 or 0 in self.std:
-            raise ValueError("fill is from 0 to 255, crop_ratio and std are not 0")
+        ratio, fill = float(self.crop_ratio), int(self.fill)
+        if not all(map(math.isfinite, (*mean, *std, ratio))):
+            raise ValueError("mean, std and crop_ratio are finite numbers")
+        if fill != self.fill or not 0 <= fill <= _WHITE or not ratio > 0 or 0 in std:
+            raise ValueError("fill is an integer from 0 to 255, crop_ratio and std are not 0")
+        found = {"mean": mean, "std": std, "crop_ratio": ratio, "fill": fill}
+        for name, value in found.items():
+            object.__setattr__(self, name, value)
 
     @property
     def channels(self) -> int:
@@ -82,8 +94,7 @@ class Preprocessing:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Preprocessing:
         """Build from what `to_json` returned."""
-        mean, std = tuple(data["mean"]), tuple(data["std"])
-        return cls(**{**data, "crop_ratio": float(data["crop_ratio"]), "mean": mean, "std": std})
+        return cls(**data)
 
     def placement(self, frame: tuple[int, int], size: tuple[int, int]) -> Placement:
         """Return where a photo lies in the input; both are (height, width)."""
