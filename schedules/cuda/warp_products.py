@@ -17,10 +17,10 @@ from tvm.s_tir import TensorIntrin
 from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
 
+from tvmlcnn.ops.tensor_product import LANE, MULTIPLY
+
 from .threads import WARP
 
-LANE, MULTIPLY = "tvmlcnn_lane", "tvmlcnn_mma_{element}"
-"""Functions of CUDA C++, which `tvmlcnn.package.tensor_cores` has."""
 COLUMNS = ROWS = 8
 """Columns of an instruction, and half of its rows: lanes with different ones."""
 QUARTERS = 4

@@ -12,6 +12,9 @@ from .convolution import Window, product
 from .formula import Formula
 from .matrix_product import gathered
 
+LANE, MULTIPLY = "tvmlcnn_lane", "tvmlcnn_mma_{element}"
+"""Functions of CUDA C++ that schedules call for an instruction, and files bring."""
+
 
 def tensor_product(
     data: te.Tensor,

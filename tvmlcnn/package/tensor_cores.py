@@ -7,7 +7,7 @@ right that both factors have.
 
 from __future__ import annotations
 
-from tvmlcnn.schedules.cuda.warp_products import LANE, MULTIPLY
+from tvmlcnn.ops.tensor_product import LANE, MULTIPLY
 
 _LANE = f"""
 __device__ __forceinline__ int {LANE}() {{ return threadIdx.x % 32; }}

@@ -33,8 +33,8 @@ from .kernels import Kernel
 
 _SECONDS = 120.0
 
-_Job = tuple[Callable[[Path], None], Path]
-"""What builds a library, and where it is to be."""
+_Build = Callable[[Path], None]
+"""What builds a library where it is told to."""
 
 
 class Builder:
@@ -84,9 +84,8 @@ class Builder:
         """
         self._count += 1
         try:
-            if isinstance(self._device, Gpu):
-                return self._on_pool([self._gpu_job(kernels, footprint, self._device)])
-            return self._on_pool(self._cpu_jobs(kernels))
+            builds = _BUILDS[self._device.family](kernels, footprint, self._device, self._workers)
+            return self._on_pool([(build, self._path(part)) for part, build in enumerate(builds)])
         except FutureTimeout as error:
             self._end()
             raise RuntimeError(f"the compiler took more than {_SECONDS:.0f} s") from error
@@ -94,28 +93,10 @@ class Builder:
             self._end()
             raise RuntimeError("the compiler crashed") from error
 
-    def _cpu_jobs(self, kernels: Sequence[Kernel]) -> list[_Job]:
-        parts = min(self._workers, len(kernels))
-        named = [
-            (f"k{i}", kernel.function.with_attr("global_symbol", f"k{i}"))
-            for i, kernel in enumerate(kernels)
-        ]
-        texts = (tvm.ir.save_json(tvm.IRModule(dict(named[part::parts]))) for part in range(parts))
-        return [
-            (partial(_build, text, self._device), self._path(part))
-            for part, text in enumerate(texts)
-        ]
-
-    def _gpu_job(self, kernels: Sequence[Kernel], footprint: int, gpu: Gpu) -> _Job:
-        program = gpu_program(kernels, footprint, gpu)
-        functions = [kernel.function for kernel in kernels]
-        text = tvm.ir.save_json(gpu_functions(functions, program, footprint, gpu))
-        return partial(write_gpu_file, text, program, gpu), self._path(0)
-
     def _path(self, part: int) -> Path:
         return self.folder / f"{self._count}-{part}.so"
 
-    def _on_pool(self, jobs: Sequence[_Job]) -> list[Path]:
+    def _on_pool(self, jobs: Sequence[tuple[_Build, Path]]) -> list[Path]:
         """Have libraries built, each in a process of its own; return where they are."""
         if self._pool is None:
             context = get_context("spawn")
@@ -158,3 +139,26 @@ def _build(text: str, device: Device, path: Path) -> None:
         code = Path(folder) / "kernels.o"
         write_code(machine_code(kernels, lowered(kernels, device), device), code)
         link([code], path, exports="__[tT][vV][mM]*")
+
+
+def _cpu_builds(
+    kernels: Sequence[Kernel], footprint: int, device: Device, workers: int
+) -> list[_Build]:
+    parts = min(workers, len(kernels))
+    named = [
+        (f"k{i}", kernel.function.with_attr("global_symbol", f"k{i}"))
+        for i, kernel in enumerate(kernels)
+    ]
+    texts = (tvm.ir.save_json(tvm.IRModule(dict(named[part::parts]))) for part in range(parts))
+    return [partial(_build, text, device) for text in texts]
+
+
+def _gpu_builds(kernels: Sequence[Kernel], footprint: int, gpu: Gpu, workers: int) -> list[_Build]:
+    program = gpu_program(kernels, footprint, gpu)
+    functions = [kernel.function for kernel in kernels]
+    text = tvm.ir.save_json(gpu_functions(functions, program, footprint, gpu))
+    return [partial(write_gpu_file, text, program, gpu)]
+
+
+_BUILDS: dict[str, Callable[..., list[_Build]]] = {"cpu": _cpu_builds, "cuda": _gpu_builds}
+"""What makes a device's libraries, each of which is built apart, by its family."""

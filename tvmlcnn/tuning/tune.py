@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -133,15 +133,17 @@ def _check_fits(device: Device, name: str, facts: dict[str, Any]) -> None:
             "board that is",
             parameters=("device", "tracker"),
         )
-    if isinstance(device, Gpu):
-        _check_gpu(device, name, facts.get("gpu"))
-        return
+    _FITS[device.family](device, name, facts)
+
+
+def _check_features(device: Device, name: str, facts: dict[str, Any]) -> None:
+    """Raise UserError where a board lacks instructions of the target."""
     missing = sorted(set(required_features(device.tvm, device.machine)) - set(facts["features"]))
     if missing:
         raise UserError(f"{name} lacks {', '.join(missing)}, which {device.name} needs")
 
 
-def _check_gpu(device: Gpu, name: str, gpu: Mapping[str, Any] | None) -> None:
+def _check_gpu(device: Gpu, name: str, facts: dict[str, Any]) -> None:
     """Raise UserError where a board has none of the target's architecture, which records are for.
 
     Parameters
@@ -149,9 +151,10 @@ def _check_gpu(device: Gpu, name: str, gpu: Mapping[str, Any] | None) -> None:
     device : Gpu
     name : str
         Of the board.
-    gpu : mapping or None
-        ``name`` and ``capability`` of its GPU.
+    facts : dict
+        Of the board; ``gpu`` has ``name`` and ``capability`` of its GPU, if there is one.
     """
+    gpu = facts.get("gpu")
     if gpu is None:
         raise UserError(
             f"{name} has no NVIDIA GPU with a driver; measure kernels for {device.name} where one "
@@ -164,6 +167,10 @@ def _check_gpu(device: Gpu, name: str, gpu: Mapping[str, Any] | None) -> None:
             f"{device.processor}: records of one are for no other",
             parameters=("target",),
         )
+
+
+_FITS: dict[str, Callable[..., None]] = {"cpu": _check_features, "cuda": _check_gpu}
+"""What checks a board for a device, by its family."""
 
 
 def _limits(device: Device, threads: int, elsewhere: str | None) -> limits.Limits | None:
