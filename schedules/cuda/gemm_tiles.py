@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tvmlcnn.targets import FLOAT32, Gpu
 
@@ -14,7 +14,7 @@ from .threads import WARP
 _ROWS_OF_THREAD = (4, 7, 8, 14, 16)
 _ROWS_OF_BLOCK = (1, 2, 4, 7, 8, 14, 16, 28, 32, 64, 128)
 _CHANNEL_THREADS = (1, 2, 3, 4, 6, 8, 9, 10, 12, 15, 16, 18, 20, 24, 25, 30, 32)
-_STEPS = (32, 27, 24, 20, 18, 16, 12, 9, 8, 4, 3, 2, 1)
+_STEPS = (32, 28, 27, 24, 20, 18, 16, 12, 9, 8, 4, 3, 2, 1)
 _PARTS = (1, 2, 3, 4, 5, 6, 8)
 # One is computed while another one is brought; where no thread waits for that, two are.
 _BUFFERS, _ASYNC_BUFFERS = 2, 3
@@ -26,6 +26,10 @@ _OTHER_REGISTERS = 32
 _BUSY_WARPS = 8
 # Instructions a warp: of a block's beginning and end, of a chunk's barrier and addresses.
 _OF_BLOCK, _OF_CHUNK = 60, 24
+# Of a copy with its address; of one whose step has to be found out.
+_COPY, _PLACED_COPY = 3, 6
+# Times as many steps, or vectors of channels, as there are: with zeros for what is not there.
+_MOST_FILLED = 1.1
 # The latency of a load from memory, in instructions of a warp; a chunk waits for it unless the
 # multiply-adds of the one before take as long.
 _LATENCY = 400
@@ -81,6 +85,14 @@ class GemmTile:
         """Numbers that a block has in shared memory, of both factors."""
         return self.buffers * self.steps * (self.block_rows + self.block_channels)
 
+    def chunks(self, steps: int) -> int:
+        """Return how many chunks a reduction of so many steps is cut into, parts of one size."""
+        return -(-steps // (self.steps * self.parts)) * self.parts
+
+    def filled(self, steps: int) -> int:
+        """Return how many steps these are, of which the last ones add zeros."""
+        return self.chunks(steps) * self.steps
+
 
 def gemm_tiles(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> list[GemmTile]:
     """Return tiles of a product, the one of the least estimated time first.
@@ -94,20 +106,19 @@ def gemm_tiles(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> li
     gpu : Gpu
     """
     found = {
-        tile: _time(tile, rows, channels, steps, gpu)
-        for tile in _fitting(rows, channels, steps, inner, gpu)
+        tile: _time(tile, rows, channels, steps, inner, gpu)
+        for tile in _fitting(rows, channels, steps, gpu)
     }
     least = min(found.values(), default=0.0)
     return sorted((t for t in found if found[t] <= 2 * least), key=lambda t: (found[t], t.parts))
 
 
-def _fitting(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> Iterator[GemmTile]:
+def _fitting(rows: int, channels: int, steps: int, gpu: Gpu) -> Iterator[GemmTile]:
     vectors = -(-channels // LANES)
-    chunks = [n for n in _STEPS if steps % n == 0]
-    aligned = [n for n in chunks if n % LANES == 0 and inner % LANES == 0]
     buffers = _ASYNC_BUFFERS if gpu.copies_asynchronously else _BUFFERS
     for across in _CHANNEL_THREADS:
-        if vectors % across and across != min(_CHANNEL_THREADS[-1], vectors):
+        # Vectors that no thread of the last block has an own one of are computed for nothing.
+        if -(-vectors // across) * across > _MOST_FILLED * vectors:
             continue
         for down in _ROWS_OF_BLOCK:
             fewest = min(_FEWEST_THREADS, across * -(-rows // _ROWS_OF_THREAD[0]))
@@ -116,28 +127,43 @@ def _fitting(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> Iter
             for own in _ROWS_OF_THREAD:
                 if (own - 1) * down >= max(rows, _ROWS_OF_THREAD[0] * down):
                     continue
-                for chunk in (aligned or chunks)[:3]:
+                for chunk in _chunks(steps):
                     for parts in _PARTS:
-                        count = steps // chunk
+                        tile = GemmTile(own, down, across, chunk, parts, buffers)
+                        count = tile.chunks(steps)
                         # A part is worth its sums where it has several chunks.
-                        if count % parts or (parts > 1 and count < 4 * parts):
+                        if parts > 1 and count < 4 * parts:
                             continue
-                        own_buffers = min(buffers, count // parts)
-                        tile = GemmTile(own, down, across, chunk, parts, own_buffers)
+                        if tile.filled(steps) > _MOST_FILLED * steps:
+                            continue
+                        tile = replace(tile, buffers=min(buffers, count // parts))
                         if FLOAT32.bytes * tile.shared_floats <= gpu.shared_bytes:
                             yield tile
 
 
-def _time(tile: GemmTile, rows: int, channels: int, steps: int, gpu: Gpu) -> float:
+def _chunks(steps: int) -> list[int]:
+    """Return how many steps may be staged at a time: whole vectors, if few are added for them."""
+    filled = {n: -(-steps // n) * n for n in _STEPS}
+    whole = [n for n in _STEPS if n % LANES == 0 and filled[n] <= _MOST_FILLED * steps]
+    dividing = [n for n in _STEPS if steps % n == 0]
+    return sorted(whole, key=lambda n: (filled[n], -n))[:3] or dividing[:3]
+
+
+def _time(tile: GemmTile, rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> float:
     """Return about how many instructions of a warp a scheduler issues until all blocks are done."""
     blocks = -(-rows // tile.block_rows) * -(-channels // tile.block_channels) * tile.parts
     warps = -(-tile.threads // WARP)
-    chunks = steps // tile.parts // tile.steps
+    chunks = tile.chunks(steps) // tile.parts
     multiply = tile.rows * LANES * tile.steps
     # A vector of a row serves as many steps as it has lanes.
-    reads = (tile.rows / LANES + 1) * tile.steps
-    copied = tile.steps * (tile.block_rows + tile.block_channels) / LANES / tile.threads
-    chunk = multiply + reads + 3 * copied + _OF_CHUNK
+    lanes = LANES if tile.steps % LANES == 0 else 1
+    reads = (tile.rows / lanes + 1) * tile.steps
+    together = lanes if inner % LANES == 0 else 1
+    # Threads whose copies are all of one step of their rows compute its place once.
+    straight = tile.threads % (tile.steps // together) == 0
+    copied = (_COPY if straight else _PLACED_COPY) * tile.block_rows / together
+    copied += _COPY * tile.block_channels / LANES
+    chunk = multiply + reads + copied * tile.steps / tile.threads + _OF_CHUNK
     stores = 4 * tile.rows
     work = chunks * chunk + _OF_BLOCK + stores
     registers = tile.rows * LANES + 2 * tile.rows + 2 * LANES * LANES + _OTHER_REGISTERS
@@ -156,7 +182,7 @@ def _time(tile: GemmTile, rows: int, channels: int, steps: int, gpu: Gpu) -> flo
     ahead = tile.buffers - 1 if gpu.copies_asynchronously else 0
     hidden = (max(0, active - warps) + ahead * warps) * chunk / schedulers
     waits = chunks * max(0.0, _LATENCY - hidden) * -(-each // resident)
-    factors = steps // tile.parts * (tile.block_rows + tile.block_channels)
+    factors = chunks * tile.steps * (tile.block_rows + tile.block_channels)
     results = tile.block_rows * tile.block_channels
     moved = each * FLOAT32.bytes * (factors + results) / _BYTES
     # Parts are written, read again and added, by a launch of its own.
