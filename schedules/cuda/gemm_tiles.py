@@ -28,6 +28,8 @@ _BUSY_WARPS = 8
 _OF_BLOCK, _OF_CHUNK = 60, 24
 # Of a copy with its address; of one whose step has to be found out.
 _COPY, _PLACED_COPY = 3, 6
+# Estimated times that differ by less may as well be the other way round.
+_AS_FAST = 1.15
 # Times as many steps, or vectors of channels, as there are: with zeros for what is not there.
 _MOST_FILLED = 1.1
 # The latency of a load from memory, in instructions of a warp; a chunk waits for it unless the
@@ -95,7 +97,9 @@ class GemmTile:
 
 
 def gemm_tiles(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> list[GemmTile]:
-    """Return tiles of a product, the one of the least estimated time first.
+    """Return tiles of a product: those of the least estimated time, or nearly, first.
+
+    Of these, the ones come first that ask least of the GPU, in instructions and bytes together.
 
     Parameters
     ----------
@@ -109,8 +113,14 @@ def gemm_tiles(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> li
         tile: _time(tile, rows, channels, steps, inner, gpu)
         for tile in _fitting(rows, channels, steps, gpu)
     }
-    least = min(found.values(), default=0.0)
-    return sorted((t for t in found if found[t] <= 2 * least), key=lambda t: (found[t], t.parts))
+    least = min((time for time, _ in found.values()), default=0.0)
+
+    def order(tile: GemmTile) -> tuple[bool, float, int]:
+        time, asked = found[tile]
+        as_fast = time <= _AS_FAST * least
+        return not as_fast, asked if as_fast else time, tile.parts
+
+    return sorted((tile for tile, (time, _) in found.items() if time <= 2 * least), key=order)
 
 
 def _fitting(rows: int, channels: int, steps: int, gpu: Gpu) -> Iterator[GemmTile]:
@@ -149,8 +159,14 @@ def _chunks(steps: int) -> list[int]:
     return sorted(whole, key=lambda n: (filled[n], -n))[:3] or dividing[:3]
 
 
-def _time(tile: GemmTile, rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> float:
-    """Return about how many instructions of a warp a scheduler issues until all blocks are done."""
+def _time(
+    tile: GemmTile, rows: int, channels: int, steps: int, inner: int, gpu: Gpu
+) -> tuple[float, float]:
+    """Return about how many instructions of a warp a scheduler issues until all blocks are done.
+
+    The other number is what that would be if all multiprocessors computed and moved all the time,
+    one after the other.
+    """
     blocks = -(-rows // tile.block_rows) * -(-channels // tile.block_channels) * tile.parts
     warps = -(-tile.threads // WARP)
     chunks = tile.chunks(steps) // tile.parts
@@ -173,7 +189,7 @@ def _time(tile: GemmTile, rows: int, channels: int, steps: int, inner: int, gpu:
         gpu.threads_of_multiprocessor // tile.threads,
     )
     if resident == 0:
-        return math.inf
+        return math.inf, math.inf
     each = -(-blocks // gpu.multiprocessors)
     active = min(resident, each) * warps
     schedulers = gpu.lanes_of_multiprocessor / WARP
@@ -184,10 +200,11 @@ def _time(tile: GemmTile, rows: int, channels: int, steps: int, inner: int, gpu:
     waits = chunks * max(0.0, _LATENCY - hidden) * -(-each // resident)
     factors = chunks * tile.steps * (tile.block_rows + tile.block_channels)
     results = tile.block_rows * tile.block_channels
-    moved = each * FLOAT32.bytes * (factors + results) / _BYTES
+    moved = FLOAT32.bytes * (factors + results) / _BYTES
     # Parts are written, read again and added, by a launch of its own.
     again = 0.0
     if tile.parts > 1:
         each_sum = rows * channels / LANES / WARP / gpu.multiprocessors / schedulers
         again = _LAUNCH + (6 * tile.parts + 10) * each_sum
-    return max(issue, moved) + waits + again
+    asked = blocks / gpu.multiprocessors * (warps * work / schedulers + moved) + again
+    return max(issue, each * moved) + waits + again, asked
