@@ -1,8 +1,8 @@
 """What instructions read and write: registers, predicates, constants and addresses.
 
-Registers are named with their number, as in ``R4`` and ``UR4`` (those of a whole warp), and words of
-a thread's stack likewise, as in ``S4``; ``RZ``, ``URZ`` read as zero, ``PT`` and ``UPT`` as true. A
-pair is named by its first register.
+Registers are named with their number, as in ``R4`` and ``UR4`` (those of a whole warp), and words
+of a thread's stack likewise, as in ``S4``; ``RZ``, ``URZ`` read as zero, ``PT`` and ``UPT`` as
+true. A pair is named by its first register.
 """
 
 from __future__ import annotations
