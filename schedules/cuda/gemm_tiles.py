@@ -29,7 +29,7 @@ _OF_BLOCK, _OF_CHUNK = 60, 24
 # Of a copy with its address; of one whose step has to be found out.
 _COPY, _PLACED_COPY = 3, 6
 # Estimated times that differ by less may as well be the other way round.
-_AS_FAST = 1.15
+_AS_FAST = 1.2
 # Times as many steps, or vectors of channels, as there are: with zeros for what is not there.
 _MOST_FILLED = 1.1
 # The latency of a load from memory, in instructions of a warp; a chunk waits for it unless the
@@ -156,7 +156,7 @@ def _chunks(steps: int) -> list[int]:
     filled = {n: -(-steps // n) * n for n in _STEPS}
     whole = [n for n in _STEPS if n % LANES == 0 and filled[n] <= _MOST_FILLED * steps]
     dividing = [n for n in _STEPS if steps % n == 0]
-    return sorted(whole, key=lambda n: (filled[n], -n))[:3] or dividing[:3]
+    return sorted(whole, key=lambda n: (filled[n], -n))[:5] or dividing[:3]
 
 
 def _time(
