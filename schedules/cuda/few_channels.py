@@ -9,7 +9,7 @@ from functools import partial
 from tvm.s_tir import Schedule
 
 from tvmlcnn import ops
-from tvmlcnn.targets import Gpu
+from tvmlcnn.targets import FLOAT32, Gpu
 
 from ..decisions import Decisions
 from ..epilogue import inline_epilogue, inner_loops
@@ -51,7 +51,7 @@ class Layout:
 
 def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
     """Take convolutions of all of few channels, with whole vectors of output."""
-    if not isinstance(layer, Convolution) or layer.groups > 1 or not device.computes(layer.element):
+    if not isinstance(layer, Convolution) or layer.groups > 1 or layer.element != FLOAT32:
         return None
     channels = layer.data[1 if layer.channels_first else 3]
     if len(layer.reads) or layer.prologue or layer.shape[3] % LANES:

@@ -51,10 +51,17 @@ class Executed:
 
 
 class Run:
-    """A run of some blocks of a kernel."""
+    """A run of some blocks of a kernel; ``together`` has `Executed.of_blocks` count a sector once.
 
-    def __init__(self, kernel: Listing, lanes: Lanes, weights: np.ndarray) -> None:
+    It counts as a block's otherwise, of each block that asks for it.
+    """
+
+    def __init__(
+        self, kernel: Listing, lanes: Lanes, weights: np.ndarray, together: bool = False
+    ) -> None:
         self.kernel, self.lanes = kernel, lanes
+        # Whose sectors are told apart: each block's, or those of all blocks together.
+        self.owners = np.zeros_like(lanes.block_of) if together else lanes.block_of
         self.pieces = pieces(kernel)
         self.weights = weights
         self.warp_weights = np.repeat(weights, lanes.warps_of_block)
@@ -196,7 +203,7 @@ class Run:
             self._gather(kind, active)
             return
         addresses = np.broadcast_to(addresses, (self.lanes.count,))
-        warps, blocks = self.lanes.warp_of, self.lanes.block_of
+        warps, blocks = self.lanes.warp_of, self.owners
         if active is not None:
             addresses, warps, blocks = addresses[active], warps[active], blocks[active]
         sectors = (addresses >> np.uint64(5)).astype(np.int64)
