@@ -189,3 +189,11 @@ def test_addresses_come_back_from_the_stack() -> None:
     did = executed(listings(STACK)["f0"], 1, 32)
     assert not did.assumed
     assert did.sectors["load"] == 32
+
+
+def test_blocks_that_run_at_a_time_ask_once() -> None:
+    """Of what all of three blocks read, and each of them writes a part of its own."""
+    (kernel,) = compiled(["b[g * 64 + t] = a[t];"], "sm_87")
+    apart, together = (executed(kernel, 3, 64, together=each) for each in (False, True))
+    assert apart.of_blocks == {"load": 3 * 8, "store": 3 * 8}
+    assert together.of_blocks == {"load": 8, "store": 3 * 8}
