@@ -87,6 +87,15 @@ class GemmTile:
         """Numbers that a block has in shared memory, of both factors."""
         return self.buffers * self.steps * (self.block_rows + self.block_channels)
 
+    def resident(self, gpu: Gpu) -> int:
+        """Return how many blocks a multiprocessor of a GPU can hold at once."""
+        registers = self.rows * LANES + 2 * self.rows + 2 * LANES * LANES + _OTHER_REGISTERS
+        return min(
+            gpu.registers // (registers * self.threads),
+            gpu.shared_of_multiprocessor // max(1, FLOAT32.bytes * self.shared_floats),
+            gpu.threads_of_multiprocessor // self.threads,
+        )
+
     def chunks(self, steps: int) -> int:
         """Return how many chunks a reduction of so many steps is cut into, parts of one size."""
         return -(-steps // (self.steps * self.parts)) * self.parts
@@ -182,12 +191,7 @@ def _time(
     chunk = multiply + reads + copied * tile.steps / tile.threads + _OF_CHUNK
     stores = 4 * tile.rows
     work = chunks * chunk + _OF_BLOCK + stores
-    registers = tile.rows * LANES + 2 * tile.rows + 2 * LANES * LANES + _OTHER_REGISTERS
-    resident = min(
-        gpu.registers // (registers * tile.threads),
-        gpu.shared_of_multiprocessor // max(1, FLOAT32.bytes * tile.shared_floats),
-        gpu.threads_of_multiprocessor // tile.threads,
-    )
+    resident = tile.resident(gpu)
     if resident == 0:
         return math.inf, math.inf
     each = -(-blocks // gpu.multiprocessors)

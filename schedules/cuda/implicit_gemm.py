@@ -17,7 +17,7 @@ from ..channel_places import jumps, planes_of, table
 from ..decisions import Decisions
 from ..epilogue import flatten_pixels, inline_epilogue
 from ..layer import Convolution, Layer, Product
-from ..rule import Definition, Plan, Rule
+from ..rule import RESIDENT, Definition, Plan, Rule
 from .blocks import LANES, by_elements, copy_together, finish
 from .gemm_tiles import GemmTile, gemm_tiles
 from .threads import bind, block_sizes, move_vectors, total, unroll
@@ -153,6 +153,8 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     if layout.stores_vectors:
         sch.vectorize(lanes)
     _accumulate(sch, main, thread, layout, device)
+    # Else the compiler spills registers for the sake of blocks that fit only then.
+    sch.annotate(sch.get_sblock("root"), RESIDENT, tile.resident(device))
     return sch
 
 
