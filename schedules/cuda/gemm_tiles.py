@@ -28,6 +28,8 @@ _BUSY_WARPS = 8
 _OF_BLOCK, _OF_CHUNK = 60, 24
 # Of a copy with its address; of one whose step has to be found out.
 _COPY, _PLACED_COPY = 3, 6
+# Blocks on a multiprocessor: one computes while another one begins, ends, or waits for a barrier.
+_RESIDENT = 2
 # Estimated times that differ by less may as well be the other way round.
 _AS_FAST = 1.2
 # Times as many steps, or vectors of channels, as there are: with zeros for what is not there.
@@ -91,7 +93,7 @@ class GemmTile:
         """Return how many blocks a multiprocessor of a GPU can hold at once."""
         registers = self.rows * LANES + 2 * self.rows + 2 * LANES * LANES + _OTHER_REGISTERS
         return min(
-            gpu.registers // (registers * self.threads),
+            gpu.registers // (registers * -(-self.threads // WARP) * WARP),
             gpu.shared_of_multiprocessor // max(1, FLOAT32.bytes * self.shared_floats),
             gpu.threads_of_multiprocessor // self.threads,
         )
@@ -118,10 +120,9 @@ def gemm_tiles(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> li
         Steps whose data lie one after the other.
     gpu : Gpu
     """
-    found = {
-        tile: _time(tile, rows, channels, steps, inner, gpu)
-        for tile in _fitting(rows, channels, steps, gpu)
-    }
+    fitting = list(_fitting(rows, channels, steps, gpu))
+    several = [tile for tile in fitting if tile.resident(gpu) >= _RESIDENT]
+    found = {tile: _time(tile, rows, channels, steps, inner, gpu) for tile in several or fitting}
     least = min((time for time, _ in found.values()), default=0.0)
 
     def order(tile: GemmTile) -> tuple[bool, float, int]:
