@@ -197,3 +197,9 @@ def test_blocks_that_run_at_a_time_ask_once() -> None:
     apart, together = (executed(kernel, 3, 64, together=each) for each in (False, True))
     assert apart.of_blocks == {"load": 3 * 8, "store": 3 * 8}
     assert together.of_blocks == {"load": 8, "store": 3 * 8}
+
+
+def test_some_lanes_call() -> None:
+    """A quotient of some threads, for which the compiler calls a function where it is unusual."""
+    (kernel,) = compiled(["if (t < 20) b[t] = 1.0f / (1.0f + a[t]) / a[t + 64];"], "sm_87")
+    assert executed(kernel, 1, 64).of_blocks["store"] == 3

@@ -184,7 +184,9 @@ class Run:
             return unless
         if instruction.opcode == "RET":
             place = next(s for s in of.sources if s.kind == "register")
-            held = self.lanes.read(place)
+            held, active = self.lanes.read(place), self.lanes.active
+            if held is not None and active is not None:
+                held = np.broadcast_to(held, (self.lanes.count,))[active]
             if held is None or len(np.unique(held)) != 1:
                 raise UnknownError(f"where it returns to: {instruction}")
             return int(held.flat[0]) // 16
