@@ -34,6 +34,7 @@ def depthwise_definition(
         first=(plane * layer.shape[0], channel),
         zero=layer.zero,
         tile=tile,
+        sums=layer.sums,
     )
     weight = by_plane(layer.weight[:, :, 0], channels)
     excess = layer.zero * weight.astype(np.int32).sum((-3, -2), dtype=np.int32)

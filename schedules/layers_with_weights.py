@@ -37,6 +37,9 @@ class Convolution:
         Operators, by their names in Relax, that are applied to the data first.
     zero : int
         Of data that are codes: the one that stands for zero, and lies around the maps.
+    sums : str
+        The type that products are added up in, and that results have; the element's accumulator
+        where it is empty.
     """
 
     element: ElementType
@@ -49,6 +52,7 @@ class Convolution:
     channels_first: bool = False
     prologue: tuple[str, ...] = ()
     zero: int = 0
+    sums: str = ""
 
     @property
     def is_depthwise(self) -> bool:
@@ -90,11 +94,14 @@ class Product:
     element : ElementType
     data : tuple of int
     weight : numpy.ndarray
+    sums : str
+        As of a convolution.
     """
 
     element: ElementType
     data: Shape
     weight: np.ndarray
+    sums: str = ""
 
     @property
     def shape(self) -> Shape:

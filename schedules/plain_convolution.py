@@ -34,6 +34,7 @@ def plain_convolution(layer: Convolution, tile: ops.Tile) -> Definition:
         channels_first=layer.channels_first,
         prologue=ops.chain(layer.prologue) if layer.prologue else None,
         groups=layer.groups,
+        sums=layer.sums,
     )
     packed = ops.pack(layer.weight.reshape(*kernel, inner, outer), tile)
     return Definition(define, [packed, *tables])

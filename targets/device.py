@@ -87,6 +87,10 @@ class Device:
         found = ELEMENT_TYPES.get(dtype, FLOAT32)
         return found if self.computes(found) else FLOAT32
 
+    def sums(self, element: ElementType) -> str:
+        """Return the type that products of an element type are added up in."""
+        return element.accumulator
+
     def multiply_add(self, element: ElementType) -> MultiplyAdd:
         """Return what adds products of an element type to sums.
 

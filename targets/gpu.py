@@ -6,13 +6,17 @@ from dataclasses import dataclass
 
 from .core import MultiplyAdd
 from .device import KIB, Device
-from .element import ElementType
+from .element import ELEMENT_TYPES, FLOAT16, FLOAT32, ElementType
 
 STATIC_SHARED_BYTES = 48 * KIB
 """What a block may take without asking the driver, on every GPU; CUDA C++ programming guide."""
 _ASYNC_FROM = 80
+# From here on threads convert, and compare, numbers of float16 (CUDA math API, half).
+_HALF_FROM = 53
+# The instruction mma of 16 rows and 8 columns; PTX ISA, mma.
+_MMA_FROM = 75
 # Of a thread; 16 bytes are the most that one load or store moves (PTX ISA, ld and st).
-_FFMA = MultiplyAdd("ffma", 4)
+_MULTIPLY_ADDS = {FLOAT32: MultiplyAdd("ffma", 4), FLOAT16: MultiplyAdd("ffma", 8)}
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,32 @@ class Gpu(Device):
     tensor_cores: TensorCores | None = None
 
     def multiply_add(self, element: ElementType) -> MultiplyAdd:
-        """Return the instruction of a thread, which loads and stores four numbers at a time."""
+        """Return the instruction of a thread, which loads and stores 16 bytes at a time."""
         if not self.computes(element):
             raise ValueError(f"{self.name} has no arithmetic of {element.name}")
-        return _FFMA
+        return _MULTIPLY_ADDS[element]
+
+    def computes(self, element: ElementType) -> bool:
+        """Tell whether kernels of our own compute in an element type."""
+        return element == FLOAT32 or (element == FLOAT16 and self.capability >= _HALF_FROM)
+
+    def sums(self, element: ElementType) -> str:
+        """Return float32: multiply-adds of it are as fast as those that round to float16."""
+        return FLOAT32.name
+
+    def multiplies_by_warps(self, element: ElementType) -> bool:
+        """Tell whether a warp's tensor cores multiply an element type (PTX ISA: mma.m16n8k8)."""
+        by_warps = self.tensor_cores is not None and self.capability >= _MMA_FROM
+        return by_warps and element == FLOAT16
+
+    def gain(self, dtype: str) -> float | None:
+        """Return how many operations it does in a type in the time of one in float32."""
+        element = ELEMENT_TYPES.get(dtype)
+        if element is None or not self.computes(element):
+            return None
+        if self.tensor_cores is None or not self.multiplies_by_warps(element):
+            return 1.0
+        return self.tensor_cores.float16 / self.lanes_of_multiprocessor
 
     @property
     def copies_asynchronously(self) -> bool:

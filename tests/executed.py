@@ -23,7 +23,7 @@ from tvmlcnn.package.variants import together
 from tvmlcnn.package.zig import run_zig
 from tvmlcnn.runtime.c import FOLDER
 from tvmlcnn.runtime.machine import machine
-from tvmlcnn.targets import Device
+from tvmlcnn.targets import Device, Gpu
 
 
 def results_of(mod: tvm.IRModule, inputs: Sequence[np.ndarray], device: Device) -> list[np.ndarray]:
@@ -50,6 +50,7 @@ def results_of(mod: tvm.IRModule, inputs: Sequence[np.ndarray], device: Device) 
     if device.gpu_code:
         import pocl  # needs an OpenCL driver, as no other test does
 
+        assert isinstance(device, Gpu)
         launch = pocl.call_of(variants.mod, device)
         for name, arguments in calls:
             places = (owners[owner].ctypes.data + offset for owner, offset in arguments)

@@ -13,22 +13,31 @@ from tvm import relax
 from tvmlcnn import frontend, pipeline
 from tvmlcnn.schedules import kernels_by_rule
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
-from tvmlcnn.targets import Device
+from tvmlcnn.targets import FLOAT32, Device, ElementType
 
 
 def compiled(
-    module: torch.nn.Module, shape: tuple[int, ...], device: Device, policy: Policy = DEFAULTS
+    module: torch.nn.Module,
+    shape: tuple[int, ...],
+    device: Device,
+    policy: Policy = DEFAULTS,
+    element: ElementType = FLOAT32,
 ) -> tvm.IRModule:
     """Return the module after all phases."""
     inputs = frontend.random_inputs([shape])
-    return pipeline.run(frontend.import_graph(module.eval(), inputs).mod, device, policy)
+    mod = frontend.import_graph(module.eval(), inputs).mod
+    return pipeline.run(mod, device, policy, element=element)
 
 
 def relative_error(
-    module: torch.nn.Module, shape: tuple[int, ...], device: Device, policy: Policy = DEFAULTS
+    module: torch.nn.Module,
+    shape: tuple[int, ...],
+    device: Device,
+    policy: Policy = DEFAULTS,
+    element: ElementType = FLOAT32,
 ) -> tuple[float, dict[str, int]]:
     """Return the error against torch over the output's range, and the kernels by rule."""
-    mod = compiled(module, shape, device, policy)
+    mod = compiled(module, shape, device, policy, element)
     inputs = frontend.random_inputs([shape], seed=7)
     results = results_of(mod, inputs, device)
     errors = [

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pocl_bounds
 import pyopencl as cl
+from pocl_halves import with_halves
+from pocl_warps import with_warps
 
 if TYPE_CHECKING:
     import tvm
 
-    from tvmlcnn.targets import Device
+    from tvmlcnn.targets import Gpu
 
 # The limits that the schedules were made for; a warp of one keeps reductions in shared memory.
 _OPENCL = {
@@ -49,10 +51,11 @@ def queue() -> cl.CommandQueue:
     return cl.CommandQueue(cl.Context([device]))
 
 
-def source(kernels: tvm.IRModule) -> str:
+def source(kernels: tvm.IRModule, device: Gpu) -> str:
     """Return scheduled kernels as OpenCL C, under the names that they have in CUDA.
 
-    They take one more argument than there, for the checks of `pocl_bounds`.
+    They take one more argument than there, for the checks of `pocl_bounds`. What warps compute
+    together is as on the device.
     """
     import tvm
     from tvm import tirx
@@ -71,7 +74,7 @@ def source(kernels: tvm.IRModule) -> str:
         tensors = [*_bytes(kernels[variable.name_hint]), *called.scratch]
         for launch in called.launches:
             sizes[launch.kernel] = [tensors[number] for number in launch.tensors]
-    return pocl_bounds.checked(text, sizes)
+    return with_warps(pocl_bounds.checked(text, sizes), device.capability)
 
 
 def _bytes(function: tvm.tirx.PrimFunc) -> list[int]:
@@ -89,7 +92,7 @@ class Kernels:
     def __init__(self, text: str) -> None:
         self._text = text
         # Unrolled kernels take PoCL long to optimize, and run once.
-        self._program = cl.Program(queue().context, text).build("-cl-opt-disable")
+        self._program = cl.Program(queue().context, with_halves(text)).build("-cl-opt-disable")
         self.arguments = {
             kernel.function_name: kernel.num_args - 1 for kernel in self._program.all_kernels()
         }
@@ -114,12 +117,12 @@ class Kernels:
             raise IndexError(fault)
 
 
-def call_of(kernels: tvm.IRModule, device: Device) -> Callable[..., int]:
+def call_of(kernels: tvm.IRModule, device: Gpu) -> Callable[..., int]:
     """Return a function that runs a scheduled kernel by its name, on tensors at addresses."""
     from tvmlcnn.package.cuda import cuda_source
 
     functions, _ = cuda_source(kernels, device)
-    compiled = Kernels(source(kernels))
+    compiled = Kernels(source(kernels, device))
 
     def call(name: str, *addresses: int) -> int:
         rooms = [np.zeros(size, np.uint8) for size in functions[name].scratch]

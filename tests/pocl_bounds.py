@@ -24,6 +24,7 @@ _KERNEL = re.compile(r"__kernel void (\w+)\(([^)]*)\)( \{|;)")
 _PARAMETER = re.compile(r"__global (?:const )?(\w+)\* (?:restrict )?(\w+)")
 _ARRAY = re.compile(r"(?:__local )?\b(\w+) (\w+)\[(\d+)\];")
 _CAST = re.compile(r"\(\((?:volatile )?(?:__local |__global )?(?:const )?(\w+)\*\)$")
+_ADDRESS = re.compile(r"^\(\(\w+ \*\)$")
 _SITE = re.compile(r"^// site (\d+): (.*)$", re.MULTILINE)
 _BYTES = {
     **dict.fromkeys(("char", "uchar", "bool"), 1),
@@ -161,5 +162,7 @@ def _vector(before: str) -> int:
             call = re.search(r"v(?:load|store)(\d+)$", before[:place])
             if call is not None:
                 return int(call[1])
+            if _ADDRESS.search(before[place:]):
+                return 1
             break
     raise ValueError(f"an array is used in an unknown way, behind {before[-80:]!r}")

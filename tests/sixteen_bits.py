@@ -1,4 +1,4 @@
-"""CPUs that compute in sixteen bits, and networks that are computed so beside torch."""
+"""Devices that compute in sixteen bits, and networks that are computed so beside torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 from tvmlcnn import frontend, pipeline
 from tvmlcnn.runtime.machine import cpu_features, machine
 from tvmlcnn.schedules import kernels_by_rule
-from tvmlcnn.targets import BFLOAT16, FLOAT16, Cpu, ElementType, resolve
+from tvmlcnn.targets import BFLOAT16, FLOAT16, Cpu, Device, ElementType, resolve
 
 # Processors by LLVM's names, what of Linux's features they add, and what they compute in so: by dot
 # products, and by multiply-adds of what is widened.
@@ -42,7 +42,7 @@ def rounded(array: np.ndarray, element: ElementType) -> np.ndarray:
 
 
 def computed(
-    net: nn.Module, data: np.ndarray, device: Cpu, element: ElementType
+    net: nn.Module, data: np.ndarray, device: Device, element: ElementType
 ) -> tuple[np.ndarray, dict[str, int]]:
     """Return what a network computes in a type, and the kernels by rule."""
     graph = frontend.import_graph(net.eval(), [data])

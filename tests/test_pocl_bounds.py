@@ -10,6 +10,8 @@ import pytest
 import tvm
 from tvm.script import tirx as T
 
+from tvmlcnn.targets import DEVICES
+
 
 def _missing() -> bool:
     if importlib.util.find_spec("pyopencl") is None:
@@ -51,7 +53,7 @@ def kernel(read: int, staged: int, written: int, lanes: int = 1) -> tvm.IRModule
 def run(mod: tvm.IRModule, block: int) -> np.ndarray:
     import pocl
 
-    kernels = pocl.Kernels(pocl.source(mod))
+    kernels = pocl.Kernels(pocl.source(mod, DEVICES["cuda"]))
     ((name, count),) = kernels.arguments.items()
     assert count == 2
     x, y = np.arange(64, dtype=np.float32), np.zeros(64, np.float32)
@@ -64,7 +66,7 @@ def run(mod: tvm.IRModule, block: int) -> np.ndarray:
 def _first_parameter(mod: tvm.IRModule) -> Any:
     import pocl
 
-    return pocl.source(mod).split("_kernel(")[1].split(",")[0]
+    return pocl.source(mod, DEVICES["cuda"]).split("_kernel(")[1].split(",")[0]
 
 
 @pytest.mark.parametrize("lanes", [1, 4])

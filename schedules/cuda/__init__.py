@@ -11,6 +11,7 @@ from .pooling import POOLING
 from .resample import RESAMPLE
 from .row_product import ROW_PRODUCT
 from .softmax import SOFTMAX
+from .tensor_gemm import TENSOR_GEMM
 
 __all__ = ["RULES", "exceeded"]
 
@@ -19,6 +20,7 @@ RULES = (
     # Of few rows, before those of many.
     ROW_PRODUCT,
     FEW_CHANNELS,
+    TENSOR_GEMM,
     IMPLICIT_GEMM,
     POINTWISE_DEPTHWISE,
     POOLING,

@@ -89,14 +89,15 @@ class GemmTile:
         """Numbers that a block has in shared memory, of both factors."""
         return self.buffers * self.steps * (self.block_rows + self.block_channels)
 
+    @property
+    def registers(self) -> int:
+        """Of a thread: sums, what they are of, addresses and the rest."""
+        return self.rows * LANES + 2 * self.rows + 2 * LANES * LANES + _OTHER_REGISTERS
+
     def resident(self, gpu: Gpu) -> int:
         """Return how many blocks a multiprocessor of a GPU can hold at once."""
-        registers = self.rows * LANES + 2 * self.rows + 2 * LANES * LANES + _OTHER_REGISTERS
-        return min(
-            gpu.registers // (registers * -(-self.threads // WARP) * WARP),
-            gpu.shared_of_multiprocessor // max(1, FLOAT32.bytes * self.shared_floats),
-            gpu.threads_of_multiprocessor // self.threads,
-        )
+        shared = FLOAT32.bytes * self.shared_floats
+        return resident_blocks(self.threads, self.registers, shared, gpu)
 
     def chunks(self, steps: int) -> int:
         """Return how many chunks a reduction of so many steps is cut into, parts of one size."""
@@ -122,7 +123,12 @@ def gemm_tiles(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> li
     """
     fitting = list(_fitting(rows, channels, steps, gpu))
     several = [tile for tile in fitting if tile.resident(gpu) >= _RESIDENT]
-    found = {tile: _time(tile, rows, channels, steps, inner, gpu) for tile in several or fitting}
+    found = {}
+    for tile in several or fitting:
+        blocks = -(-rows // tile.block_rows) * -(-channels // tile.block_channels) * tile.parts
+        block, again = _work(tile, steps, inner), time_of_parts(tile.parts, rows, channels, gpu)
+        time = time_of_blocks(block, blocks, gpu) + again
+        found[tile] = time, asked_of_blocks(block, blocks, gpu) + again
     least = min((time for time, _ in found.values()), default=0.0)
 
     def order(tile: GemmTile) -> tuple[bool, float, int]:
@@ -169,18 +175,9 @@ def _chunks(steps: int) -> list[int]:
     return sorted(whole, key=lambda n: (filled[n], -n))[:5] or dividing[:3]
 
 
-def _time(
-    tile: GemmTile, rows: int, channels: int, steps: int, inner: int, gpu: Gpu
-) -> tuple[float, float]:
-    """Return about how many instructions of a warp a scheduler issues until all blocks are done.
-
-    The other number is what that would be if all multiprocessors computed and moved all the time,
-    one after the other.
-    """
-    blocks = -(-rows // tile.block_rows) * -(-channels // tile.block_channels) * tile.parts
-    warps = -(-tile.threads // WARP)
+def _work(tile: GemmTile, steps: int, inner: int) -> BlockWork:
+    """Return what a block of a product of so many steps does."""
     chunks = tile.chunks(steps) // tile.parts
-    multiply = tile.rows * LANES * tile.steps
     # A vector of a row serves as many steps as it has lanes.
     lanes = LANES if tile.steps % LANES == 0 else 1
     reads = (tile.rows / lanes + 1) * tile.steps
@@ -189,27 +186,101 @@ def _time(
     straight = tile.threads % (tile.steps // together) == 0
     copied = (_COPY if straight else _PLACED_COPY) * tile.block_rows / together
     copied += _COPY * tile.block_channels / LANES
-    chunk = multiply + reads + copied * tile.steps / tile.threads + _OF_CHUNK
-    stores = 4 * tile.rows
-    work = chunks * chunk + _OF_BLOCK + stores
-    resident = tile.resident(gpu)
+    factors = chunks * tile.steps * (tile.block_rows + tile.block_channels)
+    results = tile.block_rows * tile.block_channels
+    return BlockWork(
+        threads=tile.threads,
+        registers=tile.registers,
+        shared=FLOAT32.bytes * tile.shared_floats,
+        chunks=chunks,
+        chunk=tile.rows * LANES * tile.steps + reads + copied * tile.steps / tile.threads,
+        stores=4 * tile.rows,
+        buffers=tile.buffers,
+        moved=FLOAT32.bytes * (factors + results),
+    )
+
+
+@dataclass(frozen=True)
+class BlockWork:
+    """What a block of an implicit GEMM does.
+
+    Attributes
+    ----------
+    threads : int
+    registers : int
+        Of a thread.
+    shared : int
+        Bytes of shared memory.
+    chunks : int
+        Of the reduction, one after the other.
+    chunk, stores : float
+        Instructions of a warp: for a chunk, but what a chunk costs anyway, and for the results.
+    buffers : int
+        Chunks in shared memory.
+    moved : float
+        Bytes that it reads and writes.
+    """
+
+    threads: int
+    registers: int
+    shared: int
+    chunks: int
+    chunk: float
+    stores: float
+    buffers: int
+    moved: float
+
+    @property
+    def warps(self) -> int:
+        """Of it."""
+        return -(-self.threads // WARP)
+
+    @property
+    def instructions(self) -> float:
+        """Of a warp, from its beginning to its end."""
+        return self.chunks * (self.chunk + _OF_CHUNK) + _OF_BLOCK + self.stores
+
+    def resident(self, gpu: Gpu) -> int:
+        """Return how many such blocks a multiprocessor of a GPU can hold at once."""
+        return resident_blocks(self.threads, self.registers, self.shared, gpu)
+
+
+def resident_blocks(threads: int, registers: int, shared: int, gpu: Gpu) -> int:
+    """Return how many blocks of so many threads a multiprocessor can hold at once."""
+    return min(
+        gpu.registers // (registers * -(-threads // WARP) * WARP),
+        gpu.shared_of_multiprocessor // max(1, shared),
+        gpu.threads_of_multiprocessor // threads,
+    )
+
+
+def time_of_blocks(block: BlockWork, blocks: int, gpu: Gpu) -> float:
+    """Return how many instructions a scheduler issues, and would, until so many blocks are done."""
+    warps, chunk, resident = block.warps, block.chunk + _OF_CHUNK, block.resident(gpu)
     if resident == 0:
-        return math.inf, math.inf
+        return math.inf
     each = -(-blocks // gpu.multiprocessors)
     active = min(resident, each) * warps
     schedulers = gpu.lanes_of_multiprocessor / WARP
-    issue = each * warps * work / schedulers / min(1.0, active / _BUSY_WARPS)
+    issue = each * warps * block.instructions / schedulers / min(1.0, active / _BUSY_WARPS)
     # Other warps compute meanwhile; where a thread need not wait it computes chunks itself.
-    ahead = tile.buffers - 1 if gpu.copies_asynchronously else 0
+    ahead = block.buffers - 1 if gpu.copies_asynchronously else 0
     hidden = (max(0, active - warps) + ahead * warps) * chunk / schedulers
-    waits = chunks * max(0.0, _LATENCY - hidden) * -(-each // resident)
-    factors = chunks * tile.steps * (tile.block_rows + tile.block_channels)
-    results = tile.block_rows * tile.block_channels
-    moved = FLOAT32.bytes * (factors + results) / _BYTES
-    # Parts are written, read again and added, by a launch of its own.
-    again = 0.0
-    if tile.parts > 1:
-        each_sum = rows * channels / LANES / WARP / gpu.multiprocessors / schedulers
-        again = _LAUNCH + (6 * tile.parts + 10) * each_sum
-    asked = blocks / gpu.multiprocessors * (warps * work / schedulers + moved) + again
-    return max(issue, each * moved) + waits + again, asked
+    waits = block.chunks * max(0.0, _LATENCY - hidden) * -(-each // resident)
+    return max(issue, each * block.moved / _BYTES) + waits
+
+
+def asked_of_blocks(block: BlockWork, blocks: int, gpu: Gpu) -> float:
+    """Return what it would take if all multiprocessors computed, then moved, all the time."""
+    schedulers = gpu.lanes_of_multiprocessor / WARP
+    each = block.warps * block.instructions / schedulers + block.moved / _BYTES
+    return blocks / gpu.multiprocessors * each
+
+
+def time_of_parts(parts: int, rows: int, channels: int, gpu: Gpu) -> float:
+    """Return what it takes to write, read and add parts of sums, by a launch of its own."""
+    if parts == 1:
+        return 0.0
+    schedulers = gpu.lanes_of_multiprocessor / WARP
+    each_sum = rows * channels / LANES / WARP / gpu.multiprocessors / schedulers
+    return _LAUNCH + (6 * parts + 10) * each_sum

@@ -106,6 +106,7 @@ def _planned(
             channels_first=first,
             prologue=prologue,
             groups=groups,
+            sums=layer.sums,
         )
         matrix = np.pad(weight.reshape(steps, outer), ((0, tile.filled(steps) - steps), (0, 0)))
         packed = ops.pack(matrix, ops.Tile(1, 1, tile.block_channels))
@@ -126,7 +127,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     """
     layout, tile = plan.layout, plan.layout.tile
     main = sch.get_sblock("product")
-    for block in _producers(sch, sch.get_sblock("panel")):
+    for block in producers(sch, sch.get_sblock("panel")):
         if layout.copies_padding:
             by_elements(sch, block)
         else:
@@ -135,7 +136,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
         sums = sch.get_sblock("parts")
         output = inline_epilogue(sch, sums, "local")
         writer = sch.cache_write(main, 0, "local")
-        _add_parts(sch, sums, output, LANES if layout.stores_vectors else 1)
+        add_parts(sch, sums, output, LANES if layout.stores_vectors else 1)
     else:
         writer = output = inline_epilogue(sch, main, "local")
         flatten_pixels(sch, writer)
@@ -191,7 +192,7 @@ def _accumulate(sch: Schedule, main: SBlockRV, thread: LoopRV, layout: Layout, d
             sch.annotate(chunk, "software_pipeline_async_stages", [0])
 
 
-def _add_parts(sch: Schedule, sums: SBlockRV, output: SBlockRV, lanes: int) -> None:
+def add_parts(sch: Schedule, sums: SBlockRV, output: SBlockRV, lanes: int) -> None:
     """Add the parts of the reduction in a launch of its own, and store what follows."""
     flatten_pixels(sch, output)
     row, channel = sch.get_loops(output)
@@ -209,11 +210,11 @@ def _add_parts(sch: Schedule, sums: SBlockRV, output: SBlockRV, lanes: int) -> N
     sch.vectorize(vector)
 
 
-def _producers(sch: Schedule, block: SBlockRV) -> list[SBlockRV]:
+def producers(sch: Schedule, block: SBlockRV) -> list[SBlockRV]:
     """Return the blocks that a block's data pass through, the last one first."""
     found = []
-    while producers := sch.get_producers(block):
-        block = producers[0]
+    while before := sch.get_producers(block):
+        block = before[0]
         found.append(block)
     return found
 

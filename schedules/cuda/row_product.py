@@ -86,6 +86,7 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
             kernel=(1, 1),
             rows=1,
             parts=layout.shares,
+            sums=layer.sums,
         )
         return Definition(define, [ops.pack(weight, ops.Tile(1, layout.abreast, LANES))])
 

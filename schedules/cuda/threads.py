@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import tvm
 import tvm_ffi
 from tvm.ir import TensorLoad
 from tvm.s_tir import Schedule
@@ -47,7 +48,9 @@ def lanes_of(count: int, bytes: int = FLOAT32.bytes) -> list[int]:
     bytes : int
         Of each of them; a load moves up to 16 (PTX ISA, ld and st).
     """
-    return [n for n in (4, 2, 1) if count % n == 0 and n * bytes <= _LOAD_BYTES]
+    # TVM has no more than four bytes of a vector in CUDA C++.
+    most = (8, 4, 2, 1) if bytes > 1 else (4, 2, 1)
+    return [n for n in most if count % n == 0 and n * bytes <= _LOAD_BYTES]
 
 
 def block_sizes(threads: int) -> list[int]:
@@ -126,7 +129,8 @@ def load_beside(sch: Schedule, block: SBlockRV, at: LoopRV, lanes: int) -> None:
         if str(buffer.scope()) == "global" and of_many and _is_plain(region):
             read = sch.cache_read(block, number, "local", consumer_blocks=[block])
             sch.compute_at(read, at, preserve_unit_loops=True)
-            move_vectors(sch, read, lanes, around)
+            bytes = tvm.DataType(str(buffer.ty.dtype)).itemsize
+            move_vectors(sch, read, lanes_of(lanes, bytes)[0], around)
 
 
 def _is_plain(region: BufferRegion) -> bool:

@@ -16,10 +16,10 @@ from tvmlcnn import frontend, pipeline
 from tvmlcnn.package import cuda, model_file
 from tvmlcnn.package.variants import Variants, together
 from tvmlcnn.runtime.machine import machine
-from tvmlcnn.targets import DEVICES, Device
+from tvmlcnn.targets import DEVICES, Device, Gpu
 
 
-def gpu_here() -> Device:
+def gpu_here() -> Gpu:
     """Return a GPU in this machine, whose kernels PoCL runs; skip the test where it is missing."""
     if importlib.util.find_spec("pyopencl") is None:
         pytest.skip("no pyopencl")
@@ -27,7 +27,9 @@ def gpu_here() -> Device:
 
     if pocl.missing():
         pytest.skip("no OpenCL driver for the CPU (Debian: pocl-opencl-icd)")
-    return replace(DEVICES["jetson-orin-nano"], machine=machine())
+    gpu = replace(DEVICES["jetson-orin-nano"], machine=machine())
+    assert isinstance(gpu, Gpu)
+    return gpu
 
 
 def compiled(
@@ -70,7 +72,7 @@ def compare(
     kernels, given, found = (
         path.with_name(name) for name in ("kernels.cl", "inputs.npz", "outputs.npz")
     )
-    kernels.write_text(pocl.source(variants.mod))
+    kernels.write_text(pocl.source(variants.mod, gpu_here()))
     np.savez(given, *inputs)
     driver = path.with_name("driver")
     if not driver.exists():

@@ -23,12 +23,14 @@ def conv2d(
     channels_first: bool = False,
     prologue: Sequence[str] = (),
     zero: int = 0,
+    sums: str = "float32",
 ) -> relax.Call:
     """Write ``tvmlcnn.conv2d`` with an HWIO weight, and what its prologue takes."""
     lists = {"shape": shape, "strides": strides, "padding": padding, "dilation": dilation}
     lists |= {"reads": reads, "prologue": prologue}
     attrs = {name: list(values) for name, values in lists.items()}
     attrs |= {"groups": groups, "channels_first": channels_first, "zero": zero}
+    attrs["sums"] = sums
     constants = [relax.const(np.ascontiguousarray(array)) for array in (weight, *parameters)]
     return relax.Call(
         Op.get("tvmlcnn.conv2d"), [data, *constants], make_node("ir.DictAttrs", **attrs)

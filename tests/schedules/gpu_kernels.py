@@ -17,7 +17,7 @@ from torch import nn
 from tvmlcnn.errors import UserError
 from tvmlcnn.package.cuda import cuda_source, find_compiler
 from tvmlcnn.package.variants import together
-from tvmlcnn.targets import DEVICES, Device, Gpu
+from tvmlcnn.targets import DEVICES, FLOAT32, Device, ElementType, Gpu
 
 GPUS: dict[str, Gpu] = {n: each for n, each in DEVICES.items() if isinstance(each, Gpu)}
 CUDA = GPUS["cuda"]
@@ -71,14 +71,25 @@ class Usage:
     threads: int
 
 
-def cuda_of(module: nn.Module, shape: tuple[int, ...], device: Device = CUDA) -> str:
+def cuda_of(
+    module: nn.Module,
+    shape: tuple[int, ...],
+    device: Device = CUDA,
+    element: ElementType = FLOAT32,
+) -> str:
     """Return the CUDA C++ of a network."""
-    return cuda_source(together([compiled(module, shape, device)]).mod, device)[1]
+    mod = compiled(module, shape, device, element=element)
+    return cuda_source(together([mod]).mod, device)[1]
 
 
-def usage(module: nn.Module, shape: tuple[int, ...], device: Device = CUDA) -> dict[str, Usage]:
+def usage(
+    module: nn.Module,
+    shape: tuple[int, ...],
+    device: Device = CUDA,
+    element: ElementType = FLOAT32,
+) -> dict[str, Usage]:
     """Return what ptxas says of each kernel of a network, for the device's first architecture."""
-    source = cuda_of(module, shape, device)
+    source = cuda_of(module, shape, device, element)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "kernels.cu")
         path.write_text(source)

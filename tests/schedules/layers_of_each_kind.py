@@ -30,7 +30,7 @@ from tvmlcnn.schedules import (
     Softmax,
 )
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
-from tvmlcnn.targets import CODES, FLOAT32, INT8, UINT8, Device, ElementType
+from tvmlcnn.targets import CODES, FLOAT16, FLOAT32, INT8, UINT8, Device, ElementType, Gpu
 
 PLAIN = Window()
 AROUND = Window(padding=(1, 1, 1, 1))
@@ -54,7 +54,7 @@ def conv(
     return Convolution(
         element,
         tuple(data),
-        np.zeros(tuple(weight), np.int8 if element.name in CODES else np.float32),
+        np.zeros(tuple(weight), np.int8 if element.name in CODES else element.name),
         (batch // planes, *sides, weight[3]),
         window,
         **more,
@@ -80,6 +80,7 @@ LAYERS: dict[str, Layer] = {
     "depthwise odd": conv((1, 14, 14, 29), (3, 3, 1, 29), AROUND, groups=29),
     "grouped": conv((1, 14, 14, 120), (1, 1, 40, 120), groups=3),
     "diagonals": conv((1, 14, 14, 64), (3, 3, 4, 64), AROUND, groups=16),
+    "halves": conv((1, 14, 14, 96), (1, 1, 96, 64), element=FLOAT16, sums="float32"),
     "bytes": conv((1, 14, 14, 32), (1, 1, 32, 48), element=UINT8),
     "signed bytes": conv((1, 14, 14, 32), (1, 1, 32, 48), element=INT8),
     "depthwise bytes": conv((1, 28, 28, 96), (3, 3, 1, 96), AROUND, element=UINT8, groups=96),
@@ -128,6 +129,8 @@ def layers_for(device: Device) -> dict[str, Layer]:
 
 def computes(device: Device, layer: Layer) -> bool:
     """Tell whether a device computes with the elements of a layer."""
+    if layer.element == FLOAT16:
+        return isinstance(device, Gpu) and device.computes(FLOAT16)
     return layer.element == FLOAT32 or layer.element.name == device.codes
 
 

@@ -42,6 +42,7 @@ CASES: dict[str, dict[str, tuple[str, ...]]] = {
     "normalization": {"layer norm": BOTH, "group norm": BOTH},
     "reduction": {"sum": BOTH},
     "default": {"odd": BOTH, "concatenation": BOTH, "softmax": BOTH},
+    "tensor_gemm": {"halves": ("cuda", "jetson-orin-nano")},
     "softmax": {"softmax of columns": ("cuda",)},
     "elementwise": {"concatenation": ("cuda",), "transpose": ("cuda",)},
     "dlight": {"convolution": ("cuda",), "softmax": ("cuda",)},

@@ -16,10 +16,11 @@ from ..run_command import run_beside_libraries
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
 @click.option("--target", default="jetson-orin-nano", show_default=True, help="A GPU.")
+@click.option("--dtype", default="float32", show_default=True, help="float32 or float16.")
 @click.option("--kernels", is_flag=True, help="Show each kernel.")
 @json_option
-def command(models: tuple[str, ...], target: str, kernels: bool, as_json: bool) -> None:
-    """Compile each MODEL in float32 for a GPU, and count its machine code; no GPU is needed.
+def command(models: tuple[str, ...], target: str, dtype: str, kernels: bool, as_json: bool) -> None:
+    """Compile each MODEL for a GPU, and count its machine code; no GPU is needed.
 
     MODEL is what `tvmlcnn compile` takes. Instructions are those that warps execute, over those
     that the network's multiply-adds need at one FFMA a lane. Traffic is global memory's over the
@@ -42,7 +43,7 @@ def command(models: tuple[str, ...], target: str, kernels: bool, as_json: bool) 
     counts = []
     for model in models:
         click.echo(f"{model} ...", err=True)
-        counts.append(count_network(model, gpu))
+        counts.append(count_network(model, gpu, dtype))
         if kernels and not as_json:
             print_kernels(counts[-1])
     if as_json:

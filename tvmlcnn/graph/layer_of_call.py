@@ -54,6 +54,7 @@ def convolution(call: relax.Call) -> Convolution:
         bool(attrs["channels_first"]),
         tuple(str(name) for name in attrs["prologue"]),
         int(attrs["zero"]),
+        str(call.ty.dtype),
     )
 
 
@@ -75,11 +76,12 @@ def product(call: relax.Call) -> Product | BatchedProduct | None:
     left, right = _shape(call.args[0]), _shape(call.args[1])
     weight = value_of(call.args[1])
     factor = ELEMENT_TYPES.get(str(call.args[0].ty.dtype))
-    if factor is None or min(len(left), len(right)) < 2 or factor.accumulator != str(call.ty.dtype):
+    if factor is None or min(len(left), len(right)) < 2:
         return None
-    if weight is not None and weight.ndim == 2:
-        return Product(factor, left, weight)
-    return BatchedProduct(factor, left, right)
+    sums = str(call.ty.dtype)
+    if weight is not None and weight.ndim == 2 and sums in (factor.accumulator, FLOAT32.name):
+        return Product(factor, left, weight, sums)
+    return BatchedProduct(factor, left, right) if sums == factor.accumulator else None
 
 
 def pool(call: relax.Call) -> Pool | None:

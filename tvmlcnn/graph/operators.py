@@ -41,10 +41,7 @@ def register(name: str, summary: str, infer: Callable[..., relax.Type]) -> None:
 
 
 def _conv2d_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
-    dtype = str(call.args[0].ty.dtype)
-    known = ELEMENT_TYPES | CODES
-    sums = known[dtype].accumulator if dtype in known else dtype
-    return relax.TensorType([int(n) for n in call.attrs["shape"]], sums)
+    return relax.TensorType([int(n) for n in call.attrs["shape"]], call.attrs["sums"])
 
 
 def _join_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
@@ -97,6 +94,9 @@ def conv2d(
     }
     attrs |= {"shape": list(shape), "groups": groups, "reads": [int(n) for n in reads]}
     attrs |= {"channels_first": channels_first, "prologue": [], "zero": zero}
+    dtype, known = str(data.ty.dtype), ELEMENT_TYPES | CODES
+    usual = known[dtype].accumulator if dtype in known else dtype
+    attrs["sums"] = str(getattr(convolution, "out_dtype", "") or usual)
     return relax.Call(Op.get(CONV2D), [data, weight], tvm.ir.make_node("ir.DictAttrs", **attrs))
 
 

@@ -35,6 +35,7 @@ from .softmax import softmax
 from .sort import sort
 from .suppress import suppress
 from .surround import surround
+from .tensor_product import tensor_product
 from .tile import Tile
 from .winograd import Blocking, transform_weights, winograd
 
@@ -87,6 +88,7 @@ __all__ = [
     "sort",
     "suppress",
     "surround",
+    "tensor_product",
     "transform_weights",
     "winograd",
 ]

@@ -10,7 +10,7 @@ from tvm.ir import Expr
 
 from tvmlcnn.targets import CODES, INT8
 
-from .widening import in_registers
+from .widening import as_type, in_registers
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,14 @@ class Window:
         ]
 
 
-def product(value: Expr, weight: Expr, zero: int = 0) -> Expr:
+def product(value: Expr, weight: Expr, zero: int = 0, sums: str = "") -> Expr:
     """Return the product of a number and a weight, or of a code less its zero and an integer.
 
-    It has the type of the sums. Integers may be held as float32, where that is exact.
+    It has the type of the sums: ``sums`` where that is given. Integers may be held as float32,
+    where that is exact.
     """
+    if sums:
+        return as_type(value, sums) * as_type(weight, sums)
     if str(value.ty.dtype) not in CODES and str(weight.ty.dtype) != INT8.name:
         return in_registers(value) * in_registers(weight)
     held = str(weight.ty.dtype)

@@ -36,6 +36,7 @@ def dense(
     groups: int = 1,
     widened: str = "",
     longest: int = 0,
+    sums: str = "",
 ) -> te.Tensor:
     """Return a convolution, or a product with a matrix, with weights from `pack`.
 
@@ -82,6 +83,8 @@ def dense(
     longest : int
         Steps of the reduction that are summed up in the type of the data before they are added to
         a sum of float32; 0 for all.
+    sums : str
+        The type that products are added up in, where it is not that of the data.
     """
     places, parameters = (more[0], more[1:]) if table else (None, more)
     blocks, *kernel = (int(n) for n in weight.shape)
@@ -166,7 +169,7 @@ def dense(
         else:
             *before, pair, one = at
             inner, own = pair * products + one, weight(block, *before, pair, *place_of(lane, one))
-        return product(values(m, *before, inner + start_of(c)), own)
+        return product(values(m, *before, inner + start_of(c)), own, sums=sums)
 
     def start_of(channel: Expr) -> Expr | int:
         """Return the first channel that the sum for a channel of the result reads."""
@@ -175,13 +178,13 @@ def dense(
         inner = math.prod(kernel[taps:])
         return channel // (int(channels) // groups) * inner
 
-    sums = summed((computed, blocks * wide), kernel, term, chunk)
+    found = summed((computed, blocks * wide), kernel, term, chunk)
 
     def stored(*place: tirx.Var) -> Expr:
         row, *inner = place[:-1]
         for index, extent in zip(inner, pixels[1:], strict=True):
             row = row * extent + index
-        total = sums(row, place[-1])
+        total = found(row, place[-1])
         return total if chunk is None else as_type(total, data.dtype)
 
     return te.compute((*pixels, channels), stored, name="store")

@@ -23,6 +23,7 @@ def depthwise(
     first: tuple[int, int] = (0, 0),
     zero: int = 0,
     tile: tuple[int, int] = (1, 1),
+    sums: str = "",
 ) -> te.Tensor:
     """Return the depthwise convolution of NHWC data.
 
@@ -46,6 +47,8 @@ def depthwise(
     tile : tuple of int
         Rows and columns of a tile. Whole tiles are computed: what is past the end of the map is not
         stored.
+    sums : str
+        The type that products are added up in, where it is not that of the data.
     """
     outermost, *inner, _ = (int(n) for n in data.shape)
     batch = batch or outermost
@@ -62,16 +65,16 @@ def depthwise(
 
     def total(n: Expr, h: Expr, w: Expr, c: Expr) -> Expr:
         value = padded(*from_first(first, window.read((n, h, w), taps), c))
-        return te.sum(product(value, weight(*own(n), *taps, c), zero), axis=taps)
+        return te.sum(product(value, weight(*own(n), *taps, c), zero, sums), axis=taps)
 
     shape = (batch, *size, channels)
-    sums = te.compute((batch, *computed, channels), total, name="depthwise")
-    dtype = INT8.accumulator if str(data.dtype) in CODES else sums.dtype
-    if not excess and sums.dtype == dtype:
-        return sums if computed == size else te.compute(shape, lambda *at: sums(*at), name="store")
+    made = te.compute((batch, *computed, channels), total, name="depthwise")
+    dtype = INT8.accumulator if str(data.dtype) in CODES else made.dtype
+    if not excess and made.dtype == dtype:
+        return made if computed == size else te.compute(shape, lambda *at: made(*at), name="store")
 
     def whole(n: Expr, h: Expr, w: Expr, c: Expr) -> Expr:
-        result = sums(n, h, w, c)
+        result = made(n, h, w, c)
         return as_type(result + excess[0](*own(n), c) if excess else result, dtype)
 
     return te.compute(shape, whole, name="whole")

@@ -14,11 +14,21 @@ import tvm
 import tvm_ffi
 from tvm import tirx
 from tvm.ir import Call, Expr, Op, TensorLoad
-from tvm.tirx import AttrStmt, BufferStore, PrimFunc, Ramp, Stmt
+from tvm.tirx import (
+    AttrStmt,
+    Broadcast,
+    BufferStore,
+    FloatImm,
+    IntImm,
+    PrimFunc,
+    Ramp,
+    Stmt,
+)
 
 _SHARED = ("shared", "shared.dyn")
 _GROUP = "async_commit_queue_scope"
 _NAME = "tvmlcnn_copy_{bytes}"
+_CACHES = {4: "ca", 8: "ca", 16: "cg"}
 _SOURCE = """
 __device__ __forceinline__ void {name}(void* to, const void* from, bool there) {{
   asm volatile("cp.async.{cache}.shared.global [%0], [%1], {bytes}, %2;"
@@ -48,7 +58,7 @@ def definitions(source: str) -> str:
     """Return the CUDA C++ of what `copied_asynchronously` has a program call."""
     return "".join(
         _SOURCE.format(name=name, bytes=size, cache=cache)
-        for size, cache in ((4, "ca"), (16, "cg"))
+        for size, cache in _CACHES.items()
         if (name := _NAME.format(bytes=size)) + "(" in source
     )
 
@@ -72,7 +82,10 @@ def _copied(store: BufferStore) -> Stmt:
     there, source = _source(store.value)
     if source is None:
         return store
-    name = _NAME.format(bytes=tvm.DataType(str(store.value.ty.dtype)).itemsize)
+    size = tvm.DataType(str(store.value.ty.dtype)).itemsize
+    if size not in _CACHES:
+        return store
+    name = _NAME.format(bytes=size)
     to, start = (
         _address(each, places)
         for each, places in ((store.buffer, store.indices), (source.source, source.indices))
@@ -85,10 +98,17 @@ def _source(value: Expr) -> tuple[Expr, TensorLoad | None]:
     if isinstance(value, TensorLoad):
         return tirx.const(True, "bool"), value
     if isinstance(value, Call) and value.op.same_as(Op.get("prim.if_then_else")):
-        condition, read, _ = value.args
-        if isinstance(read, TensorLoad):
-            return condition, read
+        condition, read, otherwise = value.args
+        there, source = _source(read)
+        if source is not None and _is_zero(otherwise):
+            return tirx.all(condition, there), source
     return tirx.const(False, "bool"), None
+
+
+def _is_zero(value: Expr) -> bool:
+    """Tell whether a number, or all numbers of a vector, are zero."""
+    number = value.value if isinstance(value, Broadcast) else value
+    return isinstance(number, IntImm | FloatImm) and number.value == 0
 
 
 def _address(buffer: tirx.Buffer, indices: list[Expr]) -> Expr:

@@ -26,6 +26,7 @@ from .async_copies import copied_asynchronously, definitions
 from .cuda_compiler import Compiler, find_compiler
 from .cuda_image import architectures
 from .launches import GpuFunction, gpu_function
+from .tensor_cores import products_of_warps
 
 __all__ = [
     "CUDA_SECTION",
@@ -80,7 +81,7 @@ def cuda_source(kernels: tvm.IRModule, device: Device) -> tuple[dict[str, GpuFun
         ]
     functions = {variable.name_hint: gpu_function(f) for variable, f in host.functions.items()}
     source = "\n".join(_bounded(one, kernels) for one in sources)
-    return functions, definitions(source) + source
+    return functions, definitions(source) + products_of_warps(source) + source
 
 
 def _bounded(source: str, kernels: tvm.IRModule) -> str:

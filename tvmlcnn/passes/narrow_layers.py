@@ -5,8 +5,8 @@ rounded once, where it is computed, and all that read it read it so: rounding be
 kernel that computes it. All else stays float32 in registers: what is added to sums, activations,
 and what leads to the network's results alone.
 
-On processors that have arithmetic of the type, sums are of the type too, and what element-wise
-operators that round once make of them: twice as many fit a vector.
+On processors that add up in the type, sums are of the type too, and what element-wise operators
+that round once make of them: twice as many fit a vector.
 """
 
 from __future__ import annotations
@@ -48,12 +48,14 @@ def narrow_layers(device: Device, element: ElementType) -> Callable[[tvm.IRModul
     if element == FLOAT32:
         return lambda mod: mod
     longest = device.multiply_add(element).longest
-    return partial(_narrow_layers, element=element, longest=longest)
+    return partial(_narrow_layers, element=element, sums=device.sums(element), longest=longest)
 
 
-def _narrow_layers(mod: tvm.IRModule, element: ElementType, longest: int) -> tvm.IRModule:
+def _narrow_layers(
+    mod: tvm.IRModule, element: ElementType, sums: str, longest: int
+) -> tvm.IRModule:
     main = mod["main"]
-    rules = _Rules(element, longest, list(main.params))
+    rules = _Rules(element, sums, longest, list(main.params))
     wanted = _wanted(main, rules)
     returned = _bound(main, main.body.body)
     results = operands(returned)
@@ -83,6 +85,8 @@ class _Rules:
     ----------
     element : ElementType
         Of sixteen bits.
+    sums : str
+        The type that products are added up in.
     longest : int
         Products that are added up in the type at most; 0 where they never are.
     inputs : list of relax.Var
@@ -90,13 +94,14 @@ class _Rules:
     """
 
     element: ElementType
+    sums: str
     longest: int
     inputs: list[relax.Var]
 
     @property
     def sums_narrow(self) -> bool:
         """Whether sums are of the type too."""
-        return self.element.accumulator == self.element.name
+        return self.sums == self.element.name
 
     def is_number(self, expr: relax.Expr) -> bool:
         """Tell whether an expression is a tensor, or several, of float32."""
@@ -174,9 +179,9 @@ def _rewritten(
         data, *others = value.args
         if value.op.name == _PRODUCT:
             weight = narrowing.narrow(others[0])
-            made = relax.op.matmul(narrowing.narrow(data), weight, rules.element.accumulator)
+            made = relax.op.matmul(narrowing.narrow(data), weight, rules.sums)
         elif value.op.name == _CONVOLUTION:
-            attrs = changed(value.attrs, out_dtype=rules.element.accumulator)
+            attrs = changed(value.attrs, out_dtype=rules.sums)
             made = relax.Call(value.op, [narrowing.narrow(arg) for arg in value.args], attrs)
         else:
             made = relax.Call(value.op, [narrowing.narrow(data)], value.attrs)

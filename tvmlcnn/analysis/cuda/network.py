@@ -8,6 +8,7 @@ from tvmlcnn import frontend, pipeline
 from tvmlcnn.errors import UserError
 from tvmlcnn.package.cuda import cuda_source, find_compiler
 from tvmlcnn.package.variants import together
+from tvmlcnn.precision import element_for
 from tvmlcnn.schedules import kernels_by_rule
 from tvmlcnn.targets import Gpu
 
@@ -119,29 +120,33 @@ class NetworkCount:
         return sum(call.tensor_bytes for call in self.calls) / self.compulsory_bytes
 
 
-def count_network(model: str, gpu: Gpu) -> NetworkCount:
-    """Compile a network in float32 and count its machine code.
+def count_network(model: str, gpu: Gpu, dtype: str = "float32") -> NetworkCount:
+    """Compile a network and count its machine code.
 
     Parameters
     ----------
     model : str
         As ``tvmlcnn compile`` takes it.
     gpu : Gpu
+    dtype : str
+        What layers compute in, as `tvmlcnn.compile` takes it, but int8.
 
     Raises
     ------
     UserError
-        If there is no such network, no nvcc that compiles for the GPU, or no nvdisasm.
+        If there is no such network, the GPU does not compute in the type, or there is no nvcc that
+        compiles for it, or no nvdisasm.
     """
+    element = element_for(dtype, gpu)
     code = gpu.gpu_code[:1]
     compiler = find_compiler(code)
     if compiler.path is None:
         raise UserError(f"counting needs nvcc, which prints registers; here is {compiler} only")
-    total = analyze(model).total
+    total = analyze(model, dtype=dtype).total
     network = frontend.resolve(model)
     with network.running():
         graph = frontend.import_graph(network.module, frontend.random_inputs(network.inputs))
-    variants = together([pipeline.run(graph.mod, gpu)])
+    variants = together([pipeline.run(graph.mod, gpu, element=element)])
     functions, source = cuda_source(variants.mod, gpu)
     made_by = kernels_by_rule(variants.mod)
     rules = {name: rule for rule, names in made_by.items() for name in names}

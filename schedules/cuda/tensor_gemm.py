@@ -1,0 +1,253 @@
+"""Convolutions and products with weights as implicit GEMM on tensor cores."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from tvm import tirx
+from tvm.s_tir import Schedule
+from tvm.s_tir.schedule import LoopRV, SBlockRV
+
+from tvmlcnn import ops
+from tvmlcnn.targets import Gpu
+
+from ..channel_places import planes_of, table
+from ..decisions import Decisions
+from ..epilogue import flatten_pixels, inline_epilogue
+from ..layer import Convolution, Layer, Product
+from ..rule import Definition, Plan, Rule
+from .blocks import by_elements, copy_together, finish
+from .implicit_gemm import add_parts, producers
+from .tensor_tiles import TensorTile, segment_of, tensor_tiles
+from .threads import lanes_of, unroll
+from .warp_products import QUARTERS, ROWS, warp_product
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the schedule has to know.
+
+    Attributes
+    ----------
+    tile : TensorTile
+    rows, channels : int
+        Of the product.
+    lanes : int
+        Steps of the reduction whose data lie together, of those that one load brings.
+    copies_padding : bool
+        Whether what lies around the maps is to be in memory.
+    sums : str
+        Their type.
+    """
+
+    tile: TensorTile
+    rows: int
+    channels: int
+    lanes: int
+    copies_padding: bool
+    sums: str
+
+
+def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
+    """Take products with weights, and convolutions but depthwise ones, of what warps multiply."""
+    if not device.multiplies_by_warps(layer.element):
+        return None
+    if isinstance(layer, Product):
+        return _planned(layer, layer.weight[None, None], ops.Window(), device, decisions)
+    if isinstance(layer, Convolution) and not layer.is_depthwise:
+        return _planned(layer, layer.weight, layer.window, device, decisions)
+    return None
+
+
+def _planned(
+    layer: Convolution | Product,
+    weight: np.ndarray,
+    window: ops.Window,
+    device: Gpu,
+    decisions: Decisions,
+) -> Plan | None:
+    *kernel, inner, outer = weight.shape
+    rows, steps, groups = math.prod(layer.shape[:-1]), weight.size // outer, 1
+    planes, reads, together, wide = 1, np.arange(0), inner, layer.data[-1]
+    first, prologue = False, None
+    if isinstance(layer, Convolution):
+        groups, first, wide = layer.groups, layer.channels_first, layer.data[3]
+        planes, inner, reads = planes_of(layer)
+        together = 1 if first or len(reads) else inner
+        prologue = ops.chain(layer.prologue) if layer.prologue else None
+    tiles = tensor_tiles(rows, outer // groups, steps, groups, layer.element, device)
+    if not tiles:
+        return None
+    tile = decisions.choose("tile", tiles)
+    lanes = lanes_of(math.gcd(together, wide), layer.element.bytes)[0]
+
+    def definition() -> Definition:
+        tables = []
+        if len(reads):
+            tables = [table(reads, layer.data, layer.shape[0], window)]
+        define = partial(
+            ops.tensor_product,
+            shape=layer.shape,
+            window=window,
+            kernel=tuple(kernel),
+            steps=steps,
+            rows=tile.block_rows,
+            together=tile.rows,
+            parts=tile.parts,
+            planes=planes,
+            table=bool(tables),
+            channels_first=first,
+            prologue=prologue,
+            groups=groups,
+            sums=layer.sums,
+            load=lanes,
+        )
+        return Definition(define, [_packed(weight.reshape(steps, outer), tile, layer), *tables])
+
+    copies = any(window.padding) and len(reads) > 0
+    layout = Layout(tile, rows, outer, lanes, copies, layer.sums)
+    return Plan(TENSOR_GEMM.name, layer.element, layer.workload, layout, definition=definition)
+
+
+def _packed(weight: np.ndarray, tile: TensorTile, layer: Convolution | Product) -> np.ndarray:
+    """Return weights, shape (steps, channels), as `tvmlcnn.ops.tensor_product` takes them."""
+    length, (steps, outer) = segment_of(layer.element), weight.shape
+    whole = np.zeros((-(-steps // length) * length, outer), weight.dtype)
+    whole[:steps] = weight
+    packed = ops.pack(whole, ops.Tile(1, 1, tile.block_channels), length)
+    blocks, segments, channels, _ = packed.shape
+    return packed.reshape(blocks, segments, channels // tile.wide, tile.wide, length)
+
+
+def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> Schedule:
+    """Sum up a tile of rows and channels in the registers of each warp.
+
+    The threads of a block bring a chunk of either factor to shared memory, where a row's and a
+    column's share of a segment are 64 bytes. Of these each of four lanes reads 16, so that eight
+    lanes read 128 bytes one after the other: each bank of the memory once.
+    """
+    layout, tile = plan.layout, plan.layout.tile
+    main = sch.get_sblock("product")
+    gathered = [sch.get(block).name_hint for block in producers(sch, sch.get_sblock("panel"))]
+    if not layout.copies_padding:
+        for name in gathered:
+            sch.compute_inline(sch.get_sblock(name))
+    own = 2 * tile.tiles
+    sums = "parts" if tile.parts > 1 else "product"
+    fused = sch.copy()
+    output = inline_epilogue(fused, fused.get_sblock(sums), "local")
+    stored = int(fused.get(fused.get_loops(output)[-1]).extent)
+    # A warp computes all of its rows and channels, and needs all of what it multiplies there. That
+    # is not to be cut to what is stored.
+    few = layout.rows <= (ROWS - 1) * tile.rows or layout.channels < tile.wide
+    alone = tile.parts == 1 and (few or stored < layout.channels)
+    if alone:
+        writer = sch.cache_write(main, 0, "local")
+        finish(sch, writer)
+    else:
+        by_vectors = tile.parts == 1 and tile.vectors > 1
+        sch, output = _by_rows(fused, output, tile.wide if by_vectors else 0)
+        main = sch.get_sblock("product")
+    if layout.copies_padding:
+        for name in gathered:
+            by_elements(sch, sch.get_sblock(name))
+    if tile.parts > 1:
+        writer = sch.cache_write(main, 0, "local")
+        add_parts(sch, sch.get_sblock(sums), output, lanes_of(math.gcd(stored, own))[0])
+        finish(sch, output)
+    if tile.parts > 1 or alone:
+        *part, outer, row, vectors, channel = sch.get_loops(writer)
+        rows, down, inner = sch.split(outer, [None, tile.warps_down, ROWS])
+        block, across, vector = sch.split(vectors, [None, tile.warps_across, tile.vectors])
+        quarter, lane = sch.split(channel, [QUARTERS, own])
+    else:
+        writer = output
+        sch.set_scope(main, 0, "local")
+        finish(sch, output)
+        part = []
+        row, *channel = sch.get_loops(writer)
+        rows, down, inner, row = sch.split(row, [None, tile.warps_down, ROWS, tile.rows])
+        if len(channel) > 1:
+            block, across, vector = sch.split(channel[0], [None, tile.warps_across, tile.vectors])
+            quarter, lane = sch.split(channel[1], [QUARTERS, own])
+        else:
+            block, across, vector, quarter, lane = sch.split(
+                channel[0], [None, tile.warps_across, tile.vectors, QUARTERS, own]
+            )
+    sch.reorder(*part, rows, block, down, across, inner, quarter, row, vector, lane)
+    thread = sch.fuse(down, across, inner, quarter)
+    for index, axis in ((block, "x"), (rows, "y"), *zip(part, "z", strict=False)):
+        sch.bind(index, f"blockIdx.{axis}")
+    sch.bind(thread, "threadIdx.x")
+    unroll(sch, row, vector)
+    if tile.parts > 1 or alone or stored % own == 0:
+        several, lane = sch.split(lane, [None, lanes_of(own)[0]])
+        sch.unroll(several)
+        sch.vectorize(lane)
+    _accumulate(sch, main, thread, plan, device)
+    return sch
+
+
+def _by_rows(sch: Schedule, output: SBlockRV, wide: int) -> tuple[Schedule, SBlockRV]:
+    """Have the output's pixels be rows, and its channels whole vectors where they are to be.
+
+    TVM is to see which of the sums are read.
+    """
+    name = sch.get(output).name_hint
+    flatten_pixels(sch, output)
+    if wide:
+        sch.transform_block_layout(output, lambda row, c: (row, c // wide, c % wide))
+    sch = Schedule(tirx.transform.StmtSimplify()(sch.mod))
+    return sch, sch.get_sblock(name)
+
+
+def _accumulate(sch: Schedule, main: SBlockRV, thread: LoopRV, plan: Plan, device: Gpu) -> None:
+    """Sum up in a warp's registers, chunk by chunk of the reduction."""
+    layout, tile = plan.layout, plan.layout.tile
+    sch.compute_at(main, thread, preserve_unit_loops=True)
+    *_, one, row, vector, channel, segment, step = sch.get_loops(main)
+    chunk, segment = sch.split(segment, [None, tile.segments])
+    if tile.vectors > 1:
+        sch.reorder(one, chunk, segment, row, vector, channel, step)
+    else:
+        sch.reorder(one, vector, chunk, segment, row, channel, step)
+    panel = sch.cache_read(main, 0, "shared")
+    weight = sch.cache_read(main, 1, "shared")
+    for factor in (weight, panel):
+        sch.compute_at(factor, chunk, preserve_unit_loops=True)
+    sch.compute_inline(sch.get_sblock("panel"))
+    # Rows of neighbouring lanes are to lie together.
+    sch.transform_layout(
+        panel, ("write", 0), lambda g, s, lane, row, k: (g, s, lane // ROWS, row, lane % ROWS, k)
+    )
+    whole = lanes_of(segment_of(plan.element), plan.element.bytes)[0]
+    depth = len(sch.get_loops(main)) - (5 if tile.vectors > 1 else 4)
+    group, part, lane, own, step = sch.get_loops(panel)[depth:]
+    warps, lane = sch.split(lane, [None, ROWS])
+    sch.reorder(warps, own, lane)
+    copied = [group, part, warps, own, lane, step]
+    copy_together(sch, panel, copied, tile.threads, layout.lanes)
+    copy_together(sch, weight, sch.get_loops(weight)[depth:], tile.threads, whole)
+    begun = sch.decompose_reduction(main, chunk)
+    unroll(sch, *sch.get_loops(begun)[depth - 1 :])
+    sch.unroll(segment)
+    name = warp_product(
+        plan.element.name,
+        layout.sums,
+        tile.rows,
+        tile.vectors,
+        tile.tiles,
+        segment_of(plan.element),
+    )
+    sch.tensorize(row, name)
+    if tile.buffers > 1:
+        sch.annotate(chunk, "software_pipeline_stage", [0, 0, tile.buffers - 1])
+        sch.annotate(chunk, "software_pipeline_order", [0, 1, 2])
+        if device.copies_asynchronously:
+            sch.annotate(chunk, "software_pipeline_async_stages", [0])
+
+
+TENSOR_GEMM = Rule("tensor_gemm", 1, Layout, _plan, _schedule)
