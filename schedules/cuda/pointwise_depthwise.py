@@ -25,8 +25,8 @@ from .threads import load_beside, move_vectors, unroll
 _MAIN, _PRODUCT, _BETWEEN = "pointwise_depthwise", "pointwise", "between"
 # Loops around what a thread does: blocks, rounds down and across, and threads.
 _THREADS = 4
-# Multiply-adds of a loop's body that are worth no further one: 8 kB of machine code.
-_BODY = 512
+# Multiply-adds of a loop's body that are worth no further one: 4 kB of machine code.
+_BODY = 256
 
 
 def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
