@@ -63,6 +63,7 @@ __all__ = [
     "rules_of_others",
     "schedule",
     "to_text",
+    "why_given_up",
     "workloads",
 ]
 
@@ -193,10 +194,16 @@ def given_up(mod: tvm.IRModule) -> dict[str, str]:
     Its schedule would have exceeded what the device has.
     """
     return {
-        variable.name_hint: str(function.attrs[_GIVEN_UP])
+        variable.name_hint: reason
         for variable, function in mod.functions.items()
-        if isinstance(function, PrimFunc) and _GIVEN_UP in function.attrs
+        if isinstance(function, PrimFunc) and (reason := why_given_up(function)) is not None
     }
+
+
+def why_given_up(function: PrimFunc) -> str | None:
+    """Return why the last rule made a scheduled kernel that another one had planned, if it did."""
+    attrs = function.attrs or {}
+    return str(attrs[_GIVEN_UP]) if _GIVEN_UP in attrs else None
 
 
 def kernels_by_rule(mod: tvm.IRModule) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tvmlcnn.targets import ElementType
 
-from .layers_with_weights import Convolution, PointwiseDepthwise, Product, Shape
+from .layers_with_weights import Convolution, PointwiseDepthwise, Product, Shape, sizes_of
 
 __all__ = [
     "BatchedProduct",
@@ -80,7 +80,15 @@ class Pool:
     padding: Shape = ()
     count_include_pad: bool = False
     data: Shape = ()
-    workload = ""
+
+    @property
+    def workload(self) -> str:
+        """What it computes, for records of tuning."""
+        if not self.size:
+            return f"{self.kind} pool {sizes_of(self.data)}"
+        window = f"window {sizes_of(self.size)} strides {sizes_of(self.strides)}"
+        padding = f"padding {sizes_of(self.padding)}"
+        return f"{self.kind} pool -> {sizes_of(self.shape)} {window} {padding}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +106,11 @@ class Softmax:
     element: ElementType
     data: Shape
     logarithm: bool
-    workload = ""
+
+    @property
+    def workload(self) -> str:
+        """What it computes, for records of tuning."""
+        return f"{'log ' if self.logarithm else ''}softmax {sizes_of(self.data)}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +130,15 @@ class Resample:
     data: Shape
     axes: Shape
     tables: tuple[tuple[np.ndarray, np.ndarray], ...]
-    workload = ""
+
+    @property
+    def workload(self) -> str:
+        """What it computes, for records of tuning."""
+        tables = [
+            f"axis {a} by {sizes_of(t.shape)}"
+            for a, (t, _) in zip(self.axes, self.tables, strict=True)
+        ]
+        return " ".join(["resample", sizes_of(self.data), *tables])
 
 
 @dataclass(frozen=True, eq=False)

@@ -63,13 +63,13 @@ class Convolution:
     @property
     def workload(self) -> str:
         """What it computes, for records of tuning."""
-        parts = ["conv2d", _sizes(self.data), "->", _sizes(self.shape)]
-        parts += ["kernel", _sizes(self.weight.shape)]
+        parts = ["conv2d", sizes_of(self.data), "->", sizes_of(self.shape)]
+        parts += ["kernel", sizes_of(self.weight.shape)]
         usual = Window()
         for name in ("strides", "padding", "dilation"):
             sizes = getattr(self.window, name)
             if sizes != getattr(usual, name):
-                parts += [name, _sizes(sizes)]
+                parts += [name, sizes_of(sizes)]
         if self.groups > 1:
             parts += ["groups", str(self.groups)]
         if len(self.reads):
@@ -111,7 +111,7 @@ class Product:
     @property
     def workload(self) -> str:
         """What it computes, for records of tuning."""
-        return f"matmul {_sizes(self.data)} {_sizes(self.weight.shape)}"
+        return f"matmul {sizes_of(self.data)} {sizes_of(self.weight.shape)}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,8 +144,17 @@ class PointwiseDepthwise:
     kernel: np.ndarray
     shape: Shape
     window: Window
-    workload = ""
+
+    @property
+    def workload(self) -> str:
+        """What it computes, for records of tuning."""
+        parts = ["conv2d", sizes_of(self.data), "x", sizes_of(self.weight.shape)]
+        parts += ["depthwise", sizes_of(self.kernel.shape), "->", sizes_of(self.shape)]
+        parts += ["strides", sizes_of(self.window.strides)]
+        parts += ["padding", sizes_of(self.window.padding)]
+        return " ".join([*parts, "dilation", sizes_of(self.window.dilation)])
 
 
-def _sizes(numbers: Iterable[int]) -> str:
+def sizes_of(numbers: Iterable[int]) -> str:
+    """Return sizes as texts of workloads have them."""
     return "x".join(str(int(n)) for n in numbers)

@@ -46,6 +46,7 @@ __all__ = [
     "AT_HAND",
     "BFLOAT16",
     "CODES",
+    "CUDA_NATIVE",
     "DEVICES",
     "ELEMENT_TYPES",
     "FLOAT16",
@@ -152,10 +153,11 @@ def resolve(target: str | dict[str, Any]) -> Device:
 def records_name(device: Device) -> str:
     """Return what records of tuning call a device, which is also the name of their folder.
 
-    A device of the list keeps its name, whichever alias was asked for; the machine at hand and
-    TVM's own targets are told by machine and processor, as in ``"x86_64-znver3"``.
+    A device of the list keeps its name, whichever alias was asked for; a GPU with its architecture,
+    as in ``"jetson-orin-nano-sm_87"``. The machine at hand and TVM's own targets are told by
+    machine and processor, as in ``"x86_64-znver3"``.
     """
     name = ALIASES.get(device.name, device.name)
     if name in devices():
-        return name
+        return f"{name}-{device.processor}" if device.gpu_code else name
     return re.sub(r"[^A-Za-z0-9._-]", "_", f"{device.machine}-{device.processor or 'generic'}")

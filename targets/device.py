@@ -43,8 +43,6 @@ class Device:
 
     family: ClassVar[str]
     """Which rules and phases are for it: ``"cpu"`` or ``"cuda"``."""
-    can_be_tuned: ClassVar[bool]
-    """Whether its rules have decisions that tuning can measure."""
 
     name: str
     summary: str
@@ -126,6 +124,11 @@ class Device:
         """What TVM calls the processor, as in ``"znver3"`` or ``"sm_87"``."""
         raise NotImplementedError
 
+    @property
+    def threads_of_kernels(self) -> int:
+        """Threads of the processor that a kernel is made for, as records of tuning have it."""
+        return self.cores
+
     def with_cores(self, cores: int) -> Device:
         """Return the device as if it, or its host, had ``cores`` cores."""
         return replace(self, cores=cores)
@@ -151,7 +154,6 @@ class Cpu(Device):
     """
 
     family = "cpu"
-    can_be_tuned = True
 
     arithmetic: tuple[Arithmetic, ...]
     vector_registers: int

@@ -70,7 +70,6 @@ class Gpu(Device):
     """
 
     family = "cuda"
-    can_be_tuned = False
 
     capability: int
     multiprocessors: int
@@ -135,6 +134,11 @@ class Gpu(Device):
     def least_gflops(self) -> float | None:
         """Not known."""
         return None
+
+    @property
+    def threads_of_kernels(self) -> int:
+        """One, whatever the host has: that which launches them."""
+        return 1
 
     @property
     def processor(self) -> str | None:

@@ -72,9 +72,14 @@ class Program:
 class Lab(ExitStack):
     """Starts programs, which end with it."""
 
-    def device(self, *arguments: str, python: str | Path = sys.executable) -> Program:
+    def device(
+        self,
+        *arguments: str,
+        python: str | Path = sys.executable,
+        env: dict[str, str] | None = None,
+    ) -> Program:
         """Start ``tvmlcnn device`` on this machine."""
-        return self._start([python, "-m", "tvmlcnn", "device", *arguments], None)
+        return self._start([python, "-m", "tvmlcnn", "device", *arguments], env)
 
     def board(self, *arguments: str) -> Program:
         return self.device("serve", "--port", "0", *arguments)

@@ -55,9 +55,9 @@ def test_what_is_beyond_the_range_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "dtype", "having"),
     [
-        ("rpi4", "float16", "rpi4 does not compute in float16; what does: rpi5"),
+        ("rpi4", "float16", "rpi4 does not compute in float16; what does: "),
         ("x86", "bfloat16", "x86 does not compute in bfloat16; what does: native on x86 with"),
-        ("cuda", "float16", "cuda does not compute in float16; what does: rpi5"),
+        ("cuda", "bfloat16", "cuda does not compute in bfloat16; what does: native on x86 with"),
     ],
 )
 def test_targets_that_have_a_type_are_named(cli: Cli, target: str, dtype: str, having: str) -> None:

@@ -155,7 +155,7 @@ def compile(
     if folder is not None:
         make_folder(folder)
     known = Library.of(Path(records) if records is not None else None)
-    tuned = Recorded(known, records_name(device), device.cores)
+    tuned = Recorded(known, records_name(device), device.threads_of_kernels)
     mods = [
         pipeline.run(
             graph.mod, device, tuned, _folder_of(folder, graph, graphs), clock.start, element

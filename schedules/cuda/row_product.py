@@ -67,7 +67,10 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
         most = min(_MOST_SHARES, _MOST_THREADS // abreast)
         shares = max(n for n in range(1, most + 1) if steps % n == 0)
         unrolled = max(n for n in range(1, _UNROLLED + 1) if steps // shares % n == 0)
-        options.append(Layout(abreast, shares, unrolled))
+        if shares > 1:  # of a large prime number of steps there are none
+            options.append(Layout(abreast, shares, unrolled))
+    if not options:
+        return None
 
     def blocks(layout: Layout) -> int:
         return rows * -(-outer // (layout.abreast * LANES))

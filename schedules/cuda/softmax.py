@@ -29,7 +29,7 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
         return None
     define = partial(ops.softmax, lanes=1, logarithm=layer.logarithm)
     definition = Definition(define, name="softmax", takes_epilogue=False)
-    return Plan(SOFTMAX.name, layer.element, "", None, definition=lambda: definition)
+    return Plan(SOFTMAX.name, layer.element, layer.workload, None, definition=lambda: definition)
 
 
 def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> Schedule:
@@ -40,7 +40,8 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     *stages, last = sch.get_child_blocks(sch.get_sblock("root"))
     rows, k, inner = sch.get_loops(last)
     sch.reorder(rows, inner, k)
-    thread = bind(sch, [rows, inner], block_sizes(total(sch, [rows, inner]))[0])
+    threads = decisions.choose("threads", block_sizes(total(sch, [rows, inner])))
+    thread = bind(sch, [rows, inner], threads)
     steps = []
     at = thread
     for stage in reversed(stages):

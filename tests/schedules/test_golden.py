@@ -42,6 +42,13 @@ CASES: dict[str, dict[str, tuple[str, ...]]] = {
     "normalization": {"layer norm": BOTH, "group norm": BOTH},
     "reduction": {"sum": BOTH},
     "default": {"odd": BOTH, "concatenation": BOTH, "softmax": BOTH},
+    "implicit_gemm": {
+        "pointwise": ("cuda", "jetson-orin-nano"),
+        "first": ("cuda",),
+        "prologue": ("cuda",),
+        "table": ("cuda",),
+    },
+    "row_product": {"product": ("cuda",)},
     "tensor_gemm": {"halves": ("cuda", "jetson-orin-nano")},
     "softmax": {"softmax of columns": ("cuda",)},
     "elementwise": {"concatenation": ("cuda",), "transpose": ("cuda",)},

@@ -22,7 +22,7 @@ from tvmlcnn.tuning import building, comparing, measuring
 from tvmlcnn.tuning.building import Builder
 from tvmlcnn.tuning.comparing import Bench, Failure
 from tvmlcnn.tuning.kernels import Fixed, Kernel, scheduled
-from tvmlcnn.tuning.measuring import Outcome, _error, _Tensors
+from tvmlcnn.tuning.measuring import Outcome, _Tensors, error_of
 from tvmlcnn.tuning.tasks import Task
 
 pytestmark = pytest.mark.long
@@ -86,8 +86,9 @@ def test_bad_candidates_cost_one_trial_each(bench: Bench, relu: Task) -> None:
 
 
 def test_a_compiler_that_hangs_or_crashes_costs_one_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    right, wrong = (Kernel(each, [], [], []) for each in (faults.right, faults.wrong))
     with Builder(tuned.DEVICE) as builder:
-        assert [path.stat().st_size > 0 for path in builder.build([faults.right])] == [True]
+        assert [path.stat().st_size > 0 for path in builder.build([right], 0)] == [True]
         for fault, limit, message in (
             (faults.compiler_hangs, 3.0, "took more than 3 s"),
             (faults.compiler_crashes, 60.0, "the compiler crashed"),
@@ -96,8 +97,8 @@ def test_a_compiler_that_hangs_or_crashes_costs_one_build(monkeypatch: pytest.Mo
                 patch.setattr(building, "_build", fault)
                 patch.setattr(building, "_SECONDS", limit)
                 with pytest.raises(RuntimeError, match=message):
-                    builder.build([faults.right])
-            assert all(p.stat().st_size > 0 for p in builder.build([faults.right, faults.wrong]))
+                    builder.build([right], 0)
+            assert all(path.stat().st_size > 0 for path in builder.build([right, wrong], 0))
         folder = builder.folder
     assert not folder.exists()
 
@@ -124,7 +125,7 @@ def test_without_a_board_the_run_ends(
     monkeypatch.setattr(fleet_module, "_PAUSE", 0.1)
     board = lab.board()
     with remote.boards(board.address) as fleet, Builder(tuned.DEVICE) as builder:
-        bench = Bench(tuned.DEVICE, fleet, builder, 1)
+        bench = Bench(tuned.DEVICE, fleet, builder)
         ((_, outcome),) = bench.compare(relu, [{"name": "right"}], 1.0)
         assert isinstance(outcome, Outcome)
         board.end(signal.SIGKILL)
@@ -149,13 +150,13 @@ def test_values_that_are_no_numbers_or_whole_ones(bench: Bench) -> None:
 
 def test_error() -> None:
     x = np.array([1.0, np.nan, -3.0, np.inf])
-    assert _error([x], [x]) == 0
-    assert _error([x + 0.4], [x]) == pytest.approx(0.1)
-    assert _error([np.array([1.0, 2.0, -3.0, np.inf])], [x]) == np.inf
-    assert _error([np.array([1.0, np.nan, np.nan, np.inf])], [x]) == np.inf
-    assert _error([np.array([1.0, np.nan, -3.0, 7.0])], [x]) == np.inf
-    assert _error([np.array([], np.float32)], [np.array([], np.float32)]) == 0
-    assert _error([np.array([3, 4])], [np.array([3, 3])]) == pytest.approx(1 / 3)
+    assert error_of([x], [x]) == 0
+    assert error_of([x + 0.4], [x]) == pytest.approx(0.1)
+    assert error_of([np.array([1.0, 2.0, -3.0, np.inf])], [x]) == np.inf
+    assert error_of([np.array([1.0, np.nan, np.nan, np.inf])], [x]) == np.inf
+    assert error_of([np.array([1.0, np.nan, -3.0, 7.0])], [x]) == np.inf
+    assert error_of([np.array([], np.float32)], [np.array([], np.float32)]) == 0
+    assert error_of([np.array([3, 4])], [np.array([3, 3])]) == pytest.approx(1 / 3)
 
 
 def test_equal_bytes_of_another_type_are_another_tensor() -> None:

@@ -20,7 +20,7 @@ from tvmlcnn.records import VERSIONS, Library, Record, Store
 from tvmlcnn.schedules.recorded import Recorded
 from tvmlcnn.targets import records_name
 from tvmlcnn.tuning.kernels import RULE, Fixed, Kernel, fitting, scheduled
-from tvmlcnn.tuning.measuring import _error
+from tvmlcnn.tuning.measuring import error_of
 from tvmlcnn.tuning.search import Search, TemplateSpace
 from tvmlcnn.tuning.tasks import Task
 
@@ -134,7 +134,7 @@ def test_each_sample_computes_what_the_untuned_kernel_does(name: str) -> None:
     assert len(samples) == SAMPLES
     for decisions in samples:
         kernel = scheduled(task, tuned.DEVICE, Fixed(decisions))
-        assert _error(computed(kernel), expected) < 1e-5, decisions
+        assert error_of(computed(kernel), expected) < 1e-5, decisions
 
 
 @pytest.mark.long

@@ -38,7 +38,7 @@ def task_of(module: torch.nn.Module, shape: Sequence[int], rule: str = "dense") 
 @contextmanager
 def bench_here() -> Iterator[Bench]:
     with remote.boards() as fleet, Builder(DEVICE) as builder:
-        yield Bench(DEVICE, fleet, builder, 1)
+        yield Bench(DEVICE, fleet, builder)
 
 
 NETS = f"""

@@ -60,6 +60,7 @@ def command(
     else:
         latency = measure(load(file, threads), seconds)
         name, model, emulated = "this machine", machine.model(), machine.emulated()
+    model = latency.gpu or model
     if as_json:
         print_json(
             asdict(latency) | {"device": {"name": name, "model": model, "emulated": emulated}}
@@ -68,6 +69,7 @@ def command(
     print_facts(
         [
             *((name, f"{getattr(latency, name):.2f} ms") for name in ("min", "p50", "p90", "p99")),
+            *([] if latency.graph is None else [("as one graph", f"{latency.graph:.3f} ms")]),
             ("runs/s", f"{latency.runs_per_second:.1f}"),
             ("runs", latency.runs),
             ("threads", latency.threads),

@@ -89,9 +89,10 @@ def command(
     `compile` takes the records for its threads by itself. The same command goes on where it was
     stopped; without --trials or --minutes it ends when no kernel gets better any more.
     """
-    from tvmlcnn.targets import resolve
+    from tvmlcnn.tuning.target import tuned_device
 
-    resolve(target)  # a typo is told at once, before torch and TVM are loaded
+    # A typo, or a GPU that is not there, is told at once, before torch and TVM are loaded.
+    tuned_device(target, device or tracker)
     from tvmlcnn.tuning.tune import prepare
     from tvmlcnn.tuning.tuner import Goal
 
@@ -129,7 +130,4 @@ def command(
     if as_json:
         print_json(run.state.to_json() | {"records": str(run.store.folder)})
     else:
-        click.echo(
-            f"records are in {run.store.folder}; "
-            f"`tvmlcnn compile --threads {run.state.threads}` takes them"
-        )
+        click.echo(f"records are in {run.store.folder}; `{run.command}` takes them")

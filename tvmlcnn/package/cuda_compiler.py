@@ -24,6 +24,7 @@ from tvmlcnn.errors import UserError
 from tvmlcnn.files import scratch
 
 from . import nvrtc
+from .spills import spilling, with_more_registers
 
 _FIRST_OF_CUDA_13 = 75
 _INSTALL = "pip install 'tvmlcnn[cuda]', or install NVIDIA's CUDA toolkit (nvcc on PATH) and gcc"
@@ -70,9 +71,19 @@ class Compiler:
         binary : bytes
         """
         form = "cubin" if len(code) == 1 and code[0].startswith("sm_") else "fatbin"
+        return form, self._without_spills(source, code, form)[0]
+
+    def _without_spills(self, source: str, code: tuple[str, ...], form: str) -> tuple[bytes, str]:
+        """Compile a program, again where kernels spill; return it, and what ptxas says."""
+        binary, said = self._run(source, code, form)
+        if kernels := spilling(said):
+            binary, said = self._run(with_more_registers(source, kernels), code, form)
+        return binary, said
+
+    def _run(self, source: str, code: tuple[str, ...], form: str) -> tuple[bytes, str]:
         if self.path is None:
-            return form, nvrtc.compile_cuda(source, code, form)
-        return form, _run_nvcc(self.path, source, code, form)[0]
+            return nvrtc.compile_cuda(source, code, form)
+        return _run_nvcc(self.path, source, code, form)
 
     def inspect(self, source: str, code: str) -> tuple[bytes, str]:
         """Compile a program for one architecture, and have ptxas say what kernels take.
@@ -90,14 +101,8 @@ class Compiler:
         said : str
             What ``ptxas -v`` prints.
 
-        Raises
-        ------
-        UserError
-            If this is not nvcc, which comes with ptxas.
         """
-        if self.path is None:
-            raise UserError("registers and shared memory are told by ptxas, which nvcc comes with")
-        return _run_nvcc(self.path, source, (code,), "cubin", "-Xptxas=-v")
+        return self._without_spills(source, (code,), "cubin")
 
 
 def number(code: str) -> int:
@@ -172,13 +177,11 @@ def _output(command: list[str]) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def _run_nvcc(
-    path: Path, source: str, code: tuple[str, ...], form: str, *options: str
-) -> tuple[bytes, str]:
+def _run_nvcc(path: Path, source: str, code: tuple[str, ...], form: str) -> tuple[bytes, str]:
     with scratch("tvmlcnn-") as folder:
         program, binary = Path(folder, "kernels.cu"), Path(folder, f"kernels.{form}")
         program.write_text(source)
-        command = [str(path), f"--{form}", "-w", "-o", str(binary), *options]
+        command = [str(path), f"--{form}", "-w", "-Xptxas=-v", "-o", str(binary)]
         # No host code is made, so that any gcc will do.
         command.append("-allow-unsupported-compiler")
         for one in code:

@@ -31,13 +31,17 @@ def inspect(fatbin: bool) -> tuple[str, tuple[int, ...]] | None:
     return f"{major}.{minor}", tuple(numbers)
 
 
-def compile_cuda(source: str, code: tuple[str, ...], form: str) -> bytes:
-    """Compile CUDA C++ into a cubin or a fatbin (``form``); ``code`` as nvcc's ``code=``."""
-    parts: dict[str, tuple[bytes, bytes]] = {}
+def compile_cuda(source: str, code: tuple[str, ...], form: str) -> tuple[bytes, str]:
+    """Compile CUDA C++ into a cubin or a fatbin (``form``), and have ptxas say what kernels take.
+
+    ``code`` is as nvcc's ``code=``.
+    """
+    parts: dict[str, tuple[bytes, bytes, str]] = {}
     for suffix in dict.fromkeys(one.split("_")[1] for one in code):
         parts[suffix] = _compile(source, f"sm_{suffix}")
+    said = "".join(each for _, _, each in parts.values())
     if form == "cubin":
-        return parts[code[0].split("_")[1]][0]
+        return parts[code[0].split("_")[1]][0], said
 
     from cuda.bindings import nvfatbin
 
@@ -45,7 +49,7 @@ def compile_cuda(source: str, code: tuple[str, ...], form: str) -> bytes:
     try:
         for one in code:
             kind, suffix = one.split("_")
-            cubin, ptx = parts[suffix]
+            cubin, ptx, _ = parts[suffix]
             if kind == "sm":
                 nvfatbin.add_cubin(handle, cubin, len(cubin), suffix, "kernels")
             else:
@@ -54,25 +58,31 @@ def compile_cuda(source: str, code: tuple[str, ...], form: str) -> bytes:
         nvfatbin.get(handle, binary)
     finally:
         nvfatbin.destroy(handle)
-    return bytes(binary)
+    return bytes(binary), said
 
 
-def _compile(source: str, architecture: str) -> tuple[bytes, bytes]:
-    """Return the machine code and the PTX of one architecture."""
+def _compile(source: str, architecture: str) -> tuple[bytes, bytes, str]:
+    """Return the machine code and the PTX of one architecture, and what ptxas says."""
     from cuda.bindings import nvrtc
 
     (program,) = _call(nvrtc.nvrtcCreateProgram, source.encode(), b"kernels.cu", 0, [], [])
     try:
-        options = [f"-arch={architecture}".encode(), b"-w", *_include_options()]
+        options = [
+            f"-arch={architecture}".encode(),
+            b"-w",
+            b"--ptxas-options=-v",
+            *_include_options(),
+        ]
         (status,) = nvrtc.nvrtcCompileProgram(program, len(options), options)
+        log = _result(nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog, program)
+        said = log.decode(errors="replace")
         if status.value:
-            log = _result(nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog, program)
-            raise RuntimeError(f"NVRTC failed: {log.decode(errors='replace').strip()}")
+            raise RuntimeError(f"NVRTC failed: {said.strip()}")
         cubin = _result(nvrtc.nvrtcGetCUBINSize, nvrtc.nvrtcGetCUBIN, program)
         ptx = _result(nvrtc.nvrtcGetPTXSize, nvrtc.nvrtcGetPTX, program)
     finally:
         _call(nvrtc.nvrtcDestroyProgram, program)
-    return cubin, ptx
+    return cubin, ptx, said
 
 
 def _include_options() -> list[bytes]:

@@ -88,13 +88,13 @@ def graph_phases(device: Device, element: ElementType = FLOAT32) -> list[Phase]:
         Phase("channels last", channels_last(device)),
         Phase("reductions of rows", reductions_of_rows),
         Phase("take prologues", take_prologues),
-        Phase("depthwise after pointwise", depthwise_after_pointwise(device)),
     ]
 
 
 def fusion_phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
     """Return the way from operators to fused TensorIR functions."""
     return [
+        Phase("depthwise after pointwise", depthwise_after_pointwise(device, policy)),
         Phase("legalize", legalize(device, policy)),
         Phase("annotate", transform.AnnotateTIROpPattern()),
         Phase("group", group),

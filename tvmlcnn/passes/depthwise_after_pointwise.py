@@ -23,15 +23,18 @@ from tvmlcnn.graph.elementwise_operators import attributes_of
 from tvmlcnn.graph.kernel_calls import call_of, note_absorbed
 from tvmlcnn.graph.layer_of_call import convolution, window_of
 from tvmlcnn.schedules import Plan, PointwiseDepthwise, planned
+from tvmlcnn.schedules.decisions import DEFAULTS, Policy
 from tvmlcnn.targets import Device
 
 
-def depthwise_after_pointwise(device: Device) -> Callable[[tvm.IRModule], tvm.IRModule]:
+def depthwise_after_pointwise(
+    device: Device, policy: Policy = DEFAULTS
+) -> Callable[[tvm.IRModule], tvm.IRModule]:
     """Return the pass that does so in ``main``."""
-    return partial(_fused, device=device)
+    return partial(_fused, device=device, policy=policy)
 
 
-def _fused(mod: tvm.IRModule, device: Device) -> tvm.IRModule:
+def _fused(mod: tvm.IRModule, device: Device, policy: Policy) -> tvm.IRModule:
     values: dict[relax.Expr, relax.Expr] = {}
     uses: Counter[relax.Expr] = Counter()
     for block in mod["main"].body.blocks:
@@ -46,7 +49,7 @@ def _fused(mod: tvm.IRModule, device: Device) -> tvm.IRModule:
         between = _between(value.args[0], values, uses)
         if not between or not _is_plain(first := values[between[0]]) or not _is_pointwise(first):
             continue
-        plan = planned(_layer(value, between, values), device)
+        plan = planned(_layer(value, between, values), device, policy)
         if plan.definition is not None:
             plans[value] = plan, first.args[0]
             absorbed[str(var.name)] = [str(inner.name) for inner in between]

@@ -59,7 +59,7 @@ def group(mod: tvm.IRModule) -> tvm.IRModule:
         names[binding.var] = unique("_" + next(reversed(layers), "kernel"), taken)
         members[names[binding.var]] = {
             "layers": list(layers),
-            "bindings": [str(var.name) for var in found],
+            "bindings": computed,
             "flops": sum(flops.get(name, 0) for name in computed),
         }
     functions = {**grouped.functions, grouped.get_global_var("main"): renamed(main, names)}

@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 """Of all this and of the functions' arguments; both sides must have the same."""
 
 READY = "serving on "
@@ -47,7 +47,7 @@ class Ended:
 
 
 def function(name: str) -> str:
-    """Return what TVM calls a function of the server: ``upload``, ``run`` or ``bench``."""
+    """Return what TVM calls a function of the server, such as ``upload`` or ``run``."""
     return f"tvmlcnn.{name}"
 
 

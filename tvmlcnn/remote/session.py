@@ -164,6 +164,29 @@ class Session:
         result = self._answer("bench", self.upload(path), threads or 0, float(seconds))
         return Latency(**json.loads(result))
 
+    def gpu_times(
+        self, path: str | Path, inputs: Sequence[np.ndarray], calls: int, seconds: float
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Time the calls of a program on the board's GPU, for about so many seconds.
+
+        Returns
+        -------
+        times : ndarray of float32
+            As `tvmlcnn.runtime.library.Instance.gpu_times` has them.
+        outputs : list of ndarray
+
+        Raises
+        ------
+        UserError
+            If the board has no GPU that takes the file, or no memory there.
+        """
+        file = io.BytesIO()
+        np.savez(file, *inputs)
+        result = self._answer("gpu_times", self.upload(path), file.getvalue(), calls, seconds)
+        with np.load(io.BytesIO(result)) as arrays:
+            times, *outputs = (arrays[key] for key in arrays.files)
+        return times, outputs
+
     def _answer(self, function: str, *arguments: Any) -> Any:
         """Call one of the functions in `functions` there; raise UserError where it reports one."""
         call: Callable[..., Any] = self._remote[protocol.function(function)]

@@ -97,6 +97,19 @@ def profile_on_gpu(model: Model, seconds: float) -> GpuProfile:
     )
 
 
+def graph_times(model: Model) -> np.ndarray:
+    """Return how long runs of a program with kernels take on the GPU, in microseconds.
+
+    Raises
+    ------
+    UserError
+        If the driver has no events.
+    """
+    inputs = random_arrays(model.inputs)
+    with model.instances.one() as instance:
+        return instance.gpu_times(0, model.arguments(*inputs), len(model.calls), _ROUNDS)[:, 0]
+
+
 def _least_us(gpu: NvidiaGpu, flops: float, size: int) -> float:
     """Return the roofline: the larger one of computing at the peak and moving at the bandwidth."""
     computing = flops / gpu.peak_gflops if gpu.peak_gflops else 0.0

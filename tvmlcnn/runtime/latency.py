@@ -7,15 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tvmlcnn.errors import UserError
+
 from .arrays import random_arrays
+from .gpu_profile import graph_times, is_for_gpu
 from .model import Model
+from .nvidia import find_gpu
 
 _WARM_UP = 3
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Statistics of the time of single calls, in milliseconds."""
+    """Statistics of the time of single calls, in milliseconds.
+
+    Of a model for a GPU ``gpu`` is its name, and ``graph`` the median time of the whole program by
+    its events, with copies of inputs and outputs, if the driver has events.
+    """
 
     min: float
     p50: float
@@ -24,6 +32,8 @@ class Latency:
     runs: int
     runs_per_second: float
     threads: int
+    gpu: str | None = None
+    graph: float | None = None
 
 
 def measure(model: Model, seconds: float) -> Latency:
@@ -44,4 +54,15 @@ def measure(model: Model, seconds: float) -> Latency:
     spent = np.array(times) * 1e3
     p50, p90, p99 = (float(value) for value in np.percentile(spent, [50, 90, 99]))
     rate = len(times) / sum(times)
-    return Latency(float(spent.min()), p50, p90, p99, len(times), rate, model.threads)
+    on_gpu = _on_gpu(model) if is_for_gpu(model) else ()
+    return Latency(float(spent.min()), p50, p90, p99, len(times), rate, model.threads, *on_gpu)
+
+
+def _on_gpu(model: Model) -> tuple[str, float | None]:
+    name = find_gpu().name
+    if not model.calls:
+        return name, None
+    try:
+        return name, float(np.median(graph_times(model))) / 1e3
+    except UserError:  # an old driver
+        return name, None

@@ -15,6 +15,8 @@ import numpy as np
 from tvmlcnn.errors import UserError
 
 _ABI = 1  # TVMLCNN_ABI
+# TVMLCNN_NO_MEMORY and TVMLCNN_UNSUPPORTED: of the machine, not of the file.
+_USERS = (2, 3)
 _Pointers = ctypes.POINTER(ctypes.c_void_p)
 _Bytes = ctypes.c_char * 0
 _loads = itertools.count(1)
@@ -128,7 +130,7 @@ class Instance:
         """Run a program on arrays without gaps, of its types and shapes."""
         status = self._run(self._handle, program, _addresses(inputs), _addresses(outputs))
         if status:
-            raise RuntimeError(f"{self._library.path}: {self._error()}")
+            raise self._failure(status)
 
     def run_frames(self, program: int, frames: np.ndarray, outputs: Sequence[np.ndarray]) -> None:
         """Run a program on frames of any size, uint8 of shape (N, height, width, channels)."""
@@ -139,7 +141,7 @@ class Instance:
             self._handle, program, (_Frame * batch)(*each), _addresses(outputs)
         )
         if status:
-            raise RuntimeError(f"{self._library.path}: {self._error()}")
+            raise self._failure(status)
 
     @contextmanager
     def timed(self, clock: int, calls: int) -> Iterator[np.ndarray]:
@@ -182,8 +184,12 @@ class Instance:
         address = measured.ctypes.data
         status = function(self._handle, program, _addresses(inputs), rounds, address)
         if status:
-            raise RuntimeError(f"{self._library.path}: {self._error()}")
+            raise self._failure(status)
         return measured
+
+    def _failure(self, status: int) -> Exception:
+        said = f"{self._library.path}: {self._error()}"
+        return UserError(said) if status in _USERS else RuntimeError(said)
 
     def _error(self) -> str:
         return str(self._functions.tvmlcnn_error(self._handle).decode())

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
 
 from tvmlcnn.errors import UserError
 
@@ -82,6 +85,21 @@ def find_gpu() -> NvidiaGpu:
     )
 
 
+def find_gpu_apart() -> NvidiaGpu | None:
+    """Return the first GPU, or None; another process asks for it.
+
+    A process that has used the driver cannot be forked into ones that use it (CUDA C++ programming
+    guide, "Initialization"), as sessions of a board are.
+    """
+    try:
+        ctypes.CDLL(_LIBRARY)
+    except OSError:
+        return None
+    command = [sys.executable, "-m", __spec__.name]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return NvidiaGpu(**json.loads(done.stdout)) if done.returncode == 0 else None
+
+
 def has_gpu() -> bool:
     """Tell whether an NVIDIA driver is here and drives a GPU."""
     try:
@@ -123,3 +141,10 @@ class _Driver:
             self._library.cuGetErrorName(result, ctypes.byref(text))
             name = (text.value or b"").decode() or f"error {result}"
             raise NoGpuError(f"NVIDIA's driver says {name}")
+
+
+if __name__ == "__main__":
+    try:
+        print(json.dumps(asdict(find_gpu())))
+    except NoGpuError as error:
+        sys.exit(str(error))

@@ -36,13 +36,14 @@ def check_tensors(library: Library, programs: Sequence[Program]) -> None:
     Arrays are made by the manifest, and the code trusts that they are as large as it says.
     """
     known = [(program.inputs, program.outputs) for program in programs]
-    if _programs(library) != known:
+    if programs_of(library) != known:
         raise UserError(
             f"{library.path} is damaged: its manifest is of another network; compile it again"
         )
 
 
-def _programs(library: Library) -> list[tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]]:
+def programs_of(library: Library) -> list[tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]]:
+    """Return the inputs and the outputs of each program of a library."""
     functions = library.functions
     return [
         (_tensors(functions.tvmlcnn_inputs, number), _tensors(functions.tvmlcnn_outputs, number))

@@ -8,17 +8,17 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 
 import tvm
-from tvm.tirx import PrimFunc
 
 import tvmlcnn.exact_arithmetic  # noqa: F401  (kernels call what it tells TVM of)
 from tvmlcnn.files import scratch
@@ -26,9 +26,15 @@ from tvmlcnn.package.kernel_code import write_code
 from tvmlcnn.package.link import link
 from tvmlcnn.package.lowering import lowered, machine_code
 from tvmlcnn.runtime.machine import logical_cpus
-from tvmlcnn.targets import Device
+from tvmlcnn.targets import Device, Gpu
+
+from .gpu_program import gpu_functions, gpu_program, write_gpu_file
+from .kernels import Kernel
 
 _SECONDS = 120.0
+
+_Job = tuple[Callable[[Path], None], Path]
+"""What builds a library, and where it is to be."""
 
 
 class Builder:
@@ -60,8 +66,16 @@ class Builder:
         self._end()
         self._scratch.__exit__(kind, error, trace)
 
-    def build(self, functions: Sequence[PrimFunc]) -> list[Path]:
-        """Return libraries with functions called ``k0``, ``k1``, ..., dealt out in turns.
+    def build(self, kernels: Sequence[Kernel], footprint: int) -> list[Path]:
+        """Return libraries with kernels of a task, called ``k0``, ``k1``, ..., dealt out in turns.
+
+        For a GPU it is one library, of a program that `gpu_program` makes.
+
+        Parameters
+        ----------
+        kernels : sequence of Kernel
+        footprint : int
+            Bytes that a network passes through the caches between two calls of the kernel.
 
         Raises
         ------
@@ -69,33 +83,50 @@ class Builder:
             If a function cannot be built, ends the compiler, or keeps it busy for two minutes.
         """
         self._count += 1
-        parts = min(self._workers, len(functions))
-        paths = [self.folder / f"{self._count}-{part}.so" for part in range(parts)]
-        named = [
-            (f"k{i}", function.with_attr("global_symbol", f"k{i}"))
-            for i, function in enumerate(functions)
-        ]
-        if self._pool is None:
-            context = get_context("spawn")
-            self._pool = ProcessPoolExecutor(
-                self._workers, context, initializer=_prepare, initargs=(self.folder,)
-            )
-        deadline = time.monotonic() + _SECONDS
         try:
-            texts = [tvm.ir.save_json(tvm.IRModule(dict(named[p::parts]))) for p in range(parts)]
-            waiting = [
-                self._pool.submit(_build, text, self._device, path)
-                for text, path in zip(texts, paths, strict=True)
-            ]
-            for future in waiting:
-                future.result(max(0.0, deadline - time.monotonic()))
+            if isinstance(self._device, Gpu):
+                return self._on_pool([self._gpu_job(kernels, footprint, self._device)])
+            return self._on_pool(self._cpu_jobs(kernels))
         except FutureTimeout as error:
             self._end()
             raise RuntimeError(f"the compiler took more than {_SECONDS:.0f} s") from error
         except BrokenProcessPool as error:
             self._end()
             raise RuntimeError("the compiler crashed") from error
-        return paths
+
+    def _cpu_jobs(self, kernels: Sequence[Kernel]) -> list[_Job]:
+        parts = min(self._workers, len(kernels))
+        named = [
+            (f"k{i}", kernel.function.with_attr("global_symbol", f"k{i}"))
+            for i, kernel in enumerate(kernels)
+        ]
+        texts = (tvm.ir.save_json(tvm.IRModule(dict(named[part::parts]))) for part in range(parts))
+        return [
+            (partial(_build, text, self._device), self._path(part))
+            for part, text in enumerate(texts)
+        ]
+
+    def _gpu_job(self, kernels: Sequence[Kernel], footprint: int, gpu: Gpu) -> _Job:
+        program = gpu_program(kernels, footprint, gpu)
+        functions = [kernel.function for kernel in kernels]
+        text = tvm.ir.save_json(gpu_functions(functions, program, footprint, gpu))
+        return partial(write_gpu_file, text, program, gpu), self._path(0)
+
+    def _path(self, part: int) -> Path:
+        return self.folder / f"{self._count}-{part}.so"
+
+    def _on_pool(self, jobs: Sequence[_Job]) -> list[Path]:
+        """Have libraries built, each in a process of its own; return where they are."""
+        if self._pool is None:
+            context = get_context("spawn")
+            self._pool = ProcessPoolExecutor(
+                self._workers, context, initializer=_prepare, initargs=(self.folder,)
+            )
+        deadline = time.monotonic() + _SECONDS
+        waiting = [self._pool.submit(build, path) for build, path in jobs]
+        for future in waiting:
+            future.result(max(0.0, deadline - time.monotonic()))
+        return [path for _, path in jobs]
 
     def _end(self) -> None:
         if self._pool is not None:

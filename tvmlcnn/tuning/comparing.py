@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tvmlcnn.errors import UserError
 from tvmlcnn.remote import Board, BoardError, BoardLost, Fleet, KernelCrashed, KernelTimeout
+from tvmlcnn.schedules import why_given_up
 from tvmlcnn.targets import Device
 
 from .building import Builder
+from .gpu_measuring import measure_on_gpu
 from .kernels import Fixed, Kernel, scheduled
 from .measuring import Outcome, measure, timeout
 from .tasks import Task
@@ -42,19 +44,20 @@ class _Job:
     libraries: list[Path]
 
 
+_MEASURES: dict[str, Callable[..., list[Outcome]]] = {"cpu": measure, "cuda": measure_on_gpu}
+"""By the family of the device."""
+
+
 class Bench:
     """Measures candidates.
 
     Attributes
     ----------
-    threads : int
-        Of a call.
     emulated : bool
         Whether boards are emulated, whose times are kept apart.
     """
 
-    def __init__(self, device: Device, fleet: Fleet, builder: Builder, threads: int) -> None:
-        self.threads = threads
+    def __init__(self, device: Device, fleet: Fleet, builder: Builder) -> None:
         self.emulated = any(board.facts()["emulated"] for board in fleet)
         self._device, self._fleet, self._builder = device, fleet, builder
 
@@ -96,9 +99,14 @@ class Bench:
         kernels: dict[int, Kernel] = {}
         for number, decisions in enumerate(candidates):
             try:
-                kernels[number] = scheduled(task, self._device, Fixed(decisions))
+                kernel = scheduled(task, self._device, Fixed(decisions))
             except Exception as error:  # TVM raises many types
                 yield number, Failure("build", _line(error))
+                continue
+            if (reason := why_given_up(kernel.function)) is None:
+                kernels[number] = kernel
+            else:
+                yield number, Failure("build", reason)
         groups = _divided(list(kernels), len(self._fleet))
         while groups:
             alone: list[int] = []
@@ -106,7 +114,7 @@ class Bench:
             for numbers in groups:
                 its = [default, *(kernels[number] for number in numbers)]
                 try:
-                    libraries = self._builder.build([kernel.function for kernel in its])
+                    libraries = self._builder.build(its, task.footprint)
                 except UserError:  # of the machine, not of a candidate
                     raise
                 except Exception as error:
@@ -131,10 +139,12 @@ class Bench:
             groups = [[number] for number in alone]
 
     def _work(self, footprint: int, seconds: float, thorough: int) -> Any:
+        measured = _MEASURES[self._device.family]
+
         def work(board: Board, job: _Job) -> list[Outcome]:
             try:
-                return measure(
-                    board, job.libraries, job.kernels, self.threads, footprint, seconds, thorough
+                return measured(
+                    board, job.libraries, job.kernels, self._device, footprint, seconds, thorough
                 )
             except UserError:
                 raise

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tvmlcnn.remote import Board, Session
-from tvmlcnn.targets import BFLOAT16
+from tvmlcnn.targets import BFLOAT16, Cpu
 
 from .kernels import Kernel
 
@@ -64,7 +64,7 @@ def measure(
     board: Board,
     libraries: Sequence[Path],
     kernels: Sequence[Kernel],
-    threads: int,
+    cpu: Cpu,
     footprint: int,
     seconds: float,
     thorough: int = 1,
@@ -78,7 +78,8 @@ def measure(
         With functions ``k0``, ``k1``, ..., dealt out in turns.
     kernels : sequence of Kernel
         What the functions are; the first one is the untuned kernel.
-    threads : int
+    cpu : Cpu
+        With as many cores as a call is to use.
     footprint : int
         Bytes that a network passes through the caches between two calls; before each call so many
         do, or as many as the last cache holds.
@@ -90,7 +91,7 @@ def measure(
     caches = board.facts()["caches"] or _CACHES
     evict = min(footprint, caches[-1])
     with board.session(seconds) as session:
-        session.threads(threads)
+        session.threads(cpu.cores)
         loaded = [session.load(library) for library in libraries]
         functions = [(loaded[i % len(loaded)], f"k{i}") for i in range(len(kernels))]
         tensors = _Tensors(session)
@@ -99,7 +100,7 @@ def measure(
             _results(session, library[name], values, kernel)
             for (library, name), kernel, values in zip(functions, kernels, arguments, strict=True)
         ]
-        errors = [_error(result, results[0]) for result in results]
+        errors = [error_of(result, results[0]) for result in results]
         room = [session.empty(shape, _held(dtype)) for shape, dtype in kernels[0].results]
         times: list[list[float]] = [[] for _ in kernels]
         repeat = _LEAST
@@ -160,7 +161,7 @@ class _Tensors:
         return self._tensors[key]
 
 
-def _error(result: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> float:
+def error_of(result: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> float:
     """Return the largest difference over the range of the expected values.
 
     What is no number must be so in both, as a root of a random input may be; else the error is

@@ -10,7 +10,7 @@ from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from tvmlcnn import passes, pipeline
-from tvmlcnn.schedules import Layer, alternatives, kernels_by_rule, workloads
+from tvmlcnn.schedules import Layer, alternatives, kernels_by_rule, rules_for, workloads
 from tvmlcnn.schedules.decisions import DEFAULTS, Asking, Decisions
 from tvmlcnn.targets import FLOAT32, Device, ElementType
 
@@ -105,16 +105,22 @@ def extract(
     phases = passes.kernel_phases(device, noting)
     kernels = passes.list_kernel_calls(pipeline.apply(phases, graph, device))
     names, all_calls = workloads(kernels), passes.kernel_calls(kernels)
+    last = rules_for(device)[-1].name
     made_by = {name: rule for rule, its in kernels_by_rule(kernels).items() for name in its}
     weights = passes.weights_of(passes.lift_weights(kernels))
     footprint = sum(array.nbytes for array in weights) + max(call["bytes"] for call in all_calls)
+    variables = {
+        str(binding.var.name) for block in graph["main"].body.blocks for binding in block.bindings
+    }
     for call in all_calls:
+        if not variables.issuperset(call["bindings"]):
+            continue  # one of several kernels that an operator became: no operator is it alone
         workload = names[call["function"]]
         if workload not in tasks:
             rule = made_by[call["function"]]
             tasks[workload] = Task(
                 rule if (rule, workload) in noting.decided else "",
-                noting.rules.get(workload, []),
+                noting.rules.get(workload) or ([] if rule == last else [rule]),
                 workload,
                 _slice(graph, call["bindings"]),
                 call["layers"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +11,14 @@ from typing import Any
 
 from tvmlcnn import frontend
 from tvmlcnn.errors import UserError
+from tvmlcnn.package.cuda import find_compiler
 from tvmlcnn.package.features import required_features
 from tvmlcnn.precision import check_request, element_for
 from tvmlcnn.remote import boards
 from tvmlcnn.runtime import limits
-from tvmlcnn.targets import Device, resolve
+from tvmlcnn.targets import Device, Gpu
 
+from .target import tuned_device
 from .tuner import Goal, Run, tasks_of
 
 
@@ -50,7 +52,7 @@ def prepare(
     models : sequence of str
         As `tvmlcnn.compile` takes them.
     target : str or dict
-        As `tvmlcnn.compile` takes it; a CPU.
+        As `tvmlcnn.compile` takes it; ``"cuda"`` is the GPU at hand.
     input_shape : optional
         Of every model, as `tvmlcnn.compile` takes it; by default what each one says.
     weights, calibration, keep_float : optional
@@ -78,19 +80,21 @@ def prepare(
         For whatever the user can mend: an unknown model or target, a board that does not fit the
         target or does not answer, a full disk.
     """
-    whole = resolve(target)
-    if not whole.can_be_tuned:
-        raise UserError(f"{whole.name} is a GPU; only kernels for CPUs can be tuned")
+    whole = tuned_device(target, device or tracker)
     dtype = (goal or Goal()).dtype
     check_request(dtype, calibration, keep_float)
     element_for(dtype, whole)
+    if whole.gpu_code:
+        find_compiler(whole.gpu_code)  # a missing one is told before anything is measured
     if importlib.util.find_spec("xgboost") is None:
         raise UserError("tuning needs xgboost: pip install 'tvmlcnn[tune]'")
     with boards(device, tracker, key, parallel, token_file) as fleet:
         for board in fleet:
             _check_fits(whole, board.name, board.facts())
         cores = min(board.facts()["cores"] for board in fleet)
-        goal = replace(goal or Goal(), threads=threads or cores)
+        # Kernels for a GPU know nothing of its host.
+        count = whole.threads_of_kernels if whole.gpu_code else threads or cores
+        goal = replace(goal or Goal(), threads=count)
         # Kernels are made for the threads that they are measured with.
         wanted = whole.with_cores(goal.threads)
         networks = {}
@@ -129,16 +133,44 @@ def _check_fits(device: Device, name: str, facts: dict[str, Any]) -> None:
             "board that is",
             parameters=("device", "tracker"),
         )
+    if isinstance(device, Gpu):
+        _check_gpu(device, name, facts.get("gpu"))
+        return
     missing = sorted(set(required_features(device.tvm, device.machine)) - set(facts["features"]))
     if missing:
         raise UserError(f"{name} lacks {', '.join(missing)}, which {device.name} needs")
 
 
+def _check_gpu(device: Gpu, name: str, gpu: Mapping[str, Any] | None) -> None:
+    """Raise UserError where a board has none of the target's architecture, which records are for.
+
+    Parameters
+    ----------
+    device : Gpu
+    name : str
+        Of the board.
+    gpu : mapping or None
+        ``name`` and ``capability`` of its GPU.
+    """
+    if gpu is None:
+        raise UserError(
+            f"{name} has no NVIDIA GPU with a driver; measure kernels for {device.name} where one "
+            f"of {device.processor} is",
+            parameters=("device", "tracker"),
+        )
+    if gpu["capability"] != device.capability:
+        raise UserError(
+            f"the GPU of {name} ({gpu['name']}) is sm_{gpu['capability']}, and {device.name} is "
+            f"{device.processor}: records of one are for no other",
+            parameters=("target",),
+        )
+
+
 def _limits(device: Device, threads: int, elsewhere: str | None) -> limits.Limits | None:
     """Return what the boards can do at most: measured here, else as their data sheet says."""
-    if elsewhere is None:
+    if elsewhere is None and not device.gpu_code:
         return limits.measure(threads)
     if device.peak_gflops is None or device.bandwidth_gbs is None:
         return None
-    share = min(1.0, threads / device.cores)
+    share = 1.0 if device.gpu_code else min(1.0, threads / device.cores)
     return limits.Limits(device.peak_gflops * share, {1 << 20: device.bandwidth_gbs})

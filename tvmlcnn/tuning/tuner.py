@@ -133,6 +133,13 @@ class Run:
         self._tasks, self._fixed, self._target = tasks, fixed, target
         self._keys = [_key(task, target, goal.threads) for task in tasks]
 
+    @property
+    def command(self) -> str:
+        """The command that takes the records."""
+        if self._device.gpu_code:
+            return f"tvmlcnn compile --target {self._device.name}"
+        return f"tvmlcnn compile --threads {self._goal.threads}"
+
     def __call__(self, refresh: Callable[[], None]) -> None:
         """Measure each untuned kernel, then candidates where the expected gain is largest.
 
@@ -154,7 +161,7 @@ class Run:
             if not record.is_stale(current) and (not former or former.gain < record.gain):
                 records[_kernel(key)] = record
         with Builder(self._device) as builder:
-            bench = Bench(self._device, self._fleet, builder, self._goal.threads)
+            bench = Bench(self._device, self._fleet, builder)
             climbs = []
             for task, key, state in zip(self._tasks, self._keys, self.state.tasks, strict=True):
                 climb = Climb(task, key, state, self._device, self.store, bench)

@@ -7,6 +7,10 @@
  * allocation, no context, a launch of another shape than a kernel can have) ends the process.
  *
  * The test calls fake_* to set up, to have a function fail, to read the log, and to count what lives.
+ * For programs that a test does not run itself: with FAKE_CUDA_AS=87 the GPU is of sm_87 and knows
+ * every kernel; launches do nothing, and take a made-up time: a microsecond for each block of threads.
+ * FAKE_CUDA_FAILS="cuMemAlloc_v2 1 2" is fake_fail with these arguments.
+ *
  * Source of what functions do: NVIDIA's reference manual, "CUDA Driver API".
  */
 #define _GNU_SOURCE
@@ -85,6 +89,12 @@ static void note(const char *format, ...) {
 
 /* Begin a function: whether it is to fail, and with what. */
 static int begins(const char *name) {
+    static int begun;
+    if (!begun++ && getenv("FAKE_CUDA_FAILS")) {
+        static char function[64];
+        if (sscanf(getenv("FAKE_CUDA_FAILS"), "%63s %d %d", function, &failing_at, &failing_with) == 3)
+            failing = function;
+    }
     if (!initialized && strcmp(name, "cuInit")) wrong("%s before cuInit", name);
     if (!failing || strcmp(name, failing) || --failing_at > 0) return 0;
     if (failing_at < 0) return 0;
@@ -157,6 +167,9 @@ static int put(CUstream handle, Operation operation, const char *where) {
     return CUDA_SUCCESS;
 }
 
+static int of_environment(void) { return getenv("FAKE_CUDA_AS") != 0; }
+static int capability(void) { return of_environment() ? atoi(getenv("FAKE_CUDA_AS")) : 61; }
+
 /* What the test calls. */
 void fake_kernel(const char *name, int arguments) {
     kernels[kernel_count++] = (Kernel){strdup(name), arguments};
@@ -218,8 +231,8 @@ int cuDeviceGetAttribute(int *value, int attribute, int device) {
     case 38: return *value = 1572864, CUDA_SUCCESS; /* bytes of the second-level cache */
     case 81: return *value = 98304, CUDA_SUCCESS;   /* shared memory of a multiprocessor, */
     case 97: return *value = 49152, CUDA_SUCCESS;   /* of a block, if it asks */
-    case COMPUTE_CAPABILITY_MAJOR: return *value = 6, CUDA_SUCCESS;
-    case COMPUTE_CAPABILITY_MINOR: return *value = 1, CUDA_SUCCESS;
+    case COMPUTE_CAPABILITY_MAJOR: return *value = capability() / 10, CUDA_SUCCESS;
+    case COMPUTE_CAPABILITY_MINOR: return *value = capability() % 10, CUDA_SUCCESS;
     default: return 1;
     }
 }
@@ -284,6 +297,7 @@ int cuModuleGetFunction(CUfunction *function, CUmodule module, const char *name)
     for (int i = 0; i < kernel_count; i++)
         if (!strcmp(kernels[i].name, name))
             return *function = (CUfunction)&kernels[i], CUDA_SUCCESS;
+    if (of_environment()) return fake_kernel(name, 0), *function = (CUfunction)&kernels[kernel_count - 1], 0;
     return 500; /* CUDA_ERROR_NOT_FOUND */
 }
 int cuFuncSetAttribute(CUfunction function, int attribute, int value) {
@@ -363,7 +377,8 @@ int cuStreamSynchronize(CUstream handle) {
             now += 5;
             memmove(each->to, each->from, each->bytes);
         } else {
-            now += 10;
+            const unsigned *shape = each->shape;
+            now += of_environment() ? (int64_t)shape[0] * shape[1] * shape[2] : 10;
             if (on_launch) on_launch(each->kernel->name, each->shape, each->arguments);
         }
     clear(stream);
