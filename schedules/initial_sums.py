@@ -63,14 +63,33 @@ def begin_with_bias(sch: Schedule, main: SBlockRV) -> None:
 
 def _sums_numbers(block: SBlock) -> bool:
     init, body = block.init, block.body
-    if not isinstance(init, BufferStore) or not isinstance(init.value, FloatImm):
+    if not isinstance(init, BufferStore) or not isinstance(init.value, FloatImm | IntImm):
         return False
     while isinstance(body, IfThenElse):  # of taps that may lie outside the map
         body = body.then_case
+    if init.value.value != 0 or not isinstance(body.value, Add):
+        return False
     # An instruction that adds products of narrower numbers is put only where nothing else is read.
     casts: list[Cast] = []
     tvm_ffi.structural_walk(body.value, [(Cast, casts.append)])
-    return init.value.value == 0 and isinstance(body.value, Add) and not casts
+    return isinstance(init.value, IntImm) or not casts
+
+
+def reads_of_products(sch: Schedule, update: SBlockRV) -> None:
+    """Have a block that adds products say no more that it reads what its sums begin with.
+
+    Instructions are put only where nothing is read but what they read.
+    """
+    block = sch.get(update)
+    loaded: list[TensorLoad] = []
+    tvm_ffi.structural_walk(block.body, [(TensorLoad, loaded.append)])
+    reads = [r for r in block.reads if any(load.source.same_as(r.source) for load in loaded)]
+    if len(reads) < len(block.reads):
+        new = SBlock(
+            block.iter_vars, reads, block.writes, block.name_hint, block.body, block.init,
+            annotations=block.annotations,
+        )  # fmt: skip
+        sch.state.replace(sch.get_sref(update), new, {block: new})
 
 
 def _only_load(block: SBlock, buffer: Var) -> TensorLoad | None:

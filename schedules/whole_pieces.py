@@ -8,13 +8,13 @@ from tvm.tirx import BufferRegion, PrimFunc
 
 
 def reading_whole_pieces(function: PrimFunc, name: str, piece: str) -> PrimFunc:
-    """Say that a block reads all pixels, the fourth axis, of pieces of a map.
+    """Say that a block reads all of the fourth axis of a buffer: the pixels of pieces of a map.
 
     Parameters
     ----------
     function : PrimFunc
     name, piece : str
-        Of the block, and of the buffer, shape (N, bands, blocks, pixels, channels).
+        Of the block, and of the buffer.
     """
     sch = Schedule(function)
     block = sch.get_sblock(name)

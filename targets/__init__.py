@@ -13,7 +13,7 @@ from tvmlcnn.errors import UserError, did_you_mean
 
 from .arm import RPI2, RPI3, RPI4, RPI5
 from .arm_others import ANDROID_ARM64, GRAVITON3, ORANGEPI5, RPI_ZERO2
-from .core import Arithmetic, Core, MultiplyAdd
+from .core import LARGEST_SUM, Arithmetic, Core, MultiplyAdd
 from .costs import Costs
 from .cuda_native import NAME as CUDA_NATIVE
 from .cuda_native import cuda_native
@@ -52,6 +52,7 @@ __all__ = [
     "FLOAT16",
     "FLOAT32",
     "INT8",
+    "LARGEST_SUM",
     "NARROW",
     "UINT8",
     "Arithmetic",

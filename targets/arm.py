@@ -2,8 +2,9 @@
 
 Sources: Raspberry Pi documentation (processors BCM2836, BCM2837, BCM2711, BCM2712) and Arm's
 software optimization guides for multiply-adds a cycle (128-bit: one a cycle on Cortex-A53 and A72,
-two on A76). Loads are taken to be as many, which none of the cores was measured for. Bandwidths are
-of the memory chips, which the processors do not reach.
+two on A76). Up to the A72 the cores of a cluster share the second cache; an A76 has its own. Loads
+are taken to be as many, which none of the cores was measured for. Bandwidths are of the memory
+chips, which the processors do not reach.
 """
 
 from __future__ import annotations
@@ -31,22 +32,23 @@ _COUNTED = replace(AVX2, transform=12, winograd_margin=1, winograd_apart=8)
 # taps are a loop.
 CORTEX_A7 = replace(_COUNTED, spared_registers=2, unrolled_taps=8)
 CORTEX_A53 = replace(_COUNTED, spared_registers=8, paired_pixels=3)
-CORTEX_A72 = _COUNTED
-CORTEX_A76 = _COUNTED
+CORTEX_A72 = replace(_COUNTED, issues=True)
+CORTEX_A76 = replace(_COUNTED, issues=True)
 # What a load takes of the time of multiply-adds that do not wait for it.
 _IN_ORDER, _OUT_OF_ORDER = 0.5, 0.2
 
 _FMLA = MultiplyAdd("fmla", 4, by_lane=True)
 # smull and smlal multiply pairs to sums of 16 bits, sadalp adds these to sums of 32.
-_PAIRS = MultiplyAdd("smlal", 4, 4, scratch=5, by_lane=True, paired=True)
-_PAIRS_IN_ORDER = replace(_PAIRS, scratch=9)
+_PAIRS = MultiplyAdd("smlal", 4, 4, scratch=5, by_lane=True, paired=2)
+_PAIRS_IN_ORDER = replace(_PAIRS, scratch=16)
 _PAIRS_OF_32_BITS = replace(_PAIRS, name="vmlal", scratch=8)
 _INSTRUCTIONS_OF_PAIRS = 3
 _DOT_PRODUCT = MultiplyAdd("sdot", 4, 4, by_lane=True)  # ARMv8.2-DotProd
 # ARMv8.2-FP16. Its sums have 11 bits: of 64 products of like size the rounding errors are, as
 # random, four times what rounding the result is (Higham and Mary, "A New Approach to Probabilistic
 # Rounding Error Analysis", 2019). What widens as it adds, fmlal, is ARMv8.4's.
-HALF = MultiplyAdd("fmla", 8, longest=64)
+# A lane of halves is one of the first sixteen registers (FMLA by element).
+HALF = MultiplyAdd("fmla", 8, longest=64, by_lane=True, lane_rows=8)
 
 
 def _neon(
@@ -75,6 +77,7 @@ def _pi(
     costs: Costs,
     clock_ghz: float,
     bandwidth_gbs: float,
+    sharing: int = 1,
     codes: MultiplyAdd = _PAIRS,
     half: MultiplyAdd | None = None,
 ) -> Cpu:
@@ -88,6 +91,9 @@ def _pi(
             "mtriple": "aarch64-unknown-linux-gnu",
             "mcpu": cpu,
             "mattr": ["+neon"],
+            # Has LLVM put constants of indices into the addresses of instructions: without it each
+            # pixel of a depthwise tile takes two or three instructions for its own address.
+            "cl-opt": ["-aarch64-enable-gep-opt:bool=true"],
             "num-cores": 4,
         },
         machine="aarch64",
@@ -96,6 +102,7 @@ def _pi(
         vector_registers=32,
         extremes_of_nan=True,
         caches=caches,
+        sharing=sharing,
         costs=costs,
         clock_ghz=clock_ghz,
         bandwidth_gbs=bandwidth_gbs,
@@ -129,6 +136,7 @@ RPI2 = Cpu(
     vector_registers=16,
     extremes_of_nan=True,
     caches=(32 * KIB, 512 * KIB),
+    sharing=4,
     costs=CORTEX_A7,
     clock_ghz=0.9,
     bandwidth_gbs=3.6,
@@ -142,6 +150,7 @@ RPI3 = _pi(
     load=_IN_ORDER,
     codes=_PAIRS_IN_ORDER,
     caches=(32 * KIB, 512 * KIB),
+    sharing=4,
     costs=CORTEX_A53,
     clock_ghz=1.2,
     bandwidth_gbs=3.6,
@@ -153,6 +162,7 @@ RPI4 = _pi(
     multiply_adds=1,
     load=_OUT_OF_ORDER,
     caches=(32 * KIB, 1 * MIB),
+    sharing=4,
     costs=CORTEX_A72,
     clock_ghz=1.5,
     bandwidth_gbs=12.8,

@@ -45,8 +45,8 @@ GRAVITON3 = replace(
     RPI5,
     name="aws-graviton3",
     summary="AWS Graviton3, four Neoverse V1 at 2.6 GHz (c7g.xlarge)",
-    # As many sums a cycle as with SVE's two units of 256 bits, and any number of them: kernels are
-    # of vectors of 128 bits.
+    # As many sums a cycle as with SVE's two units of 256 bits, and with factors from lanes: kernels
+    # are of vectors of 128 bits. docs/measuring.md has what SVE was counted to give.
     tvm=RPI5.tvm | {"mcpu": "neoverse-v1"},
     arithmetic=tuple(replace(each, multiply_adds=4, loads=3) for each in RPI5.arithmetic),
     caches=(64 * KIB, 1 * MIB, 32 * MIB),

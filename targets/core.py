@@ -11,6 +11,11 @@ from .element import ElementType
 
 # Shorter vectors take as much time as whole ones, and a quarter of one is worth no vector code.
 _FEWEST_LANES = 4
+LARGEST_SUM = 255
+"""As large weights of codes may be together whose products are added in 16 bits: times the least
+code, -128, they fit."""
+LONG_RUN = 4
+"""So many products are added in 16 bits where weights are chosen for it."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +39,11 @@ class MultiplyAdd:
         no difference.
     by_lane : bool
         Whether one of its factors may be any one lane of a vector, for all sums.
-    paired : bool
-        Whether products are added in pairs of 16 bits first: their codes lie in pairs, and two
-        products of a weight of -128 are too large.
+    lane_rows : int
+        Registers that a lane may be of, for a tile's rows: as many as leave others for sums.
+    paired : int
+        So many products are added in 16 bits first: 2, 4 or 8, where the weights are small enough
+        (`LARGEST_SUM`); their codes lie in pairs. 0 where none are.
     largest : int
         Weights of codes that it multiplies without saturating are as large at most.
     """
@@ -48,7 +55,8 @@ class MultiplyAdd:
     scratch: int = 0
     longest: int = 0
     by_lane: bool = False
-    paired: bool = False
+    lane_rows: int = 32
+    paired: int = 0
     largest: int = 128
 
     def vectors(self) -> Iterator[int]:
@@ -103,6 +111,8 @@ class Core:
     count : int
         Cores like this one that share the work.
     costs : Costs
+    sharing : int
+        Of them, those that have one second cache together.
     """
 
     arithmetic: Arithmetic
@@ -111,6 +121,7 @@ class Core:
     line_bytes: int
     count: int
     costs: Costs
+    sharing: int = 1
 
     @property
     def element(self) -> ElementType:
@@ -144,8 +155,13 @@ class Core:
 
     @property
     def second_cache(self) -> int:
-        """Bytes of the second cache, or of the first where it is the only one."""
-        return self.caches[min(1, len(self.caches) - 1)]
+        """Bytes of the second cache that are its own, or of the first where it is the only one."""
+        return self.caches[1] // self.sharing if len(self.caches) > 1 else self.first_cache
+
+    @property
+    def whole_second_cache(self) -> int:
+        """Bytes of the second cache, for what all cores that share it use."""
+        return self.caches[1] if len(self.caches) > 1 else self.first_cache
 
     def multiplying(self, products: int) -> Core:
         """Return the core as it adds so many products to each sum at a time."""
@@ -162,10 +178,14 @@ class Core:
         """Return how many steps of a reduction of so many a vector brings the values of.
 
         One load then serves several steps, each of which multiplies by a lane of it. That pays
-        for half a vector too; vectors divide the reduction.
+        for half a vector too; vectors divide the reduction, and chunks of it that are summed up by
+        themselves.
         """
-        if not self.arithmetic.multiply_add.by_lane:
+        instruction = self.arithmetic.multiply_add
+        if not instruction.by_lane:
             return 1
+        if 0 < instruction.longest < extent:
+            extent = max(n for n in range(1, instruction.longest + 1) if extent % n == 0)
         return math.gcd(extent, self.lanes)
 
     def vectors(self) -> Iterator[int]:

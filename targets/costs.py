@@ -18,6 +18,11 @@ class Costs:
         chain of additions not to wait for itself.
     spared_registers : int
         Vector registers that a tile leaves free, for loads that run ahead of their use.
+    ahead_registers : int
+        That LLVM takes for what it loads ahead where a loop makes two loads of each row's values.
+    issues : bool
+        Whether it is instructions that take time beside multiply-adds: a load of two vectors as
+        much as one of one, and what leads a loop too. Else loads take it, by the vector.
     addresses : int
         Rows at irregular distances that general registers hold, beside the weights' address and
         a counter.
@@ -77,6 +82,8 @@ class Costs:
 
     chains: int
     spared_registers: int
+    ahead_registers: int
+    issues: bool
     addresses: int
     tile: int
     place: int
@@ -110,6 +117,8 @@ AVX2 = Costs(
     chains=8,
     # Renamed registers hold what is loaded ahead.
     spared_registers=0,
+    ahead_registers=4,
+    issues=False,
     # Of 16 general registers; chosen by measuring 128 -> 16 channels at 55x55 on AMD Zen 5.
     addresses=13,
     # Chosen by measuring the layers of MobileNet V2 and ResNet-50 on AMD Zen 3.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from .core import Arithmetic, Core, MultiplyAdd
+from .core import LARGEST_SUM, LONG_RUN, Arithmetic, Core, MultiplyAdd
 from .costs import Costs
 from .element import CODES, ELEMENT_TYPES, FLOAT32, ElementType
 
@@ -145,10 +145,12 @@ class Cpu(Device):
     vector_registers : int
         SIMD registers that code can name.
     caches : tuple of int
-        Bytes of the first level (data), second, ... as one core sees them.
+        Bytes of the first level (data), second, ... as one core sees them, whoever shares them.
     costs : Costs
     line_bytes : int
         Of the caches.
+    sharing : int
+        Cores that have one second cache together: each one that computes takes its part of it.
     clock_ghz : float or None
         At which all cores compute; from the data sheet.
     """
@@ -160,6 +162,7 @@ class Cpu(Device):
     caches: tuple[int, ...]
     costs: Costs
     line_bytes: int = 64
+    sharing: int = 1
     clock_ghz: float | None = None
 
     @property
@@ -206,7 +209,10 @@ class Cpu(Device):
         Less than a byte holds, where an instruction takes more of those at a time.
         """
         small = (arithmetic.of_small for arithmetic in self.arithmetic)
-        return min((each.multiply_add.largest for each in small if each), default=_BYTE)
+        bounds = [each.multiply_add.largest for each in small if each]
+        if any(arithmetic.multiply_add.paired for arithmetic in self.arithmetic):
+            bounds.append(LARGEST_SUM // LONG_RUN)
+        return min(bounds, default=_BYTE)
 
     def computes(self, element: ElementType) -> bool:
         """Tell whether it has arithmetic of an element type."""
@@ -233,6 +239,7 @@ class Cpu(Device):
             self.line_bytes,
             self.cores,
             self.costs,
+            min(self.cores, self.sharing),
         )
 
     def _arithmetic(self, element: ElementType) -> Arithmetic:

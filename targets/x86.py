@@ -59,7 +59,7 @@ X86 = Cpu(
 _PAIRS_OF_BFLOAT16, _WIDENED = MultiplyAdd("vdpbf16ps", 16, 2), MultiplyAdd("vfmadd231ps", 16)
 # AVX512_FP16: two a cycle on Intel's Granite Rapids, as measured. So many products are added up for
 # the reason that is said of ARM's.
-_HALF = replace(HALF, name="vfmadd231ph", lanes=32)
+_HALF = replace(HALF, name="vfmadd231ph", lanes=32, by_lane=False)
 
 
 def with_wide_vectors(device: Cpu, vnni: bool, sixteen: Iterable[Arithmetic] = ()) -> Cpu:

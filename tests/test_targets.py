@@ -158,3 +158,11 @@ def test_a_capability_that_is_not_listed() -> None:
     gpu = resolve({"kind": "cuda", "arch": "sm_88", "host": resolve("x86").tvm})
     assert isinstance(gpu, Gpu)
     assert gpu.shared_opt_in_bytes == GPUS["jetson-orin-nano"].shared_opt_in_bytes
+
+
+def test_cores_that_compute_share_the_second_cache() -> None:
+    four, one = (DEVICES["rpi4"].with_cores(n).core(FLOAT32) for n in (4, 1))
+    assert one.second_cache == one.whole_second_cache == four.whole_second_cache == 1 << 20
+    assert four.second_cache == 1 << 18
+    own = DEVICES["rpi5"].core(FLOAT32)
+    assert own.second_cache == own.whole_second_cache == 512 << 10

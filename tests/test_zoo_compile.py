@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 from conftest import randomized
+from networks import relative_error
 from small_networks import SMALL
 
 import tvmlcnn
 from tvmlcnn.frontend import resolve
 from tvmlcnn.models import names
+from tvmlcnn.targets import DEVICES, Cpu
 
 pytestmark = pytest.mark.long
+
+PIS_OF_64_BITS = ("rpi3", "rpi4", "rpi5")
 
 
 def compile_as_trained(name: str, target: str, path: Path, check: bool) -> tvmlcnn.Report:
@@ -26,6 +30,24 @@ def compile_as_trained(name: str, target: str, path: Path, check: bool) -> tvmlc
 def test_small_configuration(name: str, tmp_path: Path) -> None:
     report = compile_as_trained(name, "x86", tmp_path / "net.so", check=True)
     assert report.check["max_error"] <= 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param("rpi2", marks=pytest.mark.emulated("armv7l")),
+        *(pytest.param(each, marks=pytest.mark.emulated("aarch64")) for each in PIS_OF_64_BITS),
+    ],
+)
+def test_small_configuration_on_its_core(name: str, target: str) -> None:
+    """Run in emulation of the core itself, which an instruction that it has not ends."""
+    network = resolve(name)
+    (shape,) = network.input_shapes
+    device = DEVICES[target]
+    assert isinstance(device, Cpu)
+    assert relative_error(randomized(network.module), shape, device)[0] <= 1e-4
 
 
 @pytest.mark.slow

@@ -144,6 +144,8 @@ OPERATORS: tuple[Elementwise, ...] = (
     Elementwise("tanh", "tanh", _intrinsic("tanh")),
     Elementwise("astype", "to", flops=0),
     Elementwise("tvmlcnn.to_codes", ""),
+    Elementwise("tvmlcnn.number_of_bits", "", flops=0),
+    Elementwise("tvmlcnn.low_codes", ""),
     Elementwise("", "hardswish"),
     Elementwise("", "prelu", operands=2),
     Elementwise("", "fill"),

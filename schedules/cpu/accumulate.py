@@ -108,7 +108,9 @@ def accumulate_chunks(
     return chunk, near[-1], inner
 
 
-def load_by_vectors(sch: Schedule, block: SBlockRV, loop: LoopRV, steps: int) -> LoopRV:
+def load_by_vectors(
+    sch: Schedule, block: SBlockRV, loop: LoopRV, steps: int, *, lanes: int = 0, loads: int = 1
+) -> LoopRV:
     """Have one load bring a row's values for several steps of a sum, which take a lane of it each.
 
     A broadcast for each step and row takes as many loads as there are steps; where multiply-adds
@@ -123,6 +125,10 @@ def load_by_vectors(sch: Schedule, block: SBlockRV, loop: LoopRV, steps: int) ->
         The innermost loop of the reduction, which ``steps`` divide.
     steps : int
         1 where each has as many values as a load brings.
+    lanes : int
+        Values of a load, where it takes several to bring those of the steps.
+    loads : int
+        Divisor of their number: so many are made before the loop goes on.
 
     Returns
     -------
@@ -130,13 +136,19 @@ def load_by_vectors(sch: Schedule, block: SBlockRV, loop: LoopRV, steps: int) ->
         The loop over the loads.
     """
     (values,) = (b for b in sch.get_producers(block) if sch.get(b).name_hint == "values")
-    loads, *lane = sch.split(loop, [None, steps]) if steps > 1 else [loop]
-    sch.compute_at(values, loads, preserve_unit_loops=True)
+    each, *lane = sch.split(loop, [None, steps]) if steps > 1 else [loop]
+    sch.compute_at(values, each, preserve_unit_loops=True)
     spatial, _ = inner_loops(sch, values)
     *rows, vector = spatial
+    if lanes:
+        more, vector = sch.split(vector, [None, lanes])
+        rows.append(more)
     unroll(sch, *rows, *lane)
     sch.vectorize(vector)
-    return loads
+    if loads > 1:
+        each, several = sch.split(each, [None, loads])
+        sch.unroll(several)
+    return each
 
 
 def unroll(sch: Schedule, *loops: LoopRV) -> None:

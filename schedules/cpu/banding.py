@@ -19,7 +19,7 @@ def banding(layer: PointwiseDepthwise, core: Core) -> Banding | None:
     steps = core.steps_of_a_load(inner)
     rows, cache, costs = math.prod(layer.data[:3]), core.second_cache, core.costs
     # What the cache cannot keep of the map between the two goes from it and comes back.
-    far = 2 * (core.bytes(rows * channels) - cache * costs.kept)
+    far = 2 * (core.bytes(rows * channels) - core.whole_second_cache * costs.kept)
     if far <= 0:
         return None
 

@@ -11,13 +11,14 @@ from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
 from tvmlcnn import ops
-from tvmlcnn.targets import CODES, Core, Cpu, MultiplyAdd
+from tvmlcnn.targets import CODES, FLOAT32, Core, Cpu, MultiplyAdd
 
 from ..channel_places import planes_of, table
 from ..decisions import Decisions
 from ..epilogue import flatten_pixels, inline_epilogue
 from ..layer import Convolution, Layer, Product
 from ..rule import Definition, Plan, Rule
+from ..whole_pieces import reading_whole_pieces
 from .accumulate import accumulate, accumulate_chunks, load_by_vectors, unroll
 from .blocks import spread, vectorize, vectorize_copy
 from .channel_reads import channel_reads
@@ -25,9 +26,13 @@ from .dense_loops import Layout, loops
 from .dense_tiles import dense_tiles
 from .dot_products import tensorize, tensorize_pairs
 from .padding import narrowed, skip_padding, without_borders
-from .paired_products import LEAST
 from .paired_tiles import paired_tiles
 from .prefetch import prefetch_weights
+from .runs import run_of_dense
+from .tiles import largest_divisor, power_of_two_divisor
+
+# A load of a row's taps that has fewer of them brings more for nothing than it saves.
+_FEWEST_TAPS = 3
 
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
@@ -54,7 +59,7 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
     products = step.products
     steps = 1 if step.paired else core.steps_of_a_load(depth // products)
     if step.paired:
-        tiles = paired_tiles(rows, depth // products, filled, products, core)
+        tiles = paired_tiles(rows, depth // products, filled, step, core)
     else:
         tiles = dense_tiles(rows, depth // products, filled, core, steps=steps)
     tile = decisions.choose("tile", tiles)
@@ -87,6 +92,7 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
         products,
         chunked,
         steps,
+        paired=step.paired,
     )
     return Plan(DENSE.name, layer.element, layer.workload, layout, definition=definition)
 
@@ -104,10 +110,13 @@ def _multiplying(core: Core, inner: int, weight: np.ndarray) -> Core:
 def _instruction(core: Core, inner: int, weight: np.ndarray) -> MultiplyAdd:
     """Return what multiplies inner channels: one at a time, where several do not divide them."""
     usual = core.arithmetic.multiply_add
-    if inner % usual.products or (usual.paired and weight.min(initial=0) < LEAST):
-        return replace(usual, products=1, widened="", paired=False)
+    one = replace(usual, products=1, widened="", paired=0)
+    if inner % usual.products:
+        return one
     if usual.paired:
-        return replace(usual, products=math.gcd(inner, core.elements))
+        products = math.gcd(inner, core.elements)
+        run = run_of_dense(weight, products)
+        return replace(usual, products=products, paired=run) if run else one
     return usual
 
 
@@ -127,19 +136,29 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
     planes, inner, reads = planes_of(layer)
     kernel = kernel + [planes] * (planes > 1)
     padded, places = any(window.padding), len(reads) > 0
-    # Only channels that lie one after the other are a vector.
+    # Only channels that lie one after the other are a vector; else it may be the taps of a row.
     apart = layer.channels_first or layer.groups > 1
     steps = 1 if apart or step.paired else core.steps_of_a_load(inner // products)
+    along = _along(layer, core) if layer.channels_first else 0
+    if along:
+        steps, kernel, weight = kernel[1], [kernel[0], inner], weight.transpose(0, 2, 1, 3)
+        inner = steps
+        reach = (layer.shape[2] - 1) * window.strides[1] + along
+        top, left, bottom, right = window.padding
+        right = max(right, reach - data[3] - left)
+        window = replace(window, padding=(top, left, bottom, right))
     if places:
         read_as = channel_reads(reads, data[3], core)
-        reads, steps, inner = reads[read_as.order], read_as.a_load, len(read_as.order)
+        reads, inner = reads[read_as.order], len(read_as.order)
+        steps = math.gcd(read_as.a_load, core.steps_of_a_load(inner)) if not step.paired else 1
         weight = (weight[:, :, read_as.order] * read_as.share[:, None]).astype(weight.dtype)
         depth = weight.size // outer
     width_of = None if linear else width
     if step.paired:
-        tiles = paired_tiles(rows, depth // products, own, products, core)
+        tiles = paired_tiles(rows, depth // products, own, step, core)
     else:
-        tiles = dense_tiles(rows, depth // products, own, core, width_of, one_step, steps)
+        at_once = steps * core.lanes / along if along else steps
+        tiles = dense_tiles(rows, depth // products, own, core, width_of, one_step, at_once)
     tiles = [tile for tile in tiles if layer.groups == 1 or own % tile.channels == 0]
     if not tiles:
         return None
@@ -170,6 +189,7 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
             products=products,
             paired=step.paired,
             steps=steps,
+            along=along,
             zero=layer.zero,
             groups=layer.groups,
             widened=step.widened,
@@ -195,8 +215,23 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
         products,
         chunked,
         steps,
+        along,
+        step.paired,
     )
     return Plan(DENSE.name, layer.element, layer.workload, layout, definition=definition)
+
+
+def _along(layer: Convolution, core: Core) -> int:
+    """Return how many values loads bring for each row of the taps of a channels-first map.
+
+    They are whole vectors, one after the other: neighbouring taps read neighbouring values. 0 where
+    no instruction takes a factor from a lane, or where a row is too short for more than one to.
+    """
+    taps = layer.weight.shape[1]
+    by_lane = core.arithmetic.multiply_add.by_lane and layer.element == FLOAT32
+    if not by_lane or taps < _FEWEST_TAPS or layer.window.dilation[1] > 1:
+        return 0
+    return -(-taps // core.lanes) * core.lanes
 
 
 def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> Schedule:
@@ -217,6 +252,8 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
         sch = Schedule(skip_padding(sch.mod["main"], "dense"))
     else:
         sch = Schedule(narrowed(sch.mod["main"]))
+    if layout.along:
+        sch = Schedule(reading_whole_pieces(sch.mod["main"], "dense", "values"))
     main = sch.get_sblock("dense")
     output = inline_epilogue(sch, main)
     spread(sch, output, core)
@@ -226,7 +263,6 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     at = far[-1] if cut.deep else several
     pieces = len(layout.kernel) - 1 if cut.deep else 0
     several_products = layout.products > 1
-    paired = several_products and core.arithmetic.multiply_add.paired
     (tiles, pixels), reduced = accumulate(
         sch,
         main,
@@ -246,13 +282,16 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
         inner = [*inner[:-1], *sch.split(inner[-1], [None, cut.chunk])]
         fetching = inner[:-1]
     whole = inner[len(inner) - min(cut.unrolled, len(inner) - 1) :]
-    if cut.steps > 1:
+    loads = layout.steps > 1 or layout.paired > 0
+    if cut.steps > 1 and not loads:
         inner = [*inner[:-1], *sch.split(inner[-1], [None, cut.steps])]
         whole = inner[-1:]
         fetching = fetching if cut.chunk > 1 else inner
-    loads = layout.steps > 1 or paired
     if loads:
-        inner[-1] = load_by_vectors(sch, main, inner[-1], layout.steps)
+        lanes = core.lanes if layout.along else 0
+        inner[-1] = load_by_vectors(
+            sch, main, inner[-1], layout.steps, lanes=lanes, loads=cut.steps
+        )
         fetching = fetching if cut.chunk > 1 else inner
     unroll(sch, *whole, pixels)
     if cut.skips_padding:
@@ -261,7 +300,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     if layout.panel:
         panel = sch.get_sblock("panel")
         sch.compute_at(panel, rows)
-        vectorize(sch, panel, core)
+        _by_lines(sch, panel, rows, core)
     sch.parallel(rows if layout.panel else sch.fuse(*far))
     init = sch.decompose_reduction(main, (reduced[:pieces] + inner)[0])
     if layout.chunked:
@@ -270,8 +309,8 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
         serves = tiles if cut.deep else several
         size = tile.channels * layout.products * cut.chunk
         prefetch_weights(sch, main, serves, fetching, size, core)
-    if paired:
-        tensorize_pairs(sch, main, init, tile, layout.products, core)
+    if layout.paired:
+        tensorize_pairs(sch, main, init, tile, layout.products, layout.paired, core)
     elif several_products:
         tensorize(sch, main, init, tile.lanes, core)
     return sch
@@ -298,6 +337,27 @@ def _store(
     return rows, block, several
 
 
+def _by_lines(sch: Schedule, panel: SBlockRV, rows: LoopRV, core: Core) -> None:
+    """Make a panel, at a loop, by vectors: a line of channels of all pixels, then the next line.
+
+    So registers hold the scales and biases of a line. With all channels of a pixel first LLVM would
+    take those of all of them out of the loop over the pixels, and put them on the stack.
+    """
+    channels = int(sch.get(sch.get_loops(panel)[-1]).extent)
+    lanes = power_of_two_divisor(channels, core.lanes)
+    vectorize(sch, panel, core)
+    # Where loads are no instructions they take no time, and no registers.
+    if lanes not in core.vectors() or not core.arithmetic.load:
+        return
+    pixel, vectors, vector = sch.get_loops(panel)[-3:]
+    if sch.get_sref(pixel).same_as(sch.get_sref(rows)):
+        return
+    near = largest_divisor(channels // lanes, max(1, core.line // lanes))
+    lines, vectors = sch.split(vectors, [None, near])
+    sch.reorder(lines, pixel, vectors, vector)
+    sch.unroll(vectors)
+
+
 def _inputs(sch: Schedule, reader: SBlockRV, layout: Layout, core: Core) -> None:
     """Copy what is read, where a copy is made, with its prologue in it."""
     for source in sch.get_producers(reader):
@@ -308,4 +368,4 @@ def _inputs(sch: Schedule, reader: SBlockRV, layout: Layout, core: Core) -> None
         vectorize_copy(sch, source, core)
 
 
-DENSE = Rule("dense", 4, Layout, _plan, _schedule)
+DENSE = Rule("dense", 5, Layout, _plan, _schedule)

@@ -10,7 +10,7 @@ from tvmlcnn.targets import Core
 
 from ..decisions import Decisions
 from .dense_tiles import tiles_in_a_row
-from .tiles import SCALES, largest_divisor, scaled
+from .tiles import SCALES, largest_divisor, loads_together, scaled
 
 # Steps of a reduction that tuning unrolls at most.
 _UNROLLED = (1, 2, 4, 8)
@@ -45,6 +45,11 @@ class Layout:
         Whether chunks of the reduction are summed up by themselves.
     steps : int
         Of the reduction that one load brings the values of.
+    along : int
+        Values that loads bring for each row of the kernel's taps, which the steps are then; 0
+        where the input channels are last in the reduction.
+    paired : int
+        As of `MultiplyAdd`.
     """
 
     tile: Tile
@@ -58,6 +63,8 @@ class Layout:
     products: int = 1
     chunked: bool = False
     steps: int = 1
+    along: int = 0
+    paired: int = 0
 
     @property
     def depth(self) -> int:
@@ -88,7 +95,7 @@ class Loops:
     fetches : bool
         Whether tiles fetch the weights that come next.
     steps : int
-        Steps of the innermost loop that are unrolled.
+        Steps of the innermost loop that are unrolled, or loads where each brings several's values.
     """
 
     near: int
@@ -139,9 +146,11 @@ def loops(layout: Layout, core: Core, decisions: Decisions) -> Loops:
         chunk = 1
     last = chunk if chunk > 1 else inner[-1]
     steps = 1
-    if not unrolled and load == 1:
-        # How many are unrolled is left to LLVM by default.
-        steps = decisions.choose("steps", [n for n in _STEPS if last % n == 0])
+    if not unrolled:
+        # How many are unrolled is left to LLVM by default, but of those that loads bring.
+        usual = loads_together(tile, last // load, core) if load > 1 else 1
+        others = [n for n in _STEPS if n != usual and last // load % n == 0]
+        steps = decisions.choose("steps", [usual, *others])
     return Loops(near, bool(in_map), rows_outside, deep, unrolled, chunk, fetches, steps)
 
 

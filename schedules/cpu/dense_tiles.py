@@ -7,6 +7,9 @@ from tvmlcnn.targets import Core
 
 from .tiles import candidates, efficiency, filled, ranked
 
+# Instructions by which a row's address is held back at the last one.
+_PAST_THE_END = 8
+
 
 def dense_tiles(
     rows: int,
@@ -15,7 +18,7 @@ def dense_tiles(
     core: Core,
     width: int | None = None,
     one_step: bool = False,
-    steps: int = 1,
+    steps: float = 1,
 ) -> list[Tile]:
     """Return tiles of a matrix product, best first; rows and blocks of channels may not divide it.
 
@@ -31,7 +34,7 @@ def dense_tiles(
     one_step : bool
         Whether a tap is one step of the reduction: LLVM unrolls a row of them, and holds what
         neighbours read beside the sums, which half the registers are left for.
-    steps : int
+    steps : float
         Of the reduction that one load brings the values of.
     """
     costs = core.costs
@@ -46,6 +49,10 @@ def dense_tiles(
         regular = rows % tile.pixels == 0 and not places(tile)
         return 1 if regular else tile.pixels
 
+    def once(tile: Tile) -> float:
+        past = tile.pixels if rows % tile.pixels else 0
+        return places(tile) + past * _PAST_THE_END * core.arithmetic.load
+
     return ranked(
         (
             tile
@@ -53,7 +60,7 @@ def dense_tiles(
             if addresses(tile) <= costs.addresses and tile.pixels * tile.vectors <= most
         ),
         lambda tile: (
-            efficiency(tile, depth, core, places(tile), steps)
+            efficiency(tile, depth, core, once(tile), steps)
             * filled(rows, tile.pixels)
             * filled(channels, tile.channels)
         ),

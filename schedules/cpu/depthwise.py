@@ -79,7 +79,7 @@ def depthwise_tiles(
     """
     for lanes in core.vectors():
         if channels % lanes == 0:
-            whole = stride == 1 and size > core.second_cache
+            whole = stride == 1 and size > core.whole_second_cache
             chains, most = core.costs.chains, core.free_registers // 2
             line = max(1, core.line // lanes) if whole else 1
             while most // line < _PIXELS and line > 1:

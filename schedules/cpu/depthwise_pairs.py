@@ -1,4 +1,4 @@
-"""Depthwise convolutions of codes, whose products are added in pairs of 16 bits."""
+"""Depthwise convolutions of codes, several of whose products are added in 16 bits."""
 
 from __future__ import annotations
 
@@ -19,29 +19,30 @@ from .accumulate import accumulate, unroll
 from .blocks import spread
 from .depthwise import Layout, depthwise_strips
 from .padding import narrowed, without_borders
-from .paired_products import LEAST
+from .runs import run_of_taps
 from .tiles import ranked
 
-# Instructions for eight sums: that multiply two pairs of codes and weights and add them to sums of
-# 32 bits, or one pair; that store them as codes.
-_PAIR, _ONE, _STORE = 4, 3, 10
+# Instructions for eight sums: that multiply a code and a weight, that add products to sums of 32
+# bits, and that store them as codes.
+_PRODUCT, _ADD, _STORE = 1, 2, 10
 # Of a tile, for what its addresses take.
 _TILE = 8
-# A pair's taps may be of two rows: the whole kernel is unrolled. As many as one of 5x5 has.
+# A run's taps may be of two rows: the whole kernel is unrolled. As many as one of 5x5 has.
 _MOST_TAPS = 25
 
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
-    """Take depthwise convolutions of codes where pairs of products fit 16 bits."""
+    """Take depthwise convolutions of codes where several products fit 16 bits."""
     if not isinstance(layer, Convolution) or not layer.is_depthwise:
         return None
     core = device.core(layer.element)
     rows, columns = kernel = layer.weight.shape[:2]
     if layer.element.name not in CODES or not core.arithmetic.multiply_add.paired:
         return None
-    if layer.weight.min(initial=0) < LEAST or rows * columns > _MOST_TAPS:
+    run = run_of_taps(layer.weight.reshape(rows * columns, -1))
+    if not run or rows * columns > _MOST_TAPS:
         return None
-    tiles = _tiles(layer, core)
+    tiles = _tiles(layer, run, core)
     if not tiles:
         return None
     tile, channels = decisions.choose("tile", tiles), layer.shape[3]
@@ -50,6 +51,7 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     define = partial(
         ops.depthwise_pairs,
         kernel=kernel,
+        run=run,
         window=layer.window,
         batch=layer.shape[0],
         first=(plane * layer.shape[0], channel),
@@ -67,11 +69,11 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     )
 
 
-def _tiles(layer: Convolution, core: Core) -> list[Tile]:
+def _tiles(layer: Convolution, run: int, core: Core) -> list[Tile]:
     """Return tiles for rows of pixels, those of the fewest instructions first.
 
     A vector has as many codes as a register, or half of them. Registers hold the sums, the codes
-    of a row of the kernel, the products of two pairs and two weights.
+    of a row of the kernel, two vectors of products and two weights.
     """
     *_, width, channels = layer.shape
     rows, columns = layer.weight.shape[:2]
@@ -89,7 +91,7 @@ def _tiles(layer: Convolution, core: Core) -> list[Tile]:
     def instructions(tile: Tile) -> float:
         """Return how many are executed for a sum that is wanted."""
         eights = tile.lanes // 8 * tile.pixels
-        products = eights * (taps // 2 * _PAIR + taps % 2 * _ONE + _STORE)
+        products = eights * (taps * _PRODUCT + -(-taps // run) * _ADD + _STORE)
         tiles = -(-width // tile.pixels)
         return tiles * (rows * read(tile) + taps + products + _TILE) / (width * tile.lanes)
 
@@ -124,12 +126,12 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     width, pixels = sch.split(width, [None, tile.pixels])
     strip, several, lanes = sch.split(channel, [None, strip_vectors, tile.lanes])
     sch.reorder(batch, strip, height, width, several, pixels, lanes)
-    (_, row, near), (pair,) = accumulate(sch, main, several, tile.lanes, around=1)
-    unroll(sch, row, near, pair, pixels)
+    (_, row, near), (runs,) = accumulate(sch, main, several, tile.lanes, around=1)
+    unroll(sch, row, near, runs, pixels)
     sch.vectorize(lanes)
     without_borders(sch, width)
     sch.parallel(sch.fuse(batch, strip, height))
-    sch.decompose_reduction(main, pair)
+    sch.decompose_reduction(main, runs)
     return sch
 
 

@@ -18,6 +18,7 @@ from tvm.tirx import PrimFunc
 from tvmlcnn.ops import Tile
 from tvmlcnn.targets import BFLOAT16, INT8, Core
 
+from ..initial_sums import reads_of_products
 from .bfloat16_products import bfloat16_products
 from .paired_products import paired_products
 from .product_definitions import of_own, of_shared
@@ -88,6 +89,7 @@ def tensorize(
         Whether all lanes multiply the same codes, or each has its own.
     """
     sch.vectorize(sch.get_loops(init)[-1])
+    reads_of_products(sch, update)
     step = core.arithmetic.multiply_add
     values = step.widened or core.element.name
     name = _registered(step.name, values, lanes, step.products, shared)
@@ -95,7 +97,7 @@ def tensorize(
 
 
 def tensorize_pairs(
-    sch: Schedule, update: SBlockRV, init: SBlockRV, tile: Tile, codes: int, core: Core
+    sch: Schedule, update: SBlockRV, init: SBlockRV, tile: Tile, codes: int, run: int, core: Core
 ) -> None:
     """Have products of codes added in pairs, a tile of sums at a time.
 
@@ -110,21 +112,24 @@ def tensorize_pairs(
     tile : Tile
     codes : int
         Of a pixel, that are multiplied at a time.
+    run : int
+        Products that are added in 16 bits.
     core : Core
     """
     sch.vectorize(sch.get_loops(init)[-1])
+    reads_of_products(sch, update)
     mnemonic = core.arithmetic.multiply_add.name
     shape = tile.pixels, tile.vectors, tile.lanes
     *_, pixels, vectors, channel, _ = sch.get_loops(update)
     sch.fuse(vectors, channel)
-    sch.tensorize(pixels, _registered_pairs(mnemonic, codes, *shape))
+    sch.tensorize(pixels, _registered_pairs(mnemonic, codes, run, *shape))
 
 
 @cache
-def _registered_pairs(mnemonic: str, codes: int, *shape: int) -> str:
+def _registered_pairs(mnemonic: str, codes: int, run: int, *shape: int) -> str:
     """Register the intrinsic of a tile of rows, vectors and lanes; return its name."""
-    name = ".".join(map(str, ("tvmlcnn", mnemonic, codes, *shape)))
-    TensorIntrin.register(name, *paired_products(mnemonic, codes, *shape), override=True)
+    name = ".".join(map(str, ("tvmlcnn", mnemonic, codes, run, *shape)))
+    TensorIntrin.register(name, *paired_products(mnemonic, codes, run, *shape), override=True)
     return name
 
 

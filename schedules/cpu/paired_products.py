@@ -1,8 +1,9 @@
 """Products of codes that are added in pairs of 16 bits before they are added to sums of 32.
 
-That is what ARM does without instructions for dot products: two products of bytes fit 16 bits, as
-long as no weight is -128, and one instruction adds neighbours of those to a vector of sums (Arm,
-"Architecture Reference Manual", SMULL, SMLAL and SADALP; VMULL, VMLAL and VPADAL of 32 bits).
+That is what ARM does without instructions for dot products: two products of bytes fit 16 bits, but
+of weights of -128, more products of smaller weights do too, and one instruction adds neighbours of
+those to a vector of sums (Arm, "Architecture Reference Manual", SMULL, SMLAL and SADALP; VMULL,
+VMLAL and VPADAL of 32 bits).
 
 No instruction multiplies bytes by a lane of a vector. To bring each pair of a pixel's codes to all
 lanes takes an instruction a pair; that each lane has other codes of the pixel, and weights packed
@@ -12,6 +13,8 @@ accordingly, takes one that rotates all of them for every round of products, as 
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add as add_up
 from typing import Any
 
 from tvm.script import tirx as T
@@ -20,8 +23,6 @@ from tvm.tirx import PrimFunc
 from tvmlcnn.ops import place_of_pairs
 from tvmlcnn.package.vectors import joined, pieces, shuffled
 
-LEAST = -127
-"""Two products of a lesser weight with the least code do not fit 16 bits."""
 # By the mnemonic: LLVM's name of what adds neighbours, by how many sums there are, and whether it
 # adds them to sums: where not, LLVM makes one instruction of it and an addition.
 _NEIGHBOURS = {
@@ -31,11 +32,12 @@ _NEIGHBOURS = {
 
 
 def paired_products(
-    mnemonic: str, codes: int, rows: int, vectors: int, lanes: int
+    mnemonic: str, codes: int, run: int, rows: int, vectors: int, lanes: int
 ) -> tuple[PrimFunc, PrimFunc]:
     """Return what adds products of so many codes to each sum of a tile, and how.
 
-    Weights are of shape (rounds, vectors, 2, lanes, 2), as `tvmlcnn.ops.pack` packs pairs.
+    Weights are of shape (codes / 2 / run, vectors, run, lanes, 2), as `tvmlcnn.ops.pack` packs
+    them.
 
     Parameters
     ----------
@@ -43,16 +45,19 @@ def paired_products(
         ``"smlal"`` or ``"vmlal"``.
     codes : int
         Of a pixel: 4, 8 or 16.
+    run : int
+        Products that are added in 16 bits, from `tvmlcnn.ops.longest_run`.
     rows, vectors, lanes : int
         Of the tile.
     """
     rounds, wide = codes // 4, vectors * lanes
+    packed = codes // 2 // run, vectors, run, lanes, 2
     apart: Any = T.int32()
     away: Any = T.int32()
     data: Any = T.Buffer((rows, codes), "int8", strides=[apart, 1], align=1, offset_factor=1)
-    weights: Any = T.Buffer((rounds, vectors, 2, lanes, 2), "int8", align=1, offset_factor=1)
+    weights: Any = T.Buffer(packed, "int8", align=1, offset_factor=1)
     sums: Any = T.Buffer((rows, wide), "int32", strides=[away, 1], align=1, offset_factor=1)
-    read = (slice(0, rounds), slice(0, vectors), slice(0, 2), slice(0, lanes), slice(0, 2))
+    read = tuple(slice(0, extent) for extent in packed)
     name, adds = _NEIGHBOURS[mnemonic]
     number = T.llvm_lookup_intrinsic_id(name.format(lanes=lanes, pairs=2 * lanes))
 
@@ -63,7 +68,7 @@ def paired_products(
     @T.prim_func(s_tir=True)
     def definition(a: data, b: weights, c: sums) -> None:
         with T.sblock("root"):
-            T.reads(c[0:rows, 0:wide], a[0:rows, 0:codes], b[tuple(read)])
+            T.reads(c[0:rows, 0:wide], a[0:rows, 0:codes], b[read])
             T.writes(c[0:rows, 0:wide])
             for m in T.unroll(rows):
                 for n, k in T.grid(wide, codes):
@@ -71,7 +76,7 @@ def paired_products(
                         vm = T.meta_var(row(m))
                         vn, vk = T.axis.remap("SR", [n, k])
                         c[vm, vn] = c[vm, vn] + T.cast(a[vm, vk], "int32") * T.cast(
-                            b[place_of_pairs(vn, vk, codes, lanes)], "int32"
+                            b[place_of_pairs(vn, vk, codes, lanes, run)], "int32"
                         )
 
     def values_of(a: Any, turn: int, row: int) -> Any:
@@ -88,20 +93,23 @@ def paired_products(
         several = [given] * (4 * lanes // codes)
         return shuffled(several, (place % codes for half in first for place in half))
 
-    def products(a: Any, b: Any, turn: int, row: int, vector: int) -> Any:
-        own = b.vload([turn, vector, 0, 0, 0], f"int8x{4 * lanes}")
+    def products(a: Any, b: Any, several: int, row: int, vector: int) -> Any:
         wide = f"int16x{4 * lanes}"
-        return values_of(a, turn, row).astype(wide) * own.astype(wide)
+        halves = []
+        for turn in range(run // 2):
+            own = b.vload([several, vector, 2 * turn, 0, 0], f"int8x{4 * lanes}").astype(wide)
+            both = values_of(a, several * run // 2 + turn, row).astype(wide) * own
+            halves += pieces(both, 2 * lanes)
+        return reduce(add_up, halves)
 
     def add(a: Any, b: Any, c: Any) -> None:
         # What a weight and a rotation are for comes together: few registers hold them.
-        for turn in range(rounds):
+        for several in range(packed[0]):
             for vector in range(vectors):
                 for row in range(rows):
-                    both = products(a, b, turn, row, vector)
-                    low, high = pieces(both, 2 * lanes)
+                    added = products(a, b, several, row, vector)
                     before = c.vload([row, vector * lanes], f"int32x{lanes}")
-                    given = [before, low + high] if adds else [low + high]
+                    given = [before, added] if adds else [added]
                     more = T.call_llvm_pure_intrin(number, *given, dtype=f"int32x{lanes}")
                     place = [row, T.ramp(vector * lanes, 1, lanes)]
                     T.buffer_store(c, more if adds else before + more, place)
@@ -109,7 +117,7 @@ def paired_products(
     @T.prim_func(s_tir=True)
     def implementation(a: data, b: weights, c: sums) -> None:
         with T.sblock("root"):
-            T.reads(c[0:rows, 0:wide], a[0:rows, 0:codes], b[tuple(read)])
+            T.reads(c[0:rows, 0:wide], a[0:rows, 0:codes], b[read])
             T.writes(c[0:rows, 0:wide])
             add(a, b, c)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tvmlcnn.ops import Tile
-from tvmlcnn.targets import Core
+from tvmlcnn.targets import Core, MultiplyAdd
 
 from .tiles import MOST_ROWS, MOST_VECTORS, filled, on_stack, ranked
 
-# Instructions that add two pairs of products to a vector of sums, and load two vectors of weights.
-_PRODUCTS, _LOAD = 3, 1
+# Instructions that load two vectors of weights.
+_LOAD = 1
 # That make codes of a vector of sums, which is converted, scaled, rounded, narrowed and stored, by
 # how many become codes together; of four or more.
 _STORE, _STORE_MANY = {1: 9.0, 2: 6.25}, 6.0
@@ -20,7 +20,9 @@ _SHARE = {4: 0.75, 8: 0.92, 16: 1}
 _PIXEL = 4
 
 
-def paired_tiles(rows: int, steps: int, channels: int, codes: int, core: Core) -> list[Tile]:
+def paired_tiles(
+    rows: int, steps: int, channels: int, instruction: MultiplyAdd, core: Core
+) -> list[Tile]:
     """Return tiles, those of the fewest instructions first.
 
     Parameters
@@ -29,10 +31,13 @@ def paired_tiles(rows: int, steps: int, channels: int, codes: int, core: Core) -
         Of the product.
     steps : int
         Of the reduction.
-    codes : int
-        Of a pixel, that a step multiplies.
+    instruction : MultiplyAdd
+        Its products are the codes of a pixel that a step multiplies.
     core : Core
     """
+    codes = instruction.products
+    # Two multiply the codes of a round; one adds what several rounds added in 16 bits.
+    products = 2 + 2 / instruction.paired
     rounds = codes // core.lanes
     # Where codes fill a vector a rotation serves both of its halves.
     turns = rounds if codes == core.elements else codes // 2
@@ -40,7 +45,8 @@ def paired_tiles(rows: int, steps: int, channels: int, codes: int, core: Core) -
     free = core.vector_registers - core.arithmetic.multiply_add.scratch
 
     def fits(tile: Tile) -> bool:
-        sums, codes_held = tile.pixels * tile.vectors, tile.pixels * min(rounds, 2)
+        sums = tile.pixels * tile.vectors
+        codes_held = tile.pixels * min(rounds, 1 + instruction.paired // 2)
         if steps == 1:
             # The weights, scales and biases are the same for all pixels, which come one by one.
             codes_held = _PIXEL + (rounds + 2) * tile.vectors
@@ -50,7 +56,7 @@ def paired_tiles(rows: int, steps: int, channels: int, codes: int, core: Core) -
         """Return how many are executed for a vector of sums."""
         sums = tile.pixels * tile.vectors
         weights = 0 if steps == 1 else rounds * tile.vectors / 2 * _LOAD
-        step = _PRODUCTS * rounds * sums + weights + turns * tile.pixels
+        step = products * rounds * sums + weights + turns * tile.pixels
         store = _STORE.get(tile.vectors, _STORE_MANY)
         return (steps * step + core.costs.tile) / sums + store
 

@@ -14,6 +14,8 @@ T = TypeVar("T")
 SCALES = (0, -1, 1, -2, 2, 4)
 # TVM takes larger buffers from the heap, where LLVM may have to leave them.
 _STACK_BYTES = 1 << 10
+# Instructions of a loop beside its work: two addresses, a count and a branch.
+_LOOP = 4
 # No core has the registers for more rows, or vectors a row.
 MOST_ROWS, MOST_VECTORS = 16, 8
 
@@ -43,14 +45,14 @@ def filled(size: int, tile: int) -> float:
     return size / (-(-size // tile) * tile)
 
 
-def candidates(channels: int, core: Core, steps: int = 1) -> Iterator[Tile]:
+def candidates(channels: int, core: Core, steps: float = 1) -> Iterator[Tile]:
     """Yield the tiles that registers hold, whose vectors divide the channels.
 
     Parameters
     ----------
     channels : int
     core : Core
-    steps : int
+    steps : float
         Of the reduction that one load brings the values of.
     """
     for lanes in core.vectors():
@@ -62,7 +64,8 @@ def candidates(channels: int, core: Core, steps: int = 1) -> Iterator[Tile]:
                 values = rows if vectors == 1 or steps > 1 else 1
                 tile = Tile(rows, vectors, lanes)
                 registers = rows * vectors + vectors + values + core.arithmetic.multiply_add.scratch
-                if registers <= core.free_registers and on_stack(tile, core):
+                by_lane = steps == 1 or rows <= core.arithmetic.multiply_add.lane_rows
+                if registers <= core.free_registers and by_lane and on_stack(tile, core):
                     yield tile
 
 
@@ -73,7 +76,7 @@ def on_stack(tile: Tile, core: Core) -> bool:
     return bytes < _STACK_BYTES
 
 
-def multiply_adds(sums: int, loads: float, core: Core) -> float:
+def multiply_adds(sums: int, loads: float, core: Core, more: float = 0) -> float:
     """Return how long a step of a reduction takes, in multiply-adds of a vector.
 
     Parameters
@@ -82,12 +85,15 @@ def multiply_adds(sums: int, loads: float, core: Core) -> float:
         Vectors that each get a multiply-add.
     loads : float
         Loads of weights, and of values, that go with them.
+    more : float
+        Instructions that take as long as a load, or if negative, loads that are no instruction.
     """
     rate = core.arithmetic.multiply_adds / core.arithmetic.loads
-    return max(sums + loads * core.arithmetic.load, loads * rate, core.costs.chains)
+    work = sums + (loads + more) * core.arithmetic.load
+    return max(work, loads * rate, core.costs.chains)
 
 
-def efficiency(tile: Tile, depth: int, core: Core, once: int = 0, steps: int = 1) -> float:
+def efficiency(tile: Tile, depth: int, core: Core, once: float = 0, steps: float = 1) -> float:
     """Return the share of the peak that a tile can reach.
 
     Each step of the reduction loads a vector of weights for each of the tile's vectors and
@@ -101,18 +107,39 @@ def efficiency(tile: Tile, depth: int, core: Core, once: int = 0, steps: int = 1
     depth : int
         Steps of the reduction.
     core : Core
-    once : int
+    once : float
         Multiply-adds that it costs to begin the tile.
-    steps : int
+    steps : float
         Of the reduction that one load brings the values of.
     """
     costs = core.costs
     sums = tile.pixels * tile.vectors
-    step = multiply_adds(sums, tile.pixels / steps + tile.vectors, core)
+    more = 0.0
+    if steps > 1 and costs.issues:
+        # The weights of several steps lie together: an instruction loads two vectors of them.
+        more = _LOOP / steps / loads_together(tile, 2, core) - tile.vectors / 2
+    step = multiply_adds(sums, tile.pixels / steps + tile.vectors, core, more)
     if core.bytes(depth * tile.channels) > core.first_cache * costs.kept:
         step = max(step, tile.channels / (core.lanes * costs.second_cache_vectors))
     step += (costs.epilogue * sums + costs.tile + once) / depth
     return sums / step * tile.lanes / core.lanes
+
+
+def loads_together(tile: Tile, loads: int, core: Core) -> int:
+    """Return how many loads of each row's values a loop makes before it goes on.
+
+    Two take half as many steps of the loop, but registers for what LLVM loads ahead.
+
+    Parameters
+    ----------
+    tile : Tile
+    loads : int
+        That a sum takes.
+    core : Core
+    """
+    taken = tile.pixels * tile.vectors + tile.vectors + tile.pixels
+    spare = core.free_registers - taken >= core.costs.ahead_registers
+    return 2 if spare and loads % 2 == 0 else 1
 
 
 def largest_divisor(number: int, most: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -12,22 +13,25 @@ from cuda_kernels import nvcc
 from tools.count_cuda.__main__ import command
 from tools.count_cuda.tables import print_kernels, print_networks, to_json
 from tvmlcnn.analysis.cuda import count_network
-from tvmlcnn.analysis.cuda.kernels import sampled_blocks
+from tvmlcnn.analysis.cuda.kernels import MULTIPLY_ADDS, sampled_blocks
 from tvmlcnn.targets import DEVICES
 
 
 @pytest.mark.long
-def test_a_network(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_a_network(dtype: str, capsys: pytest.CaptureFixture[str]) -> None:
     nvcc("sm_87")
     model = "preresnet_cifar?depth=11"
-    said = CliRunner().invoke(command, [model, "--json"])
+    said = CliRunner().invoke(command, [model, "--json", "--dtype", dtype])
     (count,) = json.loads(said.stdout)["networks"]
-    again = count_network(model, DEVICES["jetson-orin-nano"])
+    again = count_network(model, DEVICES["jetson-orin-nano"], dtype)
     assert json.loads(json.dumps(to_json([again])))["networks"] == [count]
     kernels = count["kernels"]
     assert not any(kernel["uncounted"] for kernel in kernels)
-    assert 32 * sum(kernel["instructions"].get("FFMA", 0) for kernel in kernels) >= count["macs"]
-    assert count["instruction_ratio"] > 1
+    did = sum((Counter(kernel["instructions"]) for kernel in kernels), Counter())
+    assert 32 * sum(did[name] * each for name, each in MULTIPLY_ADDS.items()) >= count["macs"]
+    assert (did["HMMA.16816"] > 0) == (dtype == "float16")
+    assert (count["instruction_ratio"] > 1) == (dtype == "float32")
     ratios = count["traffic_ratios"]
     assert 0.9 <= ratios["tensors"] <= ratios["blocks"] <= ratios["warps"]
     assert 0.9 * ratios["tensors"] <= ratios["waves"] <= 1.05 * ratios["blocks"]

@@ -22,7 +22,7 @@ from tvmlcnn.targets import FLOAT32, Cpu
 def by_lane(device: Cpu) -> Cpu:
     """Return a device whose kernels load values so: on any machine they are as right."""
     arithmetic = tuple(
-        replace(each, multiply_add=replace(each.multiply_add, by_lane=True))
+        replace(each, multiply_add=replace(each.multiply_add, by_lane=True), load=0.2)
         if each.element == FLOAT32
         else each
         for each in device.arithmetic
@@ -75,6 +75,58 @@ def test_dense(
     conv = nn.Conv2d(inner, outer, kernel, stride, padding)
     net = nn.Sequential(conv, nn.BatchNorm2d(outer), nn.ReLU6())
     check(net, (batch, inner, height + side, width + side), "dense")
+
+
+@few
+@given(
+    inner=st.integers(1, 4),
+    outer=st.sampled_from([8, 24, 29, 32]),
+    kernel=st.tuples(st.integers(1, 7), st.integers(2, 11)),
+    stride=st.tuples(st.integers(1, 2), st.integers(1, 4)),
+    padding=st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    dilation=st.tuples(st.integers(1, 2), st.sampled_from([1, 1, 1, 2])),
+    side=st.integers(0, 30),
+    batch=st.integers(1, 2),
+)
+@example(3, 64, (3, 3), (2, 2), (0, 0), (1, 1), 62, 1)
+@example(3, 64, (7, 7), (2, 2), (3, 3), (1, 1), 58, 2)
+@example(1, 8, (1, 5), (1, 1), (0, 0), (1, 1), 0, 1)
+def test_rows_of_taps_of_channels_first_maps(
+    inner: int,
+    outer: int,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    dilation: tuple[int, int],
+    side: int,
+    batch: int,
+) -> None:
+    conv = nn.Conv2d(inner, outer, kernel, stride, padding, dilation)
+    height, width = (
+        side + (taps - 1) * apart + 1 for taps, apart in zip(kernel, dilation, strict=True)
+    )
+    check(nn.Sequential(conv, nn.ReLU()), (batch, inner, height, width), "dense")
+
+
+class Normalized(nn.Module):
+    """Normalizes before it multiplies, as DenseNet does: a prologue, whose results are a panel."""
+
+    def __init__(self, inner: int, outer: int) -> None:
+        super().__init__()
+        self.before = nn.Conv2d(8, inner, 1)
+        self.norm = nn.BatchNorm2d(inner)
+        self.conv = nn.Conv2d(inner, outer, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        wide = self.before(x)
+        return torch.cat([wide, self.conv(torch.relu(self.norm(wide)))], 1)
+
+
+@few
+@given(inner=st.sampled_from([8, 12, 58, 96]), outer=st.sampled_from([16, 32]), side=size)
+@example(inner=96, outer=32, side=9)
+def test_prologue(inner: int, outer: int, side: int) -> None:
+    check(Normalized(inner, outer), (1, 8, side, side), "dense")
 
 
 @few
@@ -139,7 +191,8 @@ def test_pointwise_before_depthwise(inner: int, wide: int, stride: int) -> None:
 @example(runs=[(29, 29), (29, 31)], wide=60, seed=0)
 def test_loads_of_runs(runs: list[tuple[int, int]], wide: int, seed: int) -> None:
     """Each channel is counted once, and what a load brings lies together, in one plane."""
-    reads, at = [], 0
+    reads: list[int] = []
+    at = 0
     for length, gap in runs:
         reads += range(at, at + length)
         at += length + gap

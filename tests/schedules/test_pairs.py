@@ -1,4 +1,4 @@
-"""Products of codes that are added in pairs, as ARM has them without dot products."""
+"""Products of codes that are added in 16 bits first, as ARM does without dot products."""
 
 from __future__ import annotations
 
@@ -42,14 +42,15 @@ def options(strides: int, groups: int, kernel: int) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("target", MACHINES)
+@pytest.mark.parametrize("largest", [127, 63, 31])
 @pytest.mark.parametrize("name", LAYERS)
-def test_sums_are_exact_at_the_ends_of_all_ranges(name: str, target: str) -> None:
+def test_sums_are_exact_at_the_ends_of_all_ranges(name: str, largest: int, target: str) -> None:
     """Run in the emulator: the sums are int32's, of the greatest codes and weights there are."""
     shape, strides, groups, side = LAYERS[name]
     generator = np.random.default_rng(side)
     codes = generator.choice([-128, 127], (1, shape[1] * groups, side, side), p=[0.9, 0.1])
-    weight = generator.choice([-127, 127], shape, p=[0.1, 0.9]).astype(np.int8)
-    weight[0] = generator.integers(-127, 128, shape[1:])
+    weight = generator.choice([-largest, largest], shape, p=[0.1, 0.9]).astype(np.int8)
+    weight[0] = generator.integers(-largest, largest + 1, shape[1:])
     code, more = Code(1.0, -128, "int8"), options(strides, groups, shape[2])
     found = result_of(convolution(weight, code, **more), codes.astype(np.int8), cpu(target))
     np.testing.assert_array_equal(found, sums(codes, weight, code.zero, **more))
@@ -69,11 +70,13 @@ def compiled(name: str, device: Cpu, least: int = -127) -> tvm.IRModule:
 
 
 @pytest.mark.parametrize("target", ["rpi3", "rpi4"])
+@pytest.mark.parametrize("least", [-127, -63])
 @pytest.mark.parametrize("name", [name for name in LAYERS if name != "depthwise of half vectors"])
-def test_the_hot_loop_multiplies_bytes(name: str, target: str) -> None:
-    """Two products an addition of 32 bits; nothing is widened, brought to all lanes or spilled."""
+def test_the_hot_loop_multiplies_bytes(name: str, least: int, target: str) -> None:
+    """Two products an addition of 32 bits, or more of small weights; nothing is widened, brought to
+    all lanes or spilled."""
     device = cpu(target).with_cores(1)
-    text = assembly_of(compiled(name, device), device)
+    text = assembly_of(compiled(name, device, least), device)
     blocks = re.split(r"^\.L\w+:|^\s+(?:b|b\.\w+|cbn?z|tbn?z)\s.*$", text, flags=re.M)
     hot = max(blocks, key=lambda block: len(re.findall(r"smlal2?\s", block)))
     products = len(re.findall(r"sm[ul]l?al?2?\s|smull2?\s", hot))
@@ -81,7 +84,9 @@ def test_the_hot_loop_multiplies_bytes(name: str, target: str) -> None:
         len(re.findall(r"sadalp|saddlp", hot)) or len(re.findall(r"saddw2?|sshll2?", hot)) / 2
     )
     assert products >= 16
-    assert additions <= products * 0.62
+    # Of four codes a lane has one pair at a time.
+    long_runs = least > -127 and name not in ("odd channels", "first")
+    assert additions <= products * (0.4 if long_runs else 0.62)
     assert not re.search(r"sxtl|[ls]d?tr?p?\s+q.*\[sp|\sdup\s.*\.8h", hot)
 
 

@@ -52,7 +52,7 @@ def has_products(device: Device, paired: bool | None) -> bool:
     """
     kinds = [kind.multiply_add for kind in getattr(device, "arithmetic", ())]
     several = [kind for kind in kinds if kind.products > 1 and kind.widened != "int16"]
-    return paired is None or any(kind.paired == paired for kind in several)
+    return paired is None or any(bool(kind.paired) == paired for kind in several)
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,8 @@ class Sums:
     low, high : float
     beside : Codes, optional
         Of as many numbers, which are added.
+    grouped : bool
+        Whether they are of a convolution in groups.
     """
 
     expr: relax.Expr
@@ -77,6 +79,7 @@ class Sums:
     low: float = -math.inf
     high: float = math.inf
     beside: Codes | None = None
+    grouped: bool = False
 
     @property
     def bounded(self) -> bool:
@@ -109,7 +112,21 @@ class Centred:
     zeros: np.ndarray
 
 
-Form = Codes | Weights | Sums | Centred
+@dataclass(frozen=True)
+class HardSigmoid:
+    """A variable of the old function that holds ``clip(sums, 0, 6) / 6``; 3 is in the sums."""
+
+    sums: Sums
+
+
+@dataclass(frozen=True)
+class HardSwish:
+    """A variable of the old function that holds the hard swish of sums."""
+
+    sums: Sums
+
+
+Form = Codes | Weights | Sums | Centred | HardSigmoid | HardSwish
 Graph = Rebuilding[Form]
 
 
@@ -140,6 +157,13 @@ def lowered(graph: Graph, var: relax.Var, form: Form) -> relax.Expr:
         wide = graph.emit(relax.op.astype(form.expr, FLOAT32.name), var)
         zeros = form.zeros.reshape(1, -1, 1, 1).astype(np.float32)
         return graph.emit(relax.op.subtract(wide, constant(zeros)), var)
+    if isinstance(form, HardSwish):
+        gate = HardSigmoid(replace(form.sums, bias=form.sums.bias + 3))
+        factors = scaled(graph, var, form.sums), lowered(graph, var, gate)
+        return graph.emit(relax.op.multiply(*factors), var)
+    if isinstance(form, HardSigmoid):
+        clipped = graph.emit(relax.op.clip(scaled(graph, var, form.sums), 0.0, 6.0), var)
+        return graph.emit(relax.op.divide(clipped, relax.const(6.0, FLOAT32.name)), var)
     if isinstance(form, Sums):
         result = scaled(graph, var, form)
         if form.bounded:

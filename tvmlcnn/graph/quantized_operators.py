@@ -11,6 +11,10 @@ A code ``q`` stands for the number ``(q - zero) * scale``.
 ``tvmlcnn.to_codes(data)``
     The codes next to numbers less than 2**31, in steps; past the bounds of the type, its least or
     greatest.
+``tvmlcnn.number_of_bits(data)``
+    The number of float32 that has the bits of an int32.
+``tvmlcnn.low_codes(data)``
+    The codes, int8, that the lowest 16 bits of numbers are, within ``low`` and ``high``.
 ``tvmlcnn.integer_conv2d(codes, weight)``
     The convolution of codes with integers, NCHW and OIHW, summed in int32. Its attributes are
     those of a ``relax.nn.conv2d``, and ``zero``, the code that lies around the maps.
@@ -46,6 +50,8 @@ QUANTIZE = "tvmlcnn.quantize"
 DEQUANTIZE = "tvmlcnn.dequantize"
 DEQUANTIZE_CHANNELS = "tvmlcnn.dequantize_channels"
 TO_CODES = "tvmlcnn.to_codes"
+NUMBER_OF_BITS = "tvmlcnn.number_of_bits"
+LOW_CODES = "tvmlcnn.low_codes"
 INTEGER_CONV2D = "tvmlcnn.integer_conv2d"
 INTEGER_MATMUL = "tvmlcnn.integer_matmul"
 MEAN_OF_CODES = "tvmlcnn.mean_of_codes"
@@ -108,6 +114,8 @@ def _mean_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
 
 
 register(TO_CODES, "Integers next to numbers.", _codes_type)
+register(NUMBER_OF_BITS, "Numbers by their bits.", _numbers_type)
+register(LOW_CODES, "Integers in the lowest bits of numbers.", _codes_type)
 register(QUANTIZE, "Codes of numbers.", _codes_type)
 register(DEQUANTIZE, "Numbers of codes.", _numbers_type)
 register(DEQUANTIZE_CHANNELS, "Numbers of codes with scales by channel.", _numbers_type)
@@ -203,6 +211,45 @@ def codes_defined(builder: relax.BlockBuilder, call: relax.Call) -> relax.Call:
         return te.compute(data.shape, lambda *place: rounded(data(*place), dtype), name="codes")
 
     return builder.call_te(function, call.args[0], primfunc_name_hint="codes")
+
+
+def number_of_bits(data: relax.Expr) -> relax.Call:
+    """Return a call of ``tvmlcnn.number_of_bits``."""
+    return relax.Call(Op.get(NUMBER_OF_BITS), [data])
+
+
+def low_codes(data: relax.Expr, low: int, high: int) -> relax.Call:
+    """Return a call of ``tvmlcnn.low_codes``."""
+    attrs = tvm.ir.make_node("ir.DictAttrs", dtype=targets.INT8.name, low=low, high=high)
+    return relax.Call(Op.get(LOW_CODES), [data], attrs)
+
+
+def bits_defined(builder: relax.BlockBuilder, call: relax.Call) -> relax.Call:
+    """Return the call of a function that computes ``tvmlcnn.number_of_bits``."""
+
+    def function(data: te.Tensor) -> te.Tensor:
+        number = targets.FLOAT32.name
+        return te.compute(data.shape, lambda *i: tirx.reinterpret(number, data(*i)), name="number")
+
+    return builder.call_te(function, call.args[0], primfunc_name_hint="number_of_bits")
+
+
+def low_codes_defined(builder: relax.BlockBuilder, call: relax.Call) -> relax.Call:
+    """Return the call of a function that computes ``tvmlcnn.low_codes``.
+
+    Code for ARM takes the whole for its own instructions: see `tvmlcnn.package.narrow_codes`.
+    """
+    bounds = [tirx.const(int(call.attrs[name]), "int16") for name in ("low", "high")]
+    dtype = str(call.attrs["dtype"])
+
+    def code(value: Expr) -> Expr:
+        low = tirx.reinterpret("int32", value).astype("int16")
+        return tirx.max(tirx.min(low, bounds[1]), bounds[0]).astype(dtype)
+
+    def function(data: te.Tensor) -> te.Tensor:
+        return te.compute(data.shape, lambda *place: code(data(*place)), name="low_codes")
+
+    return builder.call_te(function, call.args[0], primfunc_name_hint="low_codes")
 
 
 def _attributes(code: Code) -> dict[str, object]:

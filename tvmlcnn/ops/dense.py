@@ -30,8 +30,9 @@ def dense(
     channels_first: bool = False,
     prologue: Formula | None = None,
     products: int = 1,
-    paired: bool = False,
+    paired: int = 0,
     steps: int = 1,
+    along: int = 0,
     zero: int = 0,
     groups: int = 1,
     widened: str = "",
@@ -50,7 +51,8 @@ def dense(
     data : te.Tensor
         Shape (planes of the data * N, H, W, C), or (..., K) for a product with a matrix.
     weight : te.Tensor
-        Shape (blocks, rows, columns, K, channels of the tile), without rows and columns for a
+        Shape (blocks, rows, columns, K, channels of the tile), or with ``along`` (blocks, rows,
+        channels, columns, channels of the tile); without rows and columns for a
         pointwise convolution or a matrix. Where several planes are read, they come before K, and
         K is the width of one.
     *more : te.Tensor
@@ -74,6 +76,9 @@ def dense(
     steps : int
         Steps of the reduction whose values of a row are one load: with several, or where products
         are paired, there is a stage called ``values``, for the schedule to have them in registers.
+    along : int
+        Values that are read of a row of taps, ``steps`` of which are multiplied, where K is the
+        taps of a row and comes after the channels; else 0. The data have as many, with the padding.
     zero : int
         What lies around the maps.
     widened : str
@@ -89,8 +94,8 @@ def dense(
     places, parameters = (more[0], more[1:]) if table else (None, more)
     blocks, *kernel = (int(n) for n in weight.shape)
     if paired:
-        *kernel, rounds, _, _, _, _ = kernel
-        wide, kernel = tile.channels, [*kernel, 4 * rounds]
+        *kernel, _, _, _, _, _ = kernel
+        wide, kernel = tile.channels, [*kernel, products]
     else:
         wide = kernel.pop(-2 if products > 1 else -1)
     chunk = chunk_of(kernel, longest)
@@ -109,6 +114,8 @@ def dense(
     def read(source: Callable[..., Expr], row: Expr, *inner: Expr) -> Expr:
         """Return the element of a row of the matrix that the reduction is at."""
         *at, channel = inner
+        if along:
+            at[-1], channel = channel, at[-1]
         row = row if computed == rows else tirx.min(row, rows - 1)
         if len(data.shape) != 4:
             return source(*unraveled(row, pixels), channel)
@@ -149,7 +156,7 @@ def dense(
         *outer, inner = kernel if products == 1 else [*kernel[:-2], kernel[-2] * products]
         # What an intrinsic reads of several rows are the last axes.
         stage = te.compute(
-            (*outer, computed, inner * groups),
+            (*outer, computed, along or inner * groups),
             lambda *place: element(place[-2], *place[:-2], place[-1]),
             name="values",
         )
@@ -159,7 +166,9 @@ def dense(
 
     def place_of(lane: Expr, one: Expr) -> tuple[Expr, ...]:
         """Return where the weight of a lane for one of several products is."""
-        return place_of_pairs(lane, one, products, tile.lanes) if paired else (lane, one)
+        if not paired:
+            return lane, one
+        return place_of_pairs(lane, one, products, tile.lanes, paired)
 
     def term(m: Expr, c: Expr, at: Sequence[Expr]) -> Expr:
         block, lane = c // wide, c % wide

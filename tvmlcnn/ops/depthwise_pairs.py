@@ -1,4 +1,4 @@
-"""Depthwise convolutions of codes, whose products are added in pairs of 16 bits."""
+"""Depthwise convolutions of codes, several of whose products are added in 16 bits."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ def depthwise_pairs(
     weight: te.Tensor,
     sums: te.Tensor,
     kernel: tuple[int, int],
+    run: int,
     window: Window,
     batch: int | None = None,
     first: tuple[int, int] = (0, 0),
@@ -75,9 +76,11 @@ def depthwise_pairs(
     data : te.Tensor
         int8.
     weight, sums : te.Tensor
-        From `pack_depthwise_pairs`; no weight is -128, as two products have to fit 16 bits.
+        From `pack_depthwise_pairs`.
     kernel : tuple of int
         Rows and columns.
+    run : int
+        Taps whose products are added in 16 bits, which they have to fit.
     window : Window
     batch, first, zero
         As of `tvmlcnn.ops.depthwise`.
@@ -90,7 +93,7 @@ def depthwise_pairs(
     top, left, bottom, right = window.padding
     above, below = rows_outside(rows, window)
     size = window.output((height + top + bottom, width + left + right), kernel)
-    pair = te.reduce_axis((0, -(-taps // 2)), "pair")
+    runs = te.reduce_axis((0, -(-taps // run)), "runs")
 
     def outside(h: Expr) -> list[Expr]:
         """Return how many rows of the kernel lie above and below the map."""
@@ -116,12 +119,14 @@ def depthwise_pairs(
             value = code(n, h, w, c, tap).astype("int16")
             return value * weight(*place, c // lanes, tap, c % lanes).astype("int16")
 
-        tap = 2 * pair
-        second = product(tap + 1)
-        if taps % 2:
-            second = tirx.if_then_else(tap + 1 < taps, second, tirx.const(0, "int16"))
-        both = (product(tap) + second).astype("int32")
-        start = tirx.if_then_else(pair < 1, sums(*place, c), tirx.const(0, "int32"))
-        return te.sum(both + start, axis=pair)
+        added = product(runs * run)
+        for tap in range(1, run):
+            more = product(runs * run + tap)
+            if taps % run and tap >= taps % run:
+                # The last run is shorter.
+                more = tirx.if_then_else(runs * run + tap < taps, more, tirx.const(0, "int16"))
+            added = added + more
+        start = tirx.if_then_else(runs < 1, sums(*place, c), tirx.const(0, "int32"))
+        return te.sum(added.astype("int32") + start, axis=runs)
 
     return te.compute((batch, *size, blocks * lanes), total, name="depthwise")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from tvm import tirx
 from tvm.ir import Call, Expr
-from tvm.tirx import Cast, Max, Min
+from tvm.tirx import Broadcast, Cast, IntImm, Max, Min
 
 from tvmlcnn.targets import CODES, FLOAT32, Device
 
@@ -41,6 +41,51 @@ def number_of(value: Expr, codes: str) -> Expr | None:
     if not isinstance(call, Call) or getattr(call.op, "name", "") != "tirx.nearbyint":
         return None
     return call.args[0] if scalar_of(call) == FLOAT32.name else None
+
+
+def low_bits_of(value: Expr) -> tuple[Expr, tuple[int, int]] | None:
+    """Return the number whose lowest 16 bits a value is the code in, and its bounds.
+
+    None where it is none, as `tvmlcnn.graph.quantized_operators.low_codes_defined` writes it.
+    """
+    if not isinstance(value, Cast) or scalar_of(value) != "int8":
+        return None
+    integer, bounds = value.value, []
+    while isinstance(integer, Max | Min):
+        bound = integer.b.value if isinstance(integer.b, Broadcast) else integer.b
+        if not isinstance(bound, IntImm):
+            return None
+        bounds.append(int(bound))
+        integer = integer.a
+    if not isinstance(integer, Cast) or scalar_of(integer) != "int16" or len(bounds) != 2:
+        return None
+    call = integer.value
+    if not isinstance(call, Call) or getattr(call.op, "name", "") != "tirx.reinterpret":
+        return None
+    return call.args[0], (min(bounds), max(bounds))
+
+
+def taken(numbers: Sequence[Expr], bounds: tuple[int, int]) -> Expr | None:
+    """Return the codes in the lowest 16 bits of two or four vectors of four numbers, on Arm.
+
+    UZP1 takes the lower halves of the words of two vectors.
+    """
+    if any(lanes_of(number) != 4 for number in numbers) or len(numbers) not in (2, 4):
+        return None
+    halves = [tirx.reinterpret("int16x8", number) for number in numbers]
+    bytes_ = [
+        _llvm(
+            "int8x8",
+            "llvm.aarch64.neon.sqxtn.v8i8",
+            shuffled([low, high], range(0, 16, 2)),
+        )
+        for low, high in zip(halves[::2], halves[1::2], strict=True)
+    ]
+    whole = joined(bytes_)
+    low, high = (filled(tirx.const(bound, "int8"), lanes_of(whole)) for bound in bounds)
+    if bounds[0] > np.iinfo("int8").min:
+        whole = Max(whole, low)
+    return Min(whole, high) if bounds[1] < np.iinfo("int8").max else whole
 
 
 def narrowed(numbers: Sequence[Expr], codes: str, device: Device) -> Expr:

@@ -17,7 +17,7 @@ from tvm.tirx import BufferStore, Ramp, SeqStmt, Stmt
 
 from tvmlcnn.targets import CODES, Device
 
-from .narrow_codes import narrowed, number_of
+from .narrow_codes import low_bits_of, narrowed, number_of, taken
 from .vectors import fill_words, in_turns, shuffled, words_in_turns
 
 # Vectors that are taken together: an instruction packs four of int32 to one of bytes.
@@ -141,7 +141,13 @@ def _codes_of(stores: Sequence[BufferStore], device: Device) -> Expr | None:
     codes = str(stores[0].buffer.dtype)
     numbers = [number_of(store.value, codes) for store in stores]
     found = [number for number in numbers if number is not None]
-    return narrowed(found, codes, device) if len(found) == len(stores) else None
+    if len(found) == len(stores):
+        return narrowed(found, codes, device)
+    bits = [each for store in stores if (each := low_bits_of(store.value)) is not None]
+    together = len(bits) == len(stores) and len({bounds for _, bounds in bits}) == 1
+    if not together or device.machine != "aarch64":
+        return None
+    return taken([number for number, _ in bits], bits[0][1])
 
 
 def _side_by_side(stores: Sequence[BufferStore]) -> bool:

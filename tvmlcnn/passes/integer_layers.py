@@ -19,6 +19,7 @@ import numpy as np
 import tvm
 from tvm import relax
 
+from tvmlcnn.graph import hard_swish
 from tvmlcnn.graph import quantized_operators as quantized
 from tvmlcnn.graph.attributes import changed, ints
 from tvmlcnn.graph.constants import constant, is_call_of, value_of
@@ -27,15 +28,17 @@ from tvmlcnn.graph.quantized_forms import (
     Codes,
     Form,
     Graph,
+    HardSwish,
     Sums,
     Weights,
     lowered,
     of_type,
     scaled,
 )
+from tvmlcnn.graph.sums_as_bits import codes_by_bits
 from tvmlcnn.graph.surround import surround
 from tvmlcnn.graph.variables import bindings
-from tvmlcnn.targets import FLOAT32, Device
+from tvmlcnn.targets import FLOAT32, INT8, Device
 
 from .means_of_codes import mean_of_codes
 from .moved_codes import MOVES
@@ -46,15 +49,16 @@ def integer_layers(device: Device) -> Callable[[tvm.IRModule], tvm.IRModule]:
 
     Afterwards no operator quantizes or dequantizes: what is left of them are element-wise ones.
     """
-    return partial(_integer_layers, dtype=device.codes)
+    by_bits = device.codes == INT8.name and device.machine == "aarch64"
+    return partial(_integer_layers, dtype=device.codes, by_bits=by_bits)
 
 
-def _integer_layers(mod: tvm.IRModule, dtype: str | None) -> tvm.IRModule:
+def _integer_layers(mod: tvm.IRModule, dtype: str | None, by_bits: bool) -> tvm.IRModule:
     names = (quantized.QUANTIZE, quantized.DEQUANTIZE, quantized.DEQUANTIZE_CHANNELS)
     if not any(is_call_of(b.value, name) for b in bindings(mod["main"]) for name in names):
         return mod
     rewrites: dict[str, Callable[..., Form | list[Form] | relax.Expr | None]] = {
-        quantized.QUANTIZE: partial(_quantize, dtype=dtype),
+        quantized.QUANTIZE: partial(_quantize, dtype=dtype, by_bits=by_bits),
         quantized.DEQUANTIZE: _dequantize,
         quantized.DEQUANTIZE_CHANNELS: _dequantize_channels,
         "relax.astype": _astype,
@@ -65,6 +69,8 @@ def _integer_layers(mod: tvm.IRModule, dtype: str | None) -> tvm.IRModule:
         "relax.clip": _clip,
         **MOVES,
     }
+    if by_bits:
+        rewrites |= {"relax.divide": hard_swish.divide, "relax.multiply": hard_swish.multiply}
     if dtype is not None:
         rewrites["relax.nn.conv2d"] = partial(_conv2d, dtype=dtype)
         rewrites["relax.matmul"] = partial(_matmul, dtype=dtype)
@@ -77,7 +83,9 @@ _INTEGERS = float(2**31)
 """Numbers that are less become integers of 32 bits."""
 
 
-def _quantize(graph: Graph, var: relax.Var, call: relax.Call, dtype: str | None) -> Form:
+def _quantize(
+    graph: Graph, var: relax.Var, call: relax.Call, dtype: str | None, by_bits: bool
+) -> Form:
     code, bounds = quantized.code_of(call), quantized.bounds_of(call)
     form = graph.form(call.args[0])
     wanted = code.of_type(dtype or code.dtype)
@@ -85,6 +93,14 @@ def _quantize(graph: Graph, var: relax.Var, call: relax.Call, dtype: str | None)
         return replace(form, dtype=code.dtype)
     shift = wanted.zero - code.zero
     least, greatest = (float(bound + shift) for bound in bounds)
+    if by_bits and isinstance(form, Sums | HardSwish):
+        within = _within(form, wanted, (least, greatest))
+        if isinstance(form, Sums):
+            codes = codes_by_bits(graph, var, form, wanted, within)
+        else:
+            codes = hard_swish.codes_of(graph, var, form, wanted, within)
+        if codes is not None:
+            return Codes(codes, wanted, code.dtype)
     if isinstance(form, Sums):
         # What the sums stand for is counted in steps of the codes at once.
         steps = scaled(graph, var, form, 1 / code.scale, wanted.zero)
@@ -107,6 +123,17 @@ def _quantize(graph: Graph, var: relax.Var, call: relax.Call, dtype: str | None)
     if math.isfinite(least) or math.isfinite(greatest):
         steps = graph.emit(relax.op.clip(steps, least, greatest), var)
     return Codes(graph.emit(quantized.to_codes(steps, wanted.dtype), var), wanted, code.dtype)
+
+
+def _within(
+    form: Sums | HardSwish, code: quantized.Code, bounds: tuple[float, float]
+) -> tuple[int, int]:
+    """Return the least and the greatest code of what sums stand for, int8, within bounds."""
+    low, high = quantized.CODES[INT8.name]
+    own = (form.low, form.high) if isinstance(form, Sums) else (-math.inf, math.inf)
+    least, greatest = (bound / code.scale + code.zero for bound in own)
+    within = min(max(least, *map(float, (low, bounds[0]))), high)
+    return round(within), round(max(min(greatest, high, bounds[1]), low))
 
 
 def _dequantize(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
@@ -140,7 +167,8 @@ def _conv2d(graph: Graph, var: relax.Var, call: relax.Call, dtype: str) -> Form 
     made = quantized.integer_conv2d(
         data.expr, constant(weights.integers.astype(np.int8)), data.code.zero, call.attrs
     )
-    return _sums(graph, var, made, data, weights, (1, 2, 3))
+    sums = _sums(graph, var, made, data, weights, (1, 2, 3))
+    return replace(sums, grouped=int(call.attrs.groups) > 1)
 
 
 def _conv2d_of_bytes(

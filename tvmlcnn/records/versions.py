@@ -9,7 +9,7 @@ from tvmlcnn import plugins
 VERSIONS: dict[str, int] = {
     "batched_product": 1,
     "default": 1,
-    "dense": 4,
+    "dense": 5,
     "depthwise": 1,
     "depthwise_pairs": 1,
     "depthwise_products": 1,

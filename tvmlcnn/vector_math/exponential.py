@@ -20,6 +20,7 @@ from .expressions import at_least, at_most, bits_of, cast, float_of, horner, lik
 LOG2_HIGH, LOG2_LOW = 0.693359375, -2.12194440054690583e-4
 _LOG2_E = 1.4426950408889634
 _ROUNDER, _ROUNDER_BITS = 12582912.0, 0x4B400000  # 1.5 * 2^23
+_ROUNDER_OF_HALVES = _ROUNDER + 126  # whose last bits are the exponent's of 2^(n - 1)
 _EXPM1_REST = (0.50000001, 0.166665129, 0.0416661873, 0.00836959817, 0.00139517189)
 # exp of more is infinity; of less it is below 2^-126, or for expm1 nothing beside the 1.
 _HIGHEST, _LOWEST, _LOWEST_EXPM1 = 88.8, -87.4, -20.0
@@ -30,11 +31,11 @@ def _reduced(x: Expr) -> tuple[Expr, Expr]:
 
     2^(n - 1) is zero for the lowest n, and 2^n would be infinity for the highest one.
     """
-    rounded = bits_of(x * like(x, _LOG2_E) + like(x, _ROUNDER))
-    n = rounded - like(rounded, _ROUNDER_BITS)
-    steps = cast(n, "float32")
+    rounded = x * like(x, _LOG2_E) + like(x, _ROUNDER_OF_HALVES)
+    steps = rounded - like(x, _ROUNDER_OF_HALVES)
     r = x - steps * like(x, LOG2_HIGH) - steps * like(x, LOG2_LOW)
-    half = float_of(tirx.shift_left(n + like(n, 126), like(n, 23)))
+    # The bits of the rounder itself are shifted out.
+    half = float_of(tirx.shift_left(bits_of(rounded), like(bits_of(rounded), 23)))
     return r * r * horner(r, _EXPM1_REST) + r, half
 
 
