@@ -29,3 +29,10 @@ def table(
     top, left, bottom, right = window.padding
     plane, position = np.divmod(reads[::load], wide)
     return plane * (batch * (top + height + bottom) * (left + width + right) * wide) + position
+
+
+def jumps(places: np.ndarray) -> list[tuple[int, int]]:
+    """Return from which load on, and how far, a table leaves those that follow the ones before."""
+    steps = np.diff(places) - 1
+    first = [(0, int(places[0]))] if places[0] else []
+    return first + [(int(at) + 1, int(steps[at])) for at in np.flatnonzero(steps)]

@@ -23,6 +23,9 @@ from tvmlcnn.targets import ElementType
 from .decisions import Decisions
 from .layer import Layer
 
+RESIDENT = "tvmlcnn.resident"
+"""An annotation of a function's root: how many blocks a GPU's multiprocessor is to hold at once."""
+
 
 @dataclass(frozen=True)
 class Definition:

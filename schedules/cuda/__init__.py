@@ -3,6 +3,7 @@
 from .depthwise import DEPTHWISE
 from .dlight import DLIGHT
 from .elementwise import ELEMENTWISE
+from .few_channels import FEW_CHANNELS
 from .implicit_gemm import IMPLICIT_GEMM
 from .limits import exceeded
 from .pointwise_depthwise import POINTWISE_DEPTHWISE
@@ -18,6 +19,7 @@ RULES = (
     DEPTHWISE,
     # Of few rows, before those of many.
     ROW_PRODUCT,
+    FEW_CHANNELS,
     TENSOR_GEMM,
     IMPLICIT_GEMM,
     POINTWISE_DEPTHWISE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tvmlcnn.targets import FLOAT32, Gpu
 
@@ -14,7 +14,7 @@ from .threads import WARP
 _ROWS_OF_THREAD = (4, 7, 8, 14, 16)
 _ROWS_OF_BLOCK = (1, 2, 4, 7, 8, 14, 16, 28, 32, 64, 128)
 _CHANNEL_THREADS = (1, 2, 3, 4, 6, 8, 9, 10, 12, 15, 16, 18, 20, 24, 25, 30, 32)
-_STEPS = (32, 27, 24, 20, 18, 16, 12, 9, 8, 4, 3, 2, 1)
+_STEPS = (32, 28, 27, 24, 20, 18, 16, 12, 9, 8, 4, 3, 2, 1)
 _PARTS = (1, 2, 3, 4, 5, 6, 8)
 # One is computed while another one is brought; where no thread waits for that, two are.
 _BUFFERS, _ASYNC_BUFFERS = 2, 3
@@ -26,6 +26,14 @@ _OTHER_REGISTERS = 32
 _BUSY_WARPS = 8
 # Instructions a warp: of a block's beginning and end, of a chunk's barrier and addresses.
 _OF_BLOCK, _OF_CHUNK = 60, 24
+# Of a copy with its address; of one whose step has to be found out.
+_COPY, _PLACED_COPY = 3, 6
+# Blocks on a multiprocessor: one computes while another one begins, ends, or waits for a barrier.
+_RESIDENT = 2
+# Estimated times that differ by less may as well be the other way round.
+_AS_FAST = 1.2
+# Times as many steps, or vectors of channels, as there are: with zeros for what is not there.
+_MOST_FILLED = 1.1
 # The latency of a load from memory, in instructions of a warp; a chunk waits for it unless the
 # multiply-adds of the one before take as long.
 _LATENCY = 400
@@ -81,9 +89,29 @@ class GemmTile:
         """Numbers that a block has in shared memory, of both factors."""
         return self.buffers * self.steps * (self.block_rows + self.block_channels)
 
+    @property
+    def registers(self) -> int:
+        """Of a thread: sums, what they are of, addresses and the rest."""
+        return self.rows * LANES + 2 * self.rows + 2 * LANES * LANES + _OTHER_REGISTERS
+
+    def resident(self, gpu: Gpu) -> int:
+        """Return how many blocks a multiprocessor of a GPU can hold at once."""
+        shared = FLOAT32.bytes * self.shared_floats
+        return resident_blocks(self.threads, self.registers, shared, gpu)
+
+    def chunks(self, steps: int) -> int:
+        """Return how many chunks a reduction of so many steps is cut into, parts of one size."""
+        return -(-steps // (self.steps * self.parts)) * self.parts
+
+    def filled(self, steps: int) -> int:
+        """Return how many steps these are, of which the last ones add zeros."""
+        return self.chunks(steps) * self.steps
+
 
 def gemm_tiles(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> list[GemmTile]:
-    """Return tiles of a product, the one of the least estimated time first.
+    """Return tiles of a product: those of the least estimated time, or nearly, first.
+
+    Of these, the ones come first that ask least of the GPU, in instructions and bytes together.
 
     Parameters
     ----------
@@ -93,21 +121,30 @@ def gemm_tiles(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> li
         Steps whose data lie one after the other.
     gpu : Gpu
     """
-    found = {
-        tile: _time(tile, rows, channels, steps, gpu)
-        for tile in _fitting(rows, channels, steps, inner, gpu)
-    }
-    least = min(found.values(), default=0.0)
-    return sorted((t for t in found if found[t] <= 2 * least), key=lambda t: (found[t], t.parts))
+    fitting = list(_fitting(rows, channels, steps, gpu))
+    several = [tile for tile in fitting if tile.resident(gpu) >= _RESIDENT]
+    found = {}
+    for tile in several or fitting:
+        blocks = -(-rows // tile.block_rows) * -(-channels // tile.block_channels) * tile.parts
+        block, again = _work(tile, steps, inner), time_of_parts(tile.parts, rows, channels, gpu)
+        time = time_of_blocks(block, blocks, gpu) + again
+        found[tile] = time, asked_of_blocks(block, blocks, gpu) + again
+    least = min((time for time, _ in found.values()), default=0.0)
+
+    def order(tile: GemmTile) -> tuple[bool, float, int]:
+        time, asked = found[tile]
+        as_fast = time <= _AS_FAST * least
+        return not as_fast, asked if as_fast else time, tile.parts
+
+    return sorted((tile for tile, (time, _) in found.items() if time <= 2 * least), key=order)
 
 
-def _fitting(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> Iterator[GemmTile]:
+def _fitting(rows: int, channels: int, steps: int, gpu: Gpu) -> Iterator[GemmTile]:
     vectors = -(-channels // LANES)
-    chunks = [n for n in _STEPS if steps % n == 0]
-    aligned = [n for n in chunks if n % LANES == 0 and inner % LANES == 0]
     buffers = _ASYNC_BUFFERS if gpu.copies_asynchronously else _BUFFERS
     for across in _CHANNEL_THREADS:
-        if vectors % across and across != min(_CHANNEL_THREADS[-1], vectors):
+        # Vectors that no thread of the last block has an own one of are computed for nothing.
+        if -(-vectors // across) * across > _MOST_FILLED * vectors:
             continue
         for down in _ROWS_OF_BLOCK:
             fewest = min(_FEWEST_THREADS, across * -(-rows // _ROWS_OF_THREAD[0]))
@@ -116,38 +153,51 @@ def _fitting(rows: int, channels: int, steps: int, inner: int, gpu: Gpu) -> Iter
             for own in _ROWS_OF_THREAD:
                 if (own - 1) * down >= max(rows, _ROWS_OF_THREAD[0] * down):
                     continue
-                for chunk in (aligned or chunks)[:3]:
+                for chunk in _chunks(steps):
                     for parts in _PARTS:
-                        count = steps // chunk
+                        tile = GemmTile(own, down, across, chunk, parts, buffers)
+                        count = tile.chunks(steps)
                         # A part is worth its sums where it has several chunks.
-                        if count % parts or (parts > 1 and count < 4 * parts):
+                        if parts > 1 and count < 4 * parts:
                             continue
-                        own_buffers = min(buffers, count // parts)
-                        tile = GemmTile(own, down, across, chunk, parts, own_buffers)
+                        if tile.filled(steps) > _MOST_FILLED * steps:
+                            continue
+                        tile = replace(tile, buffers=min(buffers, count // parts))
                         if FLOAT32.bytes * tile.shared_floats <= gpu.shared_bytes:
                             yield tile
 
 
-def _time(tile: GemmTile, rows: int, channels: int, steps: int, gpu: Gpu) -> float:
-    """Return about how many instructions of a warp a scheduler issues until all blocks are done."""
-    multiply = tile.rows * LANES * tile.steps
+def _chunks(steps: int) -> list[int]:
+    """Return how many steps may be staged at a time: whole vectors, if few are added for them."""
+    filled = {n: -(-steps // n) * n for n in _STEPS}
+    whole = [n for n in _STEPS if n % LANES == 0 and filled[n] <= _MOST_FILLED * steps]
+    dividing = [n for n in _STEPS if steps % n == 0]
+    return sorted(whole, key=lambda n: (filled[n], -n))[:5] or dividing[:3]
+
+
+def _work(tile: GemmTile, steps: int, inner: int) -> BlockWork:
+    """Return what a block of a product of so many steps does."""
+    chunks = tile.chunks(steps) // tile.parts
     # A vector of a row serves as many steps as it has lanes.
-    reads = (tile.rows / LANES + 1) * tile.steps
-    copied = tile.steps * (tile.block_rows + tile.block_channels) / LANES / tile.threads
-    factors = steps // tile.parts * (tile.block_rows + tile.block_channels)
+    lanes = LANES if tile.steps % LANES == 0 else 1
+    reads = (tile.rows / lanes + 1) * tile.steps
+    together = lanes if inner % LANES == 0 else 1
+    # Threads whose copies are all of one step of their rows compute its place once.
+    straight = tile.threads % (tile.steps // together) == 0
+    copied = (_COPY if straight else _PLACED_COPY) * tile.block_rows / together
+    copied += _COPY * tile.block_channels / LANES
+    factors = chunks * tile.steps * (tile.block_rows + tile.block_channels)
     results = tile.block_rows * tile.block_channels
-    block = BlockWork(
+    return BlockWork(
         threads=tile.threads,
-        registers=tile.rows * LANES + 2 * tile.rows + 2 * LANES * LANES + _OTHER_REGISTERS,
+        registers=tile.registers,
         shared=FLOAT32.bytes * tile.shared_floats,
-        chunks=steps // tile.parts // tile.steps,
-        chunk=multiply + reads + 3 * copied,
+        chunks=chunks,
+        chunk=tile.rows * LANES * tile.steps + reads + copied * tile.steps / tile.threads,
         stores=4 * tile.rows,
         buffers=tile.buffers,
         moved=FLOAT32.bytes * (factors + results),
     )
-    blocks = -(-rows // tile.block_rows) * -(-channels // tile.block_channels) * tile.parts
-    return time_of_blocks(block, blocks, gpu) + time_of_parts(tile.parts, rows, channels, gpu)
 
 
 @dataclass(frozen=True)
@@ -180,28 +230,51 @@ class BlockWork:
     buffers: int
     moved: float
 
+    @property
+    def warps(self) -> int:
+        """Of it."""
+        return -(-self.threads // WARP)
+
+    @property
+    def instructions(self) -> float:
+        """Of a warp, from its beginning to its end."""
+        return self.chunks * (self.chunk + _OF_CHUNK) + _OF_BLOCK + self.stores
+
+    def resident(self, gpu: Gpu) -> int:
+        """Return how many such blocks a multiprocessor of a GPU can hold at once."""
+        return resident_blocks(self.threads, self.registers, self.shared, gpu)
+
+
+def resident_blocks(threads: int, registers: int, shared: int, gpu: Gpu) -> int:
+    """Return how many blocks of so many threads a multiprocessor can hold at once."""
+    return min(
+        gpu.registers // (registers * -(-threads // WARP) * WARP),
+        gpu.shared_of_multiprocessor // max(1, shared),
+        gpu.threads_of_multiprocessor // threads,
+    )
+
 
 def time_of_blocks(block: BlockWork, blocks: int, gpu: Gpu) -> float:
     """Return how many instructions a scheduler issues, and would, until so many blocks are done."""
-    warps = -(-block.threads // WARP)
-    chunk = block.chunk + _OF_CHUNK
-    work = block.chunks * chunk + _OF_BLOCK + block.stores
-    resident = min(
-        gpu.registers // (block.registers * block.threads),
-        gpu.shared_of_multiprocessor // max(1, block.shared),
-        gpu.threads_of_multiprocessor // block.threads,
-    )
+    warps, chunk, resident = block.warps, block.chunk + _OF_CHUNK, block.resident(gpu)
     if resident == 0:
         return math.inf
     each = -(-blocks // gpu.multiprocessors)
     active = min(resident, each) * warps
     schedulers = gpu.lanes_of_multiprocessor / WARP
-    issue = each * warps * work / schedulers / min(1.0, active / _BUSY_WARPS)
+    issue = each * warps * block.instructions / schedulers / min(1.0, active / _BUSY_WARPS)
     # Other warps compute meanwhile; where a thread need not wait it computes chunks itself.
     ahead = block.buffers - 1 if gpu.copies_asynchronously else 0
     hidden = (max(0, active - warps) + ahead * warps) * chunk / schedulers
     waits = block.chunks * max(0.0, _LATENCY - hidden) * -(-each // resident)
     return max(issue, each * block.moved / _BYTES) + waits
+
+
+def asked_of_blocks(block: BlockWork, blocks: int, gpu: Gpu) -> float:
+    """Return what it would take if all multiprocessors computed, then moved, all the time."""
+    schedulers = gpu.lanes_of_multiprocessor / WARP
+    each = block.warps * block.instructions / schedulers + block.moved / _BYTES
+    return blocks / gpu.multiprocessors * each
 
 
 def time_of_parts(parts: int, rows: int, channels: int, gpu: Gpu) -> float:

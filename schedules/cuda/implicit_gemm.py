@@ -13,14 +13,18 @@ from tvm.s_tir.schedule import LoopRV, SBlockRV
 from tvmlcnn import ops
 from tvmlcnn.targets import Gpu
 
-from ..channel_places import planes_of, table
+from ..channel_places import jumps, planes_of, table
 from ..decisions import Decisions
 from ..epilogue import flatten_pixels, inline_epilogue
 from ..layer import Convolution, Layer, Product
-from ..rule import Definition, Plan, Rule
+from ..rule import RESIDENT, Definition, Plan, Rule
 from .blocks import LANES, by_elements, copy_together, finish
 from .gemm_tiles import GemmTile, gemm_tiles
 from .threads import bind, block_sizes, move_vectors, total, unroll
+
+# Runs of channels that lie apart, each of which costs two instructions for a place; those of more
+# have a table of them in memory.
+_MOST_JUMPS = 16
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,10 @@ class Layout:
     Attributes
     ----------
     tile : GemmTile
-    lanes : int
-        Steps of the reduction whose data lie together, of those that one load brings.
+    copied : int
+        Steps of the reduction whose data lie together, of those that one copy brings.
+    loaded : int
+        Of those in shared memory, that one load brings.
     copies_padding : bool
         Whether what lies around the maps is to be in memory.
     rows_first : bool
@@ -41,7 +47,8 @@ class Layout:
     """
 
     tile: GemmTile
-    lanes: int
+    copied: int
+    loaded: int
     copies_padding: bool
     rows_first: bool
     stores_vectors: bool
@@ -79,10 +86,12 @@ def _planned(
         return None
     tile = decisions.choose("tile", tiles)
 
+    places = table(reads, layer.data, layer.shape[0], window) if len(reads) else reads
+    known = jumps(places) if len(reads) else []
+    computed = len(known) <= _MOST_JUMPS
+
     def definition() -> Definition:
-        tables = []
-        if len(reads):
-            tables = [table(reads, layer.data, layer.shape[0], window)]
+        tables = [] if computed else [places.astype(np.int32)]
         define = partial(
             ops.matrix_product,
             shape=layer.shape,
@@ -92,17 +101,21 @@ def _planned(
             parts=tile.parts,
             planes=planes,
             table=bool(tables),
+            jumps=known if computed else (),
+            steps=steps,
             channels_first=first,
             prologue=prologue,
             groups=groups,
             sums=layer.sums,
         )
-        packed = ops.pack(weight.reshape(steps, outer), ops.Tile(1, 1, tile.block_channels))
+        matrix = np.pad(weight.reshape(steps, outer), ((0, tile.filled(steps) - steps), (0, 0)))
+        packed = ops.pack(matrix, ops.Tile(1, 1, tile.block_channels))
         return Definition(define, [packed, *tables])
 
-    lanes = LANES if together % LANES == wide % LANES == tile.steps % LANES == 0 else 1
+    loaded = LANES if tile.steps % LANES == 0 and not first else 1
+    copied = loaded if together % LANES == wide % LANES == steps % LANES == 0 else 1
     copies = any(window.padding) and len(reads) > 0
-    layout = Layout(tile, lanes, copies, first, outer % LANES == 0)
+    layout = Layout(tile, copied, loaded, copies, first, outer % LANES == 0)
     return Plan(IMPLICIT_GEMM.name, layer.element, layer.workload, layout, definition=definition)
 
 
@@ -141,6 +154,8 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     if layout.stores_vectors:
         sch.vectorize(lanes)
     _accumulate(sch, main, thread, layout, device)
+    # Else the compiler spills registers for the sake of blocks that fit only then.
+    sch.annotate(sch.get_sblock("root"), RESIDENT, tile.resident(device))
     return sch
 
 
@@ -149,19 +164,19 @@ def _accumulate(sch: Schedule, main: SBlockRV, thread: LoopRV, layout: Layout, d
     tile = layout.tile
     sch.compute_at(main, thread, preserve_unit_loops=True)
     *_, row, channel, step = sch.get_loops(main)
-    chunk, loads, steps = sch.split(step, [None, tile.steps // layout.lanes, layout.lanes])
+    chunk, loads, steps = sch.split(step, [None, tile.steps // layout.loaded, layout.loaded])
     sch.reorder(chunk, loads, steps, row, channel)
     panel = sch.cache_read(main, 0, "shared")
     weight = sch.cache_read(main, 1, "shared")
     for factor in (weight, panel):
         sch.compute_at(factor, chunk, preserve_unit_loops=True)
     sch.compute_inline(sch.get_sblock("panel"))
-    for factor, lanes in ((panel, layout.lanes), (weight, LANES)):
+    for factor, lanes in ((panel, layout.copied), (weight, LANES)):
         *_, outer, inner = sch.get_loops(factor)
         order = [inner, outer] if layout.rows_first and factor is panel else [outer, inner]
         sch.reorder(*order)
         copy_together(sch, factor, order, tile.threads, lanes)
-    for number, (lanes, at) in enumerate(((layout.lanes, loads), (LANES, steps))):
+    for number, (lanes, at) in enumerate(((layout.loaded, loads), (LANES, steps))):
         register = sch.cache_read(main, number, "local")
         sch.compute_at(register, at, preserve_unit_loops=True)
         *_, outer, inner = sch.get_loops(register)

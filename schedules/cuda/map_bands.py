@@ -188,7 +188,11 @@ def _together(bands: Bands, layer: PointwiseDepthwise, device: Gpu) -> float:
         each,
     )
     busy = min(1.0, max(1, resident) * warps / SCHEDULERS / _BUSY_WARPS)
-    return each * warps * work / SCHEDULERS / busy
+    # Each block reads all channels of its rows, and all steps of its weights.
+    read = count * FLOAT32.bytes * inner * (piece * layer.data[2] + banding.channels)
+    once = FLOAT32.bytes * inner * (math.prod(layer.data[:3]) + channels)
+    again = max(0, read - once) / _L2_BYTES / device.multiprocessors
+    return each * warps * work / SCHEDULERS / busy + again
 
 
 def _apart(layer: PointwiseDepthwise, device: Gpu) -> float:

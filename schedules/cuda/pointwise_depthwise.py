@@ -25,6 +25,8 @@ from .threads import load_beside, move_vectors, unroll
 _MAIN, _PRODUCT, _BETWEEN = "pointwise_depthwise", "pointwise", "between"
 # Loops around what a thread does: blocks, rounds down and across, and threads.
 _THREADS = 4
+# Multiply-adds of a loop's body that are worth no further one: 4 kB of machine code.
+_BODY = 256
 
 
 def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
@@ -126,15 +128,19 @@ def _pointwise(sch: Schedule, place: LoopRV, bands: Bands) -> None:
     sch.compute_at(product, thread, preserve_unit_loops=True)
     spatial, (step,) = inner_loops(sch, product)
     loads, steps = sch.split(step, [None, bands.steps])
-    sch.reorder(loads, steps, *spatial)
+    # What is unrolled shares its addresses: each is computed again for each round of the loop.
+    count, body = int(sch.get(loads).extent), bands.pixels * LANES * bands.steps
+    together = max(n for n in range(1, max(1, _BODY // body) + 1) if count % n == 0)
+    rounds, loads = sch.split(loads, [None, together])
+    sch.reorder(rounds, loads, steps, *spatial)
     sch.set_scope(values, 0, "local")
     sch.compute_at(values, loads, preserve_unit_loops=True)
-    move_vectors(sch, values, bands.steps, around + 1)
+    move_vectors(sch, values, bands.steps, around + 2)
     weights = sch.cache_read(product, 1, "local")
     sch.compute_at(weights, steps, preserve_unit_loops=True)
-    move_vectors(sch, weights, LANES, around + 2)
-    unroll(sch, steps, *spatial)
-    begun = sch.decompose_reduction(product, loads)
+    move_vectors(sch, weights, LANES, around + 3)
+    unroll(sch, loads, steps, *spatial)
+    begun = sch.decompose_reduction(product, rounds)
     move_vectors(sch, begun, LANES, around)
 
 

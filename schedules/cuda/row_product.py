@@ -20,6 +20,7 @@ from ..epilogue import flatten_pixels, inline_epilogue
 from ..layer import Convolution, Layer, Product
 from ..rule import Definition, Plan, Rule
 from .blocks import LANES, finish
+from .threads import lanes_of, unroll
 
 # From here on rows share the weights that a block has read.
 _MOST_ROWS = 3
@@ -136,12 +137,14 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     sch.vectorize(lanes)
     sch.compute_at(shares, thread, preserve_unit_loops=True)
     *_, lanes, step = sch.get_loops(shares)
-    steps, unrolled = sch.split(step, [None, layout.unrolled])
-    sch.reorder(steps, unrolled, lanes)
-    weight = sch.cache_read(shares, 1, "local")
-    sch.compute_at(weight, unrolled)
-    sch.vectorize(sch.get_loops(weight)[-1])
-    sch.unroll(unrolled)
+    count = lanes_of(layout.unrolled)[0]
+    steps, loads, unrolled = sch.split(step, [None, layout.unrolled // count, count])
+    sch.reorder(steps, loads, unrolled, lanes)
+    for number, at in ((0, loads), (1, unrolled)):
+        read = sch.cache_read(shares, number, "local")
+        sch.compute_at(read, at, preserve_unit_loops=True)
+        sch.vectorize(sch.get_loops(read)[-1])
+    unroll(sch, loads, unrolled)
     sch.unroll(lanes)
     sch.decompose_reduction(shares, steps)
     return sch

@@ -40,8 +40,10 @@ def compiled(bodies: Sequence[str], code: str) -> list[Listing]:
     return [found[f"f{n}"] for n in range(len(bodies))]
 
 
-def executed(kernel: Listing, grid: int, block: int, code: str = "sm_87") -> Executed:
+def executed(
+    kernel: Listing, grid: int, block: int, code: str = "sm_87", together: bool = False
+) -> Executed:
     """Run all blocks of a launch."""
     blocks = np.array([[n, 0, 0] for n in range(grid)])
     lanes = Lanes((grid, 1, 1), (block, 1, 1), blocks, int(code.split("_")[1]))
-    return Run(kernel, lanes, np.ones(grid)).run()
+    return Run(kernel, lanes, np.ones(grid), together).run()

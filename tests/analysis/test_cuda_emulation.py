@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tvmlcnn.analysis.cuda.emulation import Executed
 from tvmlcnn.analysis.cuda.machine import UnknownError
+from tvmlcnn.analysis.cuda.sass import listings
 
 PRODUCTS = """
 __shared__ float s[256];
@@ -169,3 +170,36 @@ def test_any_address(scale: int, divisor: int, offset: int, bound: int) -> None:
         "load": len({(n // 64, (quotient(n) + 400) // 8) for n in wrote}),
         "store": len({(n // 64, quotient(n)) for n in wrote}),
     }
+
+
+STACK = """
+.text.f0:
+/*0000*/ S2R R0, SR_TID.X ;
+/*0010*/ MOV R7, 0x80 ;
+/*0020*/ IMAD.WIDE R4, R0, R7, c[0x0][0x160] ;
+/*0030*/ STL.64 [R1+0x8], R4 ;
+/*0040*/ CS2R R4, SRZ ;
+/*0050*/ LDL.64 R8, [R1+0x8] ;
+/*0060*/ LDG.E R2, [R8.64] ;
+/*0070*/ EXIT ;
+"""
+
+
+def test_addresses_come_back_from_the_stack() -> None:
+    did = executed(listings(STACK)["f0"], 1, 32)
+    assert not did.assumed
+    assert did.sectors["load"] == 32
+
+
+def test_blocks_that_run_at_a_time_ask_once() -> None:
+    """Of what all of three blocks read, and each of them writes a part of its own."""
+    (kernel,) = compiled(["b[g * 64 + t] = a[t];"], "sm_87")
+    apart, together = (executed(kernel, 3, 64, together=each) for each in (False, True))
+    assert apart.of_blocks == {"load": 3 * 8, "store": 3 * 8}
+    assert together.of_blocks == {"load": 8, "store": 3 * 8}
+
+
+def test_some_lanes_call() -> None:
+    """A quotient of some threads, for which the compiler calls a function where it is unusual."""
+    (kernel,) = compiled(["if (t < 20) b[t] = 1.0f / (1.0f + a[t]) / a[t + 64];"], "sm_87")
+    assert executed(kernel, 1, 64).of_blocks["store"] == 3

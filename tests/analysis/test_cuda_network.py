@@ -34,6 +34,7 @@ def test_a_network(dtype: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert (count["instruction_ratio"] > 1) == (dtype == "float32")
     ratios = count["traffic_ratios"]
     assert 0.9 <= ratios["tensors"] <= ratios["blocks"] <= ratios["warps"]
+    assert 0.9 * ratios["tensors"] <= ratios["waves"] <= 1.05 * ratios["blocks"]
     print_kernels(again)
     print_networks([again])
     tables = capsys.readouterr().out

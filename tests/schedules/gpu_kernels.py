@@ -103,7 +103,7 @@ def usage(
         ]
         command = [str(nvcc()), *options, "-o", str(path.with_suffix(".cubin")), str(path)]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
-    bounds = re.findall(r"__launch_bounds__\((\d+)\) (\w+)\(", source)
+    bounds = re.findall(r"__launch_bounds__\((\d+)(?:, \d+)?\) (\w+)\(", source)
     threads = {name: int(count) for count, name in bounds}
     found = re.findall(
         r"Compiling entry function '(\w+)'(?:.|\n)*?(\d+) bytes spill stores(?:.|\n)*?"

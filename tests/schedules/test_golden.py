@@ -31,6 +31,7 @@ CASES: dict[str, dict[str, tuple[str, ...]]] = {
         "signed bytes": ("rpi4", "rpi5"),
     },
     "depthwise": {"depthwise": (*BOTH, "rpi2", "cuda"), "depthwise bytes": ("x86",)},
+    "few_channels": {"first": ("cuda",)},
     "depthwise_pairs": {"depthwise signed bytes": ("rpi4",)},
     "depthwise_products": {"depthwise signed bytes": ("rpi5",)},
     "pointwise_depthwise": {"pointwise and depthwise": (*BOTH, "cuda")},

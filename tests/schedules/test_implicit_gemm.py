@@ -54,7 +54,7 @@ def test_any_convolution(
     device = ORIN if asynchronous else CUDA
     error, kernels = relative_error(net, (batch, groups * inner, size, size + 1), device)
     assert error < 1e-5
-    if groups == 1 and inner > 1:
+    if groups == 1 and inner > 4:
         assert kernels["implicit_gemm"] == 1
 
 
@@ -78,6 +78,38 @@ def test_channels_that_lie_apart() -> None:
     error, kernels = relative_error(Block(), (1, 24, 10, 10), CUDA)
     assert error < 1e-5
     assert kernels["implicit_gemm"] >= 3
+
+
+class Chosen(nn.Module):
+    """A convolution of some channels of a map, in any order."""
+
+    def __init__(self, chosen: list[int], kernel: int) -> None:
+        super().__init__()
+        self.register_buffer("chosen", torch.tensor(chosen), persistent=False)
+        self.first = nn.Conv2d(8, 48, 1)
+        self.second = nn.Conv2d(len(chosen), 12, kernel, padding=kernel // 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.second(torch.relu(self.first(x))[:, self.chosen])
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    chosen=st.permutations(range(48)),
+    runs=st.integers(1, 20),
+    length=st.integers(1, 9),
+    kernel=st.sampled_from([1, 3]),
+    asynchronous=st.booleans(),
+)
+def test_any_channels(
+    chosen: list[int], runs: int, length: int, kernel: int, asynchronous: bool
+) -> None:
+    """Of few runs the places are computed, of many they are read."""
+    picked = list(dict.fromkeys((first + n) % 48 for first in chosen[:runs] for n in range(length)))
+    device = ORIN if asynchronous else CUDA
+    error, kernels = relative_error(Chosen(picked, kernel), (1, 8, 9, 10), device)
+    assert error < 1e-5
+    assert kernels["implicit_gemm"] == 2
 
 
 def test_few_tiles_share_the_reduction() -> None:

@@ -19,6 +19,7 @@ def print_networks(counts: Sequence[NetworkCount]) -> None:
             str(len(count.kernels)),
             f"{count.instruction_ratio:.2f}",
             f"{count.tensor_traffic_ratio:.2f}",
+            f"{count.wave_traffic_ratio:.2f}",
             f"{count.block_traffic_ratio:.2f}",
             f"{count.sector_traffic_ratio:.2f}",
             str(sum(kernel.resources.spills > 0 for kernel in count.kernels)),
@@ -26,11 +27,19 @@ def print_networks(counts: Sequence[NetworkCount]) -> None:
         )
         for count in counts
     ]
-    rows.append(("bar", "", f"{MOST_INSTRUCTIONS}", "", f"{MOST_TRAFFIC}", "", "0", "0"))
+    rows.append(("bar", "", f"{MOST_INSTRUCTIONS}", "", f"{MOST_TRAFFIC}", "", "", "0", "0"))
     click.echo(f"{counts[0].target}, by {counts[0].compiler}; ratios of counts, which are no times")
     print_table(
         (
-            *("network", "launches", "instructions", "traffic: tensors", "blocks", "warps"),
+            *(
+                "network",
+                "launches",
+                "instructions",
+                "traffic: tensors",
+                "waves",
+                "blocks",
+                "warps",
+            ),
             *("spilling", "uncounted"),
         ),
         rows,
@@ -52,6 +61,8 @@ def print_kernels(count: NetworkCount) -> None:
                     f"{each.multiply_adds / 32 / each.warp_instructions:.0%}"
                     if each.warp_instructions
                     else each.uncounted,
+                    f"{each.wave_bytes / 1e3:.0f}",
+                    _over(each.wave_bytes, call.tensor_bytes),
                     f"{each.block_bytes / 1e3:.0f}",
                     _over(each.block_bytes, call.tensor_bytes),
                     "x".join(map(str, each.launch.grid)),
@@ -67,7 +78,18 @@ def print_kernels(count: NetworkCount) -> None:
     click.echo(f"{count.model}, launch by launch; thousands of warps' instructions, of bytes")
     print_table(
         (
-            *("instr.", "share", "ratio", "multiplying", "kB", "ratio", "grid", "block"),
+            *(
+                "instr.",
+                "share",
+                "ratio",
+                "multiplying",
+                "waves' kB",
+                "ratio",
+                "blocks' kB",
+                "ratio",
+                "grid",
+                "block",
+            ),
             *("regs", "shared", "spills", "resident", "rule", "layers"),
         ),
         rows,
@@ -93,6 +115,7 @@ def _network(count: NetworkCount) -> dict[str, Any]:
         "instruction_ratio": count.instruction_ratio,
         "traffic_ratios": {
             "tensors": count.tensor_traffic_ratio,
+            "waves": count.wave_traffic_ratio,
             "blocks": count.block_traffic_ratio,
             "warps": count.sector_traffic_ratio,
         },
@@ -109,6 +132,7 @@ def _launches(call: Called) -> list[dict[str, Any]]:
             "grid": each.launch.grid,
             "block": each.launch.block,
             "instructions": dict(sorted(each.instructions.items())),
+            "wave_bytes": each.wave_bytes,
             "block_bytes": each.block_bytes,
             "sector_bytes": each.sector_bytes,
             "registers": each.resources.registers,

@@ -11,13 +11,15 @@ import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import Any
 
 import numpy as np
 import tvm
 from tvm import relax, te, tirx
+from tvm.ir import Expr
 
 from .constants import constant
+from .regular_places import regular_places
 
 OPAQUE = 8  # TVM's OpPatternKind
 # Channels that are worth vectors of their own: those of the shortest vector.
@@ -121,57 +123,54 @@ def compact(builder: relax.BlockBuilder, value: Permuted) -> Permuted:
     ):
         packed = relax.op.reshape(value.expr, (1, 1, 1, len(places)))
     elif (run := _run(places, wide)) >= _SHORTEST_RUN:
-        starts = constant(places[::run].astype(np.int32))
-        gathered = builder.call_te(
-            partial(_gather_runs, batch=batch, run=run),
-            *(value.expr, starts),
-            primfunc_name_hint="gather_channels",
+        gathered = _gathered(
+            builder,
+            value,
+            run,
             # Fused with the view that follows, the kernel would divide for each element.
             primfunc_attrs={"op_pattern": OPAQUE},
         )
-        packed = relax.op.reshape(builder.emit(gathered), (batch, height, width, len(places)))
+        packed = relax.op.reshape(gathered, (batch, height, width, len(places)))
     else:
-        planes, positions = np.divmod(places.astype(np.int32), np.int32(wide))
-        packed = builder.call_te(
-            _gather,
-            value.expr,
-            constant(planes * np.int32(batch)),
-            constant(positions),
-            batch,
-            primfunc_name_hint="gather_channels",
-        )
+        packed = _gathered(builder, value)
     expr = builder.emit(packed)
     if value.places.ndim == 2:
         expr = builder.emit(relax.op.reshape(expr, (batch, height, width, *value.places.shape)))
     return Permuted(expr, value.order)
 
 
-def _gather(
-    data: te.Tensor, planes: te.Tensor, positions: te.Tensor, batch: tvm.ir.Expr
-) -> te.Tensor:
+def _gathered(
+    builder: relax.BlockBuilder, value: Permuted, run: int = 1, **options: Any
+) -> relax.Var:
+    """Copy channels together, so many at a time; those of runs have an axis of their own."""
+    starts = value.located().reshape(-1)[::run].astype(np.int32)
+    batch, (_, height, width, wide) = value.batch, value.shape
     # Of a table of places the planes would be divided out again for each pixel.
-    _, height, width, _ = data.shape
-    return te.compute(
-        (batch, height, width, planes.shape[0]),
-        lambda n, h, w, c: data[planes[c] + n, h, w, positions[c]],
-        name="gather",
+    places = np.divmod(starts, np.int32(wide))
+    rules = [regular_places(each) for each in places]
+    tables = [constant(each) for each, rule in zip(places, rules, strict=True) if rule is None]
+    shape = (batch, height, width, len(starts), *([run] if run > 1 else []))
+
+    def gather(data: te.Tensor, *tables: te.Tensor) -> te.Tensor:
+        def element(n: Expr, h: Expr, w: Expr, number: Expr, *lane: Expr) -> Expr:
+            known = iter(tables)
+            plane, position = (
+                next(known)[number] if rule is None else rule(number) for rule in rules
+            )
+            return data[plane * batch + n, h, w, sum(lane, position)]
+
+        return te.compute(shape, element, name="gather")
+
+    called = builder.call_te(
+        gather, value.expr, *tables, primfunc_name_hint="gather_channels", **options
     )
+    return builder.emit(called)
 
 
 def _run(places: np.ndarray, wide: int) -> int:
     """Return how many channels, from each multiple of so many on, lie together in a plane."""
     breaks = np.flatnonzero((np.diff(places) != 1) | (places[1:] % wide == 0)) + 1
     return math.gcd(len(places), *(int(n) for n in breaks))
-
-
-def _gather_runs(data: te.Tensor, starts: te.Tensor, batch: int, run: int) -> te.Tensor:
-    """Return shape (N, H, W, C / run, run)."""
-    _, height, width, wide = data.shape
-    return te.compute(
-        (batch, height, width, starts.shape[0], run),
-        lambda n, h, w, g, c: data[starts[g] // wide * batch + n, h, w, starts[g] % wide + c],
-        name="gather",
-    )
 
 
 def placed_like(builder: relax.BlockBuilder, value: Permuted, like: Permuted) -> Permuted:

@@ -14,6 +14,7 @@ from .convolution import Window
 from .dense import dense
 from .depthwise import depthwise, depthwise_products, pack_depthwise
 from .depthwise_pairs import depthwise_pairs, pack_depthwise_pairs
+from .direct import direct
 from .formula import Earlier, Formula, Operand, Parameter, Step, chain
 from .grid_sample import grid_sample
 from .grouped import diagonals, grouped, grouped_diagonals
@@ -58,6 +59,7 @@ __all__ = [
     "depthwise_pairs",
     "depthwise_products",
     "diagonals",
+    "direct",
     "gather_frames",
     "global_average",
     "grid_sample",

@@ -13,6 +13,9 @@ from .formula import Formula
 from .prologue import prepared
 from .reduction import unraveled
 
+LANES = 4
+"""Elements of a row that a copy of a vector brings."""
+
 
 def matrix_product(
     data: te.Tensor,
@@ -25,6 +28,8 @@ def matrix_product(
     parts: int = 1,
     planes: int = 1,
     table: bool = False,
+    jumps: Sequence[tuple[int, int]] = (),
+    steps: int = 0,
     channels_first: bool = False,
     prologue: Formula | None = None,
     groups: int = 1,
@@ -59,6 +64,12 @@ def matrix_product(
     planes : int
         That are read, from the first on.
     table : bool
+    jumps : sequence of (int, int)
+        Instead of a table: from which channel on those that are read lie how much further than
+        where they would be if they followed the ones before.
+    steps : int
+        Of the reduction, where the weights have some more to fill up chunks: data of those are
+        zeros.
     channels_first : bool
     prologue : Formula, optional
         See `tvmlcnn.ops.prologue`.
@@ -71,7 +82,8 @@ def matrix_product(
     -------
     te.Tensor
     """
-    blocks, steps, wide = (int(n) for n in weight.shape)
+    blocks, filled, wide = (int(n) for n in weight.shape)
+    steps = steps or filled
     *pixels, channels = (int(n) for n in shape)
     computed = -(-math.prod(pixels) // rows) * rows
     element = gathered(
@@ -87,16 +99,25 @@ def matrix_product(
         channels_first,
         prologue,
         groups,
+        jumps=jumps,
     )
+    # Whole vectors are inside, or none of their elements.
+    unit = math.gcd(steps, LANES)
 
-    panel = te.compute((groups, computed, steps), element, name="panel")
+    def filled_up(group: Expr, row: Expr, step: Expr) -> Expr:
+        own = element(group, row, step)
+        if steps == filled:
+            return own
+        return tirx.if_then_else(step // unit < steps // unit, own, tirx.const(0, own.ty.dtype))
+
+    panel = te.compute((groups, computed, filled), filled_up, name="panel")
     own = blocks * wide // groups
 
     def term(row: Expr, channel: Expr, step: Expr) -> Expr:
         own_weight = weight(channel // wide, step, channel % wide)
         return product(panel(channel // own, row, step), own_weight, sums=sums)
 
-    step = te.reduce_axis((0, steps // parts), "k")
+    step = te.reduce_axis((0, filled // parts), "k")
     size = (computed, blocks * wide)
     if parts == 1:
         total = te.compute(size, lambda m, n: te.sum(term(m, n, step), axis=step), name="product")
@@ -104,7 +125,7 @@ def matrix_product(
         part = te.reduce_axis((0, parts), "p")
         partial = te.compute(
             (parts, *size),
-            lambda p, m, n: te.sum(term(m, n, p * (steps // parts) + step), axis=step),
+            lambda p, m, n: te.sum(term(m, n, p * (filled // parts) + step), axis=step),
             name="product",
         )
         total = te.compute(size, lambda m, n: te.sum(partial(part, m, n), axis=part), name="parts")
@@ -132,6 +153,7 @@ def gathered(
     prologue: Formula | None,
     groups: int,
     load: int = 1,
+    jumps: Sequence[tuple[int, int]] = (),
 ) -> Callable[[Expr, Expr, Expr], Expr]:
     """Return a function of a group, a row and a step: what the row of the group's matrix has there.
 
@@ -140,7 +162,7 @@ def gathered(
 
     Parameters
     ----------
-    data, more, shape, window, kernel, rows, planes, table, channels_first, prologue, groups
+    data, more, shape, window, kernel, rows, planes, table, channels_first, prologue, groups, jumps
         As of `matrix_product`.
     steps : int
         Of the reduction.
@@ -179,6 +201,8 @@ def gathered(
         if places is not None:
             # Counting on past the pixel's own channels, one addition finds every channel of it.
             channel = places[channel]
+        moved = (tirx.Select(channel >= first, further, 0) for first, further in jumps)
+        channel = sum(moved, channel)
         if channels_first:
             return value(batch, channel, *place)
         return value(plane * pixels[0] + batch if planes > 1 else batch, *place, channel)

@@ -7,15 +7,19 @@ generator always leaves the source, and NVIDIA's compiler makes of it what was a
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import tvm
 from tvm import tirx
+from tvm.s_tir.stmt import SBlockRealize
+from tvm.tirx import PrimFunc
 from tvm.tirx.build import codegen_build, split_host_device_mods
 
 from tvmlcnn.runtime.elf import read_elf
+from tvmlcnn.schedules.rule import RESIDENT
 from tvmlcnn.targets import Device
 
 from .async_copies import copied_asynchronously, definitions
@@ -35,6 +39,7 @@ __all__ = [
 
 CUDA_SECTION = ".tvmlcnn.cuda"
 """Of the file: a cubin or a fatbin."""
+_BOUNDS = re.compile(r"__launch_bounds__\((\d+)\) (\w+)\(")
 _SWITCH = "TVM_COMPILE_FORCE_FALLBACK"
 
 
@@ -84,8 +89,33 @@ def cuda_source(kernels: tvm.IRModule, device: Device) -> tuple[dict[str, GpuFun
             for device_target, module in device_modules.items()
         ]
     functions = {variable.name_hint: gpu_function(f) for variable, f in host.functions.items()}
-    source = "\n".join(sources)
+    source = "\n".join(_bounded(one, kernels) for one in sources)
     return functions, definitions(source) + products_of_warps(source) + source
+
+
+def _bounded(source: str, kernels: tvm.IRModule) -> str:
+    """Say how many blocks a multiprocessor is to hold of kernels whose schedules say it.
+
+    That is of a function's first launch; others add up what it has summed, in few registers.
+    """
+    roots = {
+        f"{variable.name_hint}_kernel": function.body.block
+        for variable, function in kernels.functions.items()
+        if isinstance(function, PrimFunc) and isinstance(function.body, SBlockRealize)
+    }
+    resident = {
+        name: int(root.annotations[RESIDENT])
+        for name, root in roots.items()
+        if RESIDENT in root.annotations
+    }
+
+    def bounded(found: re.Match[str]) -> str:
+        threads, name = found.groups()
+        if name not in resident:
+            return found[0]
+        return f"__launch_bounds__({threads}, {resident[name]}) {name}("
+
+    return _BOUNDS.sub(bounded, source)
 
 
 @contextmanager

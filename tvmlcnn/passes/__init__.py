@@ -29,6 +29,7 @@ from .narrow_layers import narrow_layers
 from .phase import Phase
 from .place_joins import PlaceJoins
 from .reductions_of_rows import reductions_of_rows
+from .saturate import saturate
 from .split_wide_groups import split_wide_groups
 from .take_prologues import take_prologues
 from .transposed_convolutions import transposed_convolutions
@@ -79,6 +80,7 @@ def graph_phases(device: Device, element: ElementType = FLOAT32) -> list[Phase]:
         Phase("fold batch norm", fold_batch_norm),
         Phase("count", count_flops),
         Phase("multiply by reciprocals", multiply_by_reciprocals),
+        Phase("saturate", saturate(device)),
         Phase("fold zero padding", fold_zero_padding),
         Phase("transposed convolutions", transposed_convolutions(device)),
         Phase("two dimensions", two_dimensions),

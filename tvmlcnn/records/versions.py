@@ -15,6 +15,7 @@ VERSIONS: dict[str, int] = {
     "depthwise_products": 1,
     "dlight": 1,
     "elementwise": 1,
+    "few_channels": 1,
     "grouped": 1,
     "implicit_gemm": 1,
     "normalization": 1,

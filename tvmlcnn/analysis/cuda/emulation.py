@@ -51,10 +51,17 @@ class Executed:
 
 
 class Run:
-    """A run of some blocks of a kernel."""
+    """A run of some blocks of a kernel; ``together`` has `Executed.of_blocks` count a sector once.
 
-    def __init__(self, kernel: Listing, lanes: Lanes, weights: np.ndarray) -> None:
+    It counts as a block's otherwise, of each block that asks for it.
+    """
+
+    def __init__(
+        self, kernel: Listing, lanes: Lanes, weights: np.ndarray, together: bool = False
+    ) -> None:
         self.kernel, self.lanes = kernel, lanes
+        # Whose sectors are told apart: each block's, or those of all blocks together.
+        self.owners = np.zeros_like(lanes.block_of) if together else lanes.block_of
         self.pieces = pieces(kernel)
         self.weights = weights
         self.warp_weights = np.repeat(weights, lanes.warps_of_block)
@@ -177,7 +184,9 @@ class Run:
             return unless
         if instruction.opcode == "RET":
             place = next(s for s in of.sources if s.kind == "register")
-            held = self.lanes.read(place)
+            held, active = self.lanes.read(place), self.lanes.active
+            if held is not None and active is not None:
+                held = np.broadcast_to(held, (self.lanes.count,))[active]
             if held is None or len(np.unique(held)) != 1:
                 raise UnknownError(f"where it returns to: {instruction}")
             return int(held.flat[0]) // 16
@@ -196,7 +205,7 @@ class Run:
             self._gather(kind, active)
             return
         addresses = np.broadcast_to(addresses, (self.lanes.count,))
-        warps, blocks = self.lanes.warp_of, self.lanes.block_of
+        warps, blocks = self.lanes.warp_of, self.owners
         if active is not None:
             addresses, warps, blocks = addresses[active], warps[active], blocks[active]
         sectors = (addresses >> np.uint64(5)).astype(np.int64)

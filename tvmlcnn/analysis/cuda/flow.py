@@ -130,6 +130,9 @@ def _read(instruction: Instruction, of: Uses) -> set[str]:
             names.add(source.name)
             if {"WIDE", "HI", "64"} & set(instruction.modifiers):
                 names.add(following(source.name))
+            if instruction.opcode in {"LDL", "STL"} and "128" in instruction.modifiers:
+                first = source.name
+                names |= {first := following(first) for _ in range(3)}
     return names - {"RZ", "URZ", "PT", "UPT"}
 
 

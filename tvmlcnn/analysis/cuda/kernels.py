@@ -36,6 +36,7 @@ MULTIPLY_ADDS = {
 }
 """Multiply-adds in an instruction, of a lane (of a warp over 32, where its lanes work together)."""
 _LEAST_BLOCKS, _MOST_BLOCKS, _LANES = 4, 32, 8192
+_WAVE_LANES = 16384
 _GOLDEN = 0.6180339887498949
 """Weyl's sequence of it spreads over an interval whatever the number of its members."""
 
@@ -57,6 +58,9 @@ class KernelCount:
     block_bytes : int
         Of those, each sector once for a block: what leaves multiprocessors whose first-level cache
         holds what a block uses.
+    wave_bytes : int
+        Of those, each sector once for all blocks that run at a time: what memory itself moves if
+        the second-level cache holds what they use, and nothing for the ones after them.
     uncounted : str
         Why it could not be counted; empty if it was.
     assumed : bool
@@ -69,6 +73,7 @@ class KernelCount:
     instructions: Counter[str]
     sector_bytes: int
     block_bytes: int
+    wave_bytes: int
     uncounted: str = ""
     assumed: bool = False
 
@@ -115,8 +120,9 @@ def _count(kernel: Listing, launch: Launch, takes: Resources, gpu: Gpu) -> Kerne
     lanes = Lanes(launch.grid, launch.block, blocks, gpu.capability)
     try:
         did = Run(kernel, lanes, weights).run()
+        of_waves = _wave_bytes(kernel, launch, fits * gpu.multiprocessors, gpu)
     except UnknownError as error:
-        return KernelCount(launch, takes, fits, Counter(), 0, 0, str(error))
+        return KernelCount(launch, takes, fits, Counter(), 0, 0, 0, str(error))
     instructions = Counter({name: round(n) for name, n in did.instructions.items()})
     return KernelCount(
         launch,
@@ -125,8 +131,23 @@ def _count(kernel: Listing, launch: Launch, takes: Resources, gpu: Gpu) -> Kerne
         instructions,
         _bytes(did.sectors),
         _bytes(did.of_blocks),
+        of_waves,
         assumed=did.assumed,
     )
+
+
+def _wave_bytes(kernel: Listing, launch: Launch, at_once: int, gpu: Gpu) -> int:
+    """Return what waves of so many blocks ask for: that of one amid the launch, for each of them.
+
+    Of a large GPU's wave a part is run, whose blocks share less.
+    """
+    total = int(np.prod(launch.grid))
+    threads = int(np.prod(launch.block))
+    count = min(total, max(1, at_once), max(1, _WAVE_LANES // threads))
+    blocks = _places((total - count) // 2 // count * count + np.arange(count), launch.grid)
+    lanes = Lanes(launch.grid, launch.block, blocks, gpu.capability)
+    did = Run(kernel, lanes, np.full(count, total / count), together=True).run()
+    return _bytes(did.of_blocks)
 
 
 def _bytes(sectors: Mapping[str, float]) -> int:
@@ -151,9 +172,13 @@ def sampled_blocks(grid: tuple[int, int, int], threads: int) -> tuple[np.ndarray
     else:
         spread = np.floor(total * (np.arange(4 * most) * _GOLDEN % 1)).astype(int)
         numbers = np.array(list(dict.fromkeys([0, total - 1, *spread]))[:most])
+    return _places(numbers, grid), np.full(len(numbers), total / len(numbers))
+
+
+def _places(numbers: np.ndarray, grid: tuple[int, int, int]) -> np.ndarray:
+    """Return where blocks are in a grid, by their number in the order in which they begin."""
     x, y, _ = grid
-    blocks = np.stack([numbers % x, numbers // x % y, numbers // (x * y)], 1)
-    return blocks, np.full(len(numbers), total / len(numbers))
+    return np.stack([numbers % x, numbers // x % y, numbers // (x * y)], 1)
 
 
 __all__ = ["MULTIPLY_ADDS", "Executed", "KernelCount", "count_kernels", "sampled_blocks"]

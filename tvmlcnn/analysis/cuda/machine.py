@@ -161,7 +161,9 @@ class Lanes:
     def _put(self, name: str, value: np.ndarray | None) -> None:
         if name in {"RZ", "URZ", "PT", "UPT"}:
             return
-        before = self._held.get(name)
+        # What a program reads of lanes that nobody wrote decides nothing.
+        untouched = None if value is None else np.zeros(1, value.dtype)
+        before = self._held.get(name, untouched)
         if self.active is None or (value is None and before is None):
             self._held[name] = value
             self._unknown.pop(name, None)

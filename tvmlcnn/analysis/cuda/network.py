@@ -18,7 +18,7 @@ from .kernels import KernelCount, count_kernels
 MOST_INSTRUCTIONS = 1.6
 """Of warps, over those that multiply-adds need: what a network of our own kernels is to keep."""
 MOST_TRAFFIC = 1.5
-"""Bytes that leave the multiprocessors over the compulsory ones, likewise."""
+"""Bytes that memory moves, wave by wave of blocks, over the compulsory ones, likewise."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,11 @@ class Called:
     def block_bytes(self) -> int:
         """What leaves the multiprocessors: each sector once for a block."""
         return sum(launch.block_bytes for launch in self.launches)
+
+    @property
+    def wave_bytes(self) -> int:
+        """What memory moves: each sector once for the blocks that run at a time."""
+        return sum(launch.wave_bytes for launch in self.launches)
 
     @property
     def sector_bytes(self) -> int:
@@ -98,6 +103,11 @@ class NetworkCount:
     def block_traffic_ratio(self) -> float:
         """Bytes that leave the multiprocessors over the compulsory ones."""
         return sum(call.block_bytes for call in self.calls) / self.compulsory_bytes
+
+    @property
+    def wave_traffic_ratio(self) -> float:
+        """Bytes that memory moves, wave by wave, over the compulsory ones."""
+        return sum(call.wave_bytes for call in self.calls) / self.compulsory_bytes
 
     @property
     def sector_traffic_ratio(self) -> float:

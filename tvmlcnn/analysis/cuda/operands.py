@@ -1,7 +1,8 @@
 """What instructions read and write: registers, predicates, constants and addresses.
 
-Registers are named with their number, as in ``R4`` and ``UR4`` (those of a whole warp); ``RZ``,
-``URZ`` read as zero, ``PT`` and ``UPT`` as true. A pair is named by its first register.
+Registers are named with their number, as in ``R4`` and ``UR4`` (those of a whole warp), and words
+of a thread's stack likewise, as in ``S4``; ``RZ``, ``URZ`` read as zero, ``PT`` and ``UPT`` as
+true. A pair is named by its first register.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ _PREDICATE = re.compile(r"!?(U?P)(\d|T)")
 _NUMBER = re.compile(r"-?(0x[0-9a-f]+|\d+(\.\d+)?(e[+-]?\d+)?)", re.IGNORECASE)
 _CONSTANT = re.compile(r"c\[(0x[0-9a-f]+)\]\[(0x[0-9a-f]+)\]")
 _ADDRESS = re.compile(r"\[([^\[\]]*)\]$")
+_STACK = re.compile(r"\[R1(?:\+(0x[0-9a-f]+))?\]")
 _SPECIAL = {"+INF": 0x7F800000, "-INF": 0xFF800000, "+QNAN": 0x7FFFFFFF, "INF": 0x7F800000}
 
 # Instructions whose first operands are predicates that they write; their number.
@@ -103,6 +105,8 @@ class Uses:
 
 def uses(instruction: Instruction) -> Uses:
     """Tell what an instruction writes, and what its sources are, in their order."""
+    if (moved := _of_stack(instruction)) is not None:
+        return moved
     if instruction.opcode in _WRITE_NOTHING:
         return Uses((), tuple(map(operand, instruction.operands)))
     rest = list(map(operand, instruction.operands))
@@ -119,6 +123,23 @@ def uses(instruction: Instruction) -> Uses:
             writes.append(rest.pop(0).name)
             count -= 1
     return Uses(tuple(writes), tuple(rest))
+
+
+def _of_stack(instruction: Instruction) -> Uses | None:
+    """Return a load or a store of a thread's stack as a move between registers and words of it.
+
+    That is how spilled registers go; R1 points to it, and never moves.
+    """
+    if instruction.opcode not in {"LDL", "STL"}:
+        return None
+    operands = instruction.operands
+    place, moved = operands if instruction.opcode == "STL" else reversed(operands)
+    if (found := _STACK.fullmatch(place)) is None:
+        return None
+    word = f"S{int(found[1] or '0', 16) // 4}"
+    if instruction.opcode == "LDL":
+        return Uses((moved,), (Operand("register", word),))
+    return Uses((word,), (operand(moved),))
 
 
 def _only_predicates(instruction: Instruction) -> bool:

@@ -7,12 +7,13 @@ modifier means is read off the code that nvcc makes of small kernels, which the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from .machine import Lanes, Value, constant
-from .operands import Operand, Uses, half_pair
+from .machine import Lanes, Value, constant, following
+from .operands import Operand, Uses, half_pair, width
 from .sass import Instruction
 
 _32 = np.uint64(32)
@@ -61,6 +62,15 @@ def _move(lanes: Lanes, step: Step) -> None:
         lanes.write_pair(target, lanes.read_pair(source))
     else:
         lanes.write(target, lanes.read(source))
+
+
+def _stack(lanes: Lanes, step: Step) -> None:
+    """LDL, STL: one word after the other."""
+    (target, source) = step.uses.writes[0], step.uses.sources[-1]
+    for _ in range(width(step.instruction) // 4 or 1):
+        lanes.write(target, lanes.read(source))
+        target = following(target)
+        source = replace(source, name=following(source.name))
 
 
 def _clear(lanes: Lanes, step: Step) -> None:
@@ -318,6 +328,7 @@ SEMANTICS: dict[str, Callable[[Lanes, Step], None]] = {
     **dict.fromkeys(("IMNMX", "VIMNMX", "UIMNMX"), _extreme),
     **dict.fromkeys(("PRMT", "UPRMT"), _permute),
     **dict.fromkeys(("HFMA2",), _half_pair),
+    **dict.fromkeys(("LDL", "STL"), _stack),
     "CS2R": _clear,
     "IABS": _absolute,
     "IDP": _dot,
