@@ -17,9 +17,9 @@ def inline_epilogue(sch: Schedule, main: SBlockRV, scope: str = "global") -> SBl
     """Inline what follows ``main``, as long as it is no larger, into its last block; return that.
 
     What reads few rows alone, as a transformer's first token, is left: the loops of ``main`` would
-    be too few for its tiles. Sums begin with a bias. Where a squeeze-and-excitation's few scales are spread over a map,
-    inlining would compute them again for each pixel; that is left as it is. What is
-    made of other inputs for each element, as numbers of a residual's codes, is inlined too.
+    be too few for its tiles. Sums begin with a bias. Where a squeeze-and-excitation's few scales
+    are spread over a map, inlining would compute them again for each pixel; that is left as it is.
+    What is made of other inputs for each element, as numbers of a residual's codes, is inlined too.
 
     Parameters
     ----------
