@@ -43,6 +43,8 @@ class Device:
 
     family: ClassVar[str]
     """Which rules and phases are for it: ``"cpu"`` or ``"cuda"``."""
+    saturates: ClassVar[bool] = False
+    """Whether a multiply-add can clamp its result to [0, 1] for nothing."""
 
     name: str
     summary: str

@@ -70,6 +70,7 @@ class Gpu(Device):
     """
 
     family = "cuda"
+    saturates = True  # PTX ISA, "fma": .sat
 
     capability: int
     multiprocessors: int

@@ -16,14 +16,14 @@ from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from tvmlcnn.graph.constants import constant, is_call_of, value_of
-from tvmlcnn.targets import FLOAT32, Device, Gpu
+from tvmlcnn.targets import FLOAT32, Device
 
 
 def saturate(device: Device) -> Callable[[tvm.IRModule], tvm.IRModule]:
-    """Return the pass, which leaves a module for anything but a GPU as it is."""
+    """Return the pass, which leaves a module for a device that clamps by an instruction as it is."""
 
     def run(mod: tvm.IRModule) -> tvm.IRModule:
-        if not isinstance(device, Gpu):
+        if not device.saturates:
             return mod
         made = _Saturate(mod)
         made.builder_.update_func(mod.get_global_var("main"), made.visit_expr(mod["main"]))
