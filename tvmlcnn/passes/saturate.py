@@ -20,7 +20,7 @@ from tvmlcnn.targets import FLOAT32, Device
 
 
 def saturate(device: Device) -> Callable[[tvm.IRModule], tvm.IRModule]:
-    """Return the pass, which leaves a module for a device that clamps by an instruction as it is."""
+    """Return the pass, which leaves a module as it is where clamping is an instruction."""
 
     def run(mod: tvm.IRModule) -> tvm.IRModule:
         if not device.saturates:
