@@ -75,14 +75,14 @@ class Window:
 def product(value: Expr, weight: Expr, zero: int = 0, sums: str = "") -> Expr:
     """Return the product of a number and a weight, or of a code less its zero and an integer.
 
-    It has the type of the sums: ``sums`` where that is given. Integers may be held as float32,
-    where that is exact.
+    It has the type of the sums: ``sums`` where that is given, but for codes; their weights may be
+    held as float32, where that is exact, and the product is then too.
     """
-    if sums:
-        return as_type(value, sums) * as_type(weight, sums)
-    if str(value.ty.dtype) not in CODES and str(weight.ty.dtype) != INT8.name:
-        return in_registers(value) * in_registers(weight)
     held = str(weight.ty.dtype)
+    if str(value.ty.dtype) not in CODES and held != INT8.name:
+        if sums:
+            return as_type(value, sums) * as_type(weight, sums)
+        return in_registers(value) * in_registers(weight)
     wide = INT8.accumulator if held == INT8.name else held
     shifted = value.astype(wide) - tirx.const(zero, wide) if zero else value.astype(wide)
     return shifted * weight.astype(wide)
