@@ -88,8 +88,8 @@ LAYERS: dict[str, Layer] = {
     "product": Product(FLOAT32, (1, 256), np.zeros((256, 96), np.float32)),
     "pointwise and depthwise": PointwiseDepthwise(
         FLOAT32,
-        (1, 112, 112, 16),
-        np.zeros((16, 96), np.float32),
+        (1, 112, 112, 8),
+        np.zeros((8, 96), np.float32),
         Formula(
             (
                 Step("relax.add", (Earlier(0), Parameter(0))),
