@@ -63,9 +63,7 @@ def source(kernels: tvm.IRModule, device: Gpu) -> str:
 
     from tvmlcnn.package.launches import gpu_function
 
-    # TVM has no rule for it, nor for CUDA; there tvmlcnn brings its own.
-    rule = lambda call: tirx.call_pure_extern(call.ty, "log1p", *call.args)  # noqa: E731
-    tirx.op.register_intrin_lowering("tirx.log1p", target="opencl", f=rule, level=99)
+    _know_log1p()
     target = tvm.target.Target(_OPENCL)
     lower, _, finish = tirx.get_default_tir_pipeline(target)
     host, device_mods = split_host_device_mods(lower(tirx.transform.BindTarget(target)(kernels)))
@@ -78,6 +76,17 @@ def source(kernels: tvm.IRModule, device: Gpu) -> str:
         for launch in called.launches:
             sizes[launch.kernel] = [tensors[number] for number in launch.tensors]
     return with_warps(pocl_bounds.checked(text, sizes), device.capability)
+
+
+@functools.cache
+def _know_log1p() -> None:
+    """Tell TVM of OpenCL's function: it has no rule for it, nor for CUDA, which has tvmlcnn's."""
+    from tvm import tirx
+
+    def rule(call: tvm.ir.Call) -> tvm.ir.Call:
+        return tirx.call_pure_extern(call.ty, "log1p", *call.args)
+
+    tirx.op.register_intrin_lowering("tirx.log1p", target="opencl", f=rule)
 
 
 def _bytes(function: tvm.tirx.PrimFunc) -> list[int]:
