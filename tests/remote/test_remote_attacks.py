@@ -21,6 +21,7 @@ from tools.attack.verdict import ANSWERED
 from tvmlcnn import remote
 from tvmlcnn.remote import wire
 from tvmlcnn.remote.incoming import _LONGEST
+from tvmlcnn.remote.protocol import VERSION
 from tvmlcnn.remote.server import _GREETINGS
 
 PATIENCE = 30.0
@@ -244,8 +245,16 @@ def test_many_clients_from_a_fixed_seed(server: Program, board_library: Path) ->
 def test_a_server_that_lies_is_told_of_in_one_line() -> None:
     """A client is no more harmed by what it connects to."""
     hellos: list[Any] = [
-        *([], {}, None, 3, {"protocol": "1"}, {"protocol": 1}, {"protocol": 1, "token": 3}),
-        {"protocol": 1, "token": "x", "facts": {"machine": 3}},
+        *(
+            [],
+            {},
+            None,
+            3,
+            {"protocol": "1"},
+            {"protocol": VERSION},
+            {"protocol": VERSION, "token": 3},
+        ),
+        {"protocol": VERSION, "token": "x", "facts": {"machine": 3}},
     ]
     for hello in hellos:
         with socket.create_server(("127.0.0.1", 0)) as listener:
