@@ -262,7 +262,6 @@ def test_full_disk(cli: Cli, nets: Path, tmp_path: Path, monkeypatch: pytest.Mon
         (["--tasks", "nothing.*"], "no kernel of the space 'both' matches 'nothing.*'"),
         (["--space", "auto", "--tasks", "features.3"], "no kernel of the space 'auto'"),
         (["--tasks", "nothing.*"], " (--space, --tasks)"),
-        (["--target", "cuda"], "is a GPU; only kernels for CPUs can be tuned"),
         (["--target", "rpi4"], "measure on a board that is (--device, --tracker)"),
         (["--key", "rpi4"], "go together"),
         (["--device", "127.0.0.1:1"], "does not answer"),
