@@ -106,7 +106,7 @@ class Reductions(nn.Module):
         y = self.conv(x)
         axes = [1, 2, 3, (2, 3), (1, 2), (1, 3)]
         return tuple(
-            f(y, a, keep) for f in (torch.amax, torch.sum) for a in axes for keep in (0, 1)
+            f(y, a, keep) for f in (torch.amax, torch.sum) for a in axes for keep in (False, True)
         )
 
 
