@@ -59,8 +59,8 @@ def test_from_a_gpu_here_to_its_file(environment: dict[str, str], cli: Cli, tmp_
     """The fewest blocks win; the records say sm_87, and only code for that takes them."""
     nets, records = tuned.write_nets(tmp_path), tmp_path / "records"
     arguments = [f"{nets}:tiny", *SHAPE, "--records", records]
-    state = tvmlcnn_with(environment, "tune", *arguments, "--target", "cuda", "--trials", 8)
-    assert state["trials"] == 8
+    state = tvmlcnn_with(environment, "tune", *arguments, "--target", "cuda", "--trials", 16)
+    assert state["trials"] == 16
     assert state["boards"] == {"this machine": "working"}
     assert state["gain"] > 1
     found = tuned.lines(records, "records")

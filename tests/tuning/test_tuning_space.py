@@ -159,7 +159,7 @@ def test_a_record_gives_the_kernel_that_was_measured(name: str, tmp_path: Path) 
 
 
 def test_both_algorithms_of_a_3x3_convolution_are_sampled() -> None:
-    rules = {decisions[RULE] for decisions in sampled(wanted("winograd"), 32)}
+    rules = {decisions[RULE] for decisions in sampled(wanted("winograd"), 64)}
     assert rules == {"winograd", "dense"}
 
 
