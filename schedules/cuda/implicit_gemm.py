@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -13,12 +12,13 @@ from tvm.s_tir.schedule import LoopRV, SBlockRV
 from tvmlcnn import ops
 from tvmlcnn.targets import Gpu
 
-from ..channel_places import jumps, planes_of, table
+from ..channel_places import jumps
 from ..decisions import Decisions
 from ..epilogue import flatten_pixels, inline_epilogue
-from ..layer import Convolution, Layer, Product
+from ..layer import Layer
 from ..rule import RESIDENT, Definition, Plan, Rule
 from .blocks import LANES, by_elements, copy_together, finish
+from .gemm import gemm_of
 from .gemm_tiles import GemmTile, gemm_tiles
 from .threads import bind, block_sizes, move_vectors, total, unroll
 
@@ -56,66 +56,38 @@ class Layout:
 
 def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
     """Take products with weights, and convolutions but depthwise ones."""
-    if isinstance(layer, Product):
-        matrix = layer.weight[None, None]
-        return _planned(layer, matrix, ops.Window(), device, decisions)
-    if isinstance(layer, Convolution) and not layer.is_depthwise:
-        return _planned(layer, layer.weight, layer.window, device, decisions)
-    return None
-
-
-def _planned(
-    layer: Convolution | Product,
-    weight: np.ndarray,
-    window: ops.Window,
-    device: Gpu,
-    decisions: Decisions,
-) -> Plan | None:
-    *kernel, inner, outer = weight.shape
-    rows, steps, groups = math.prod(layer.shape[:-1]), weight.size // outer, 1
-    planes, reads, together, wide = 1, np.arange(0), inner, layer.data[-1]
-    first, prologue = False, None
-    if isinstance(layer, Convolution):
-        groups, first, wide = layer.groups, layer.channels_first, layer.data[3]
-        planes, inner, reads = planes_of(layer)
-        together = 1 if first or len(reads) else inner
-        prologue = ops.chain(layer.prologue) if layer.prologue else None
-    tiles = gemm_tiles(rows, outer // groups, steps, math.gcd(together, wide), device)
-    tiles = [t for t in tiles if groups == 1 or outer // groups % t.block_channels == 0]
+    gemm = gemm_of(layer)
+    if gemm is None:
+        return None
+    gathering, own = gemm.gathering, gemm.channels_of_group
+    steps, first = gathering.steps, gathering.channels_first
+    tiles = gemm_tiles(gathering.rows, own, steps, gemm.lying_together, device)
+    tiles = [t for t in tiles if gathering.groups == 1 or own % t.block_channels == 0]
     if not tiles:
         return None
     tile = decisions.choose("tile", tiles)
-
-    places = table(reads, layer.data, layer.shape[0], window) if len(reads) else reads
-    known = jumps(places) if len(reads) else []
+    known = jumps(gemm.places) if len(gemm.places) else []
     computed = len(known) <= _MOST_JUMPS
 
     def definition() -> Definition:
-        tables = [] if computed else [places.astype(np.int32)]
+        tables = [] if computed else [gemm.places.astype(np.int32)]
         define = partial(
             ops.matrix_product,
-            shape=layer.shape,
-            window=window,
-            kernel=tuple(kernel),
+            gathering=replace(
+                gathering, table=not computed, jumps=tuple(known) if computed else ()
+            ),
             rows=tile.block_rows,
             parts=tile.parts,
-            planes=planes,
-            table=bool(tables),
-            jumps=known if computed else (),
-            steps=steps,
-            channels_first=first,
-            prologue=prologue,
-            groups=groups,
-            sums=layer.sums,
+            sums=gemm.sums,
         )
-        matrix = np.pad(weight.reshape(steps, outer), ((0, tile.filled(steps) - steps), (0, 0)))
+        matrix = np.pad(gemm.weight, ((0, tile.filled(steps) - steps), (0, 0)))
         packed = ops.pack(matrix, ops.Tile(1, 1, tile.block_channels))
         return Definition(define, [packed, *tables])
 
     loaded = LANES if tile.steps % LANES == 0 and not first else 1
-    copied = loaded if together % LANES == wide % LANES == steps % LANES == 0 else 1
-    copies = any(window.padding) and len(reads) > 0
-    layout = Layout(tile, copied, loaded, copies, first, outer % LANES == 0)
+    vectors = gemm.together % LANES == gemm.wide % LANES == steps % LANES == 0
+    copied = loaded if vectors else 1
+    layout = Layout(tile, copied, loaded, gemm.copies_padding, first, gemm.channels % LANES == 0)
     return Plan(IMPLICIT_GEMM.name, layer.element, layer.workload, layout, definition=definition)
 
 

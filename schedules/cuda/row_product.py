@@ -84,9 +84,7 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
     def definition() -> Definition:
         define = partial(
             ops.matrix_product,
-            shape=layer.shape,
-            window=ops.Window(),
-            kernel=(1, 1),
+            gathering=ops.Gathering(layer.shape, ops.Window(), (1, 1), steps),
             rows=1,
             parts=layout.shares,
             sums=layer.sums,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -12,14 +12,14 @@ from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
 from tvmlcnn import ops
-from tvmlcnn.targets import Gpu
+from tvmlcnn.targets import ElementType, Gpu
 
-from ..channel_places import planes_of, table
 from ..decisions import Decisions
 from ..epilogue import flatten_pixels, inline_epilogue
-from ..layer import Convolution, Layer, Product
+from ..layer import Layer
 from ..rule import Definition, Plan, Rule
 from .blocks import by_elements, copy_together, finish
+from .gemm import gemm_of
 from .implicit_gemm import add_parts, producers
 from .tensor_tiles import TensorTile, segment_of, tensor_tiles
 from .threads import lanes_of, unroll
@@ -53,70 +53,44 @@ class Layout:
 
 def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
     """Take products with weights, and convolutions but depthwise ones, of what warps multiply."""
-    if not device.multiplies_by_warps(layer.element):
+    gemm = gemm_of(layer) if device.multiplies_by_warps(layer.element) else None
+    if gemm is None:
         return None
-    if isinstance(layer, Product):
-        return _planned(layer, layer.weight[None, None], ops.Window(), device, decisions)
-    if isinstance(layer, Convolution) and not layer.is_depthwise:
-        return _planned(layer, layer.weight, layer.window, device, decisions)
-    return None
-
-
-def _planned(
-    layer: Convolution | Product,
-    weight: np.ndarray,
-    window: ops.Window,
-    device: Gpu,
-    decisions: Decisions,
-) -> Plan | None:
-    *kernel, inner, outer = weight.shape
-    rows, steps, groups = math.prod(layer.shape[:-1]), weight.size // outer, 1
-    planes, reads, together, wide = 1, np.arange(0), inner, layer.data[-1]
-    first, prologue = False, None
-    if isinstance(layer, Convolution):
-        groups, first, wide = layer.groups, layer.channels_first, layer.data[3]
-        planes, inner, reads = planes_of(layer)
-        together = 1 if first or len(reads) else inner
-        prologue = ops.chain(layer.prologue) if layer.prologue else None
-    tiles = tensor_tiles(rows, outer // groups, steps, groups, layer.element, device)
+    gathering, element = gemm.gathering, layer.element
+    tiles = tensor_tiles(
+        gathering.rows,
+        gemm.channels_of_group,
+        gathering.steps,
+        gathering.groups,
+        element,
+        device,
+    )
     if not tiles:
         return None
     tile = decisions.choose("tile", tiles)
-    lanes = lanes_of(math.gcd(together, wide), layer.element.bytes)[0]
+    lanes = lanes_of(gemm.lying_together, element.bytes)[0]
+    apart = len(gemm.places) > 0
 
     def definition() -> Definition:
-        tables = []
-        if len(reads):
-            tables = [table(reads, layer.data, layer.shape[0], window)]
         define = partial(
             ops.tensor_product,
-            shape=layer.shape,
-            window=window,
-            kernel=tuple(kernel),
-            steps=steps,
+            gathering=replace(gathering, table=apart, load=lanes),
             rows=tile.block_rows,
             together=tile.rows,
             parts=tile.parts,
-            planes=planes,
-            table=bool(tables),
-            channels_first=first,
-            prologue=prologue,
-            groups=groups,
-            sums=layer.sums,
-            load=lanes,
+            sums=gemm.sums,
         )
-        return Definition(define, [_packed(weight.reshape(steps, outer), tile, layer), *tables])
+        tables = [gemm.places] if apart else []
+        return Definition(define, [_packed(gemm.weight, tile, element), *tables])
 
-    copies = any(window.padding) and len(reads) > 0
-    layout = Layout(tile, rows, outer, lanes, copies, layer.sums)
-    return Plan(TENSOR_GEMM.name, layer.element, layer.workload, layout, definition=definition)
+    layout = Layout(tile, gathering.rows, gemm.channels, lanes, gemm.copies_padding, gemm.sums)
+    return Plan(TENSOR_GEMM.name, element, layer.workload, layout, definition=definition)
 
 
-def _packed(weight: np.ndarray, tile: TensorTile, layer: Convolution | Product) -> np.ndarray:
+def _packed(weight: np.ndarray, tile: TensorTile, element: ElementType) -> np.ndarray:
     """Return weights, shape (steps, channels), as `tvmlcnn.ops.tensor_product` takes them."""
-    length, (steps, outer) = segment_of(layer.element), weight.shape
-    whole = np.zeros((-(-steps // length) * length, outer), weight.dtype)
-    whole[:steps] = weight
+    length, (steps, _) = segment_of(element), weight.shape
+    whole = np.pad(weight, ((0, -steps % length), (0, 0)))
     packed = ops.pack(whole, ops.Tile(1, 1, tile.block_channels), length)
     blocks, segments, channels, _ = packed.shape
     return packed.reshape(blocks, segments, channels // tile.wide, tile.wide, length)

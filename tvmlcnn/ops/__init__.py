@@ -16,6 +16,7 @@ from .depthwise import depthwise, depthwise_products, pack_depthwise
 from .depthwise_pairs import depthwise_pairs, pack_depthwise_pairs
 from .direct import direct
 from .formula import Earlier, Formula, Operand, Parameter, Step, chain
+from .gathering import Gathering
 from .grid_sample import grid_sample
 from .grouped import diagonals, grouped, grouped_diagonals
 from .matrix_product import matrix_product
@@ -44,6 +45,7 @@ __all__ = [
     "Blocking",
     "Earlier",
     "Formula",
+    "Gathering",
     "Operand",
     "Parameter",
     "Step",

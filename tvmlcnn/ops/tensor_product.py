@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from tvm import te, tirx
 from tvm.ir import Expr
 
-from .convolution import Window, product
-from .formula import Formula
-from .matrix_product import gathered
+from .convolution import product
+from .gathering import Gathering
 
 LANE, MULTIPLY = "tvmlcnn_lane", "tvmlcnn_mma_{element}"
 """Functions of CUDA C++ that schedules call for an instruction, and files bring."""
@@ -20,20 +18,11 @@ def tensor_product(
     data: te.Tensor,
     weight: te.Tensor,
     *more: te.Tensor,
-    shape: Sequence[int],
-    window: Window,
-    kernel: Sequence[int],
-    steps: int,
+    gathering: Gathering,
     rows: int,
     together: int,
     parts: int = 1,
-    planes: int = 1,
-    table: bool = False,
-    channels_first: bool = False,
-    prologue: Formula | None = None,
-    groups: int = 1,
     sums: str = "",
-    load: int = 1,
 ) -> te.Tensor:
     """Return what `matrix_product` does, whose panel has segments of several steps each.
 
@@ -42,40 +31,23 @@ def tensor_product(
 
     Parameters
     ----------
-    data, *more, shape, window, kernel, rows, parts, planes, table, channels_first, prologue, \
-groups, sums
+    data, *more, rows, parts, sums
         As of `matrix_product`.
     weight : te.Tensor
         Shape (blocks, segments, vectors, channels of a vector, steps of a segment).
+    gathering : Gathering
+        Of no more steps than all segments have, and more than all but one have.
     together : int
         Rows that a lane has, a divisor of those of a tile.
-    load : int
-        As of `gathered`.
-    steps : int
-        Of the reduction: no more than all segments have, and more than all but one have.
 
     Returns
     -------
     te.Tensor
     """
     blocks, segments, vectors, wide, length = (int(n) for n in weight.shape)
-    *pixels, channels = (int(n) for n in shape)
-    computed = -(-math.prod(pixels) // rows) * rows
-    element = gathered(
-        data,
-        more,
-        shape,
-        window,
-        kernel,
-        steps,
-        rows,
-        planes,
-        table,
-        channels_first,
-        prologue,
-        groups,
-        load,
-    )
+    steps, load, groups = gathering.steps, gathering.load, gathering.groups
+    computed = -(-gathering.rows // rows) * rows
+    element = gathering.of(data, more, rows)
 
     def placed(group: Expr, segment: Expr, outer: Expr, row: Expr, lane: Expr) -> Expr:
         step = segment * length + lane
@@ -122,10 +94,4 @@ groups, sums
             name="parts",
         )
 
-    def stored(*place: Expr) -> Expr:
-        row, *others = place[:-1]
-        for index, extent in zip(others, pixels[1:], strict=True):
-            row = row * extent + index
-        return total(row, place[-1])
-
-    return te.compute((*pixels, channels), stored, name="store")
+    return gathering.stored(total)
