@@ -7,7 +7,6 @@ generator always leaves the source, and NVIDIA's compiler makes of it what was a
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from tvmlcnn.targets import Device
 from .async_copies import copied_asynchronously, definitions
 from .cuda_compiler import Compiler, find_compiler
 from .cuda_image import architectures
+from .launch_bounds import with_resident
 from .launches import GpuFunction, gpu_function
 from .tensor_cores import products_of_warps
 
@@ -39,7 +39,6 @@ __all__ = [
 
 CUDA_SECTION = ".tvmlcnn.cuda"
 """Of the file: a cubin or a fatbin."""
-_BOUNDS = re.compile(r"__launch_bounds__\((\d+)\) (\w+)\(")
 _SWITCH = "TVM_COMPILE_FORCE_FALLBACK"
 
 
@@ -108,14 +107,7 @@ def _bounded(source: str, kernels: tvm.IRModule) -> str:
         for name, root in roots.items()
         if RESIDENT in root.annotations
     }
-
-    def bounded(found: re.Match[str]) -> str:
-        threads, name = found.groups()
-        if name not in resident:
-            return found[0]
-        return f"__launch_bounds__({threads}, {resident[name]}) {name}("
-
-    return _BOUNDS.sub(bounded, source)
+    return with_resident(source, resident)
 
 
 @contextmanager

@@ -76,8 +76,9 @@ class Compiler:
     def _without_spills(self, source: str, code: tuple[str, ...], form: str) -> tuple[bytes, str]:
         """Compile a program, again where kernels spill; return it, and what ptxas says."""
         binary, said = self._run(source, code, form)
-        if kernels := spilling(said):
-            binary, said = self._run(with_more_registers(source, kernels), code, form)
+        freer = with_more_registers(source, spilling(said))
+        if freer != source:
+            binary, said = self._run(freer, code, form)
         return binary, said
 
     def _run(self, source: str, code: tuple[str, ...], form: str) -> tuple[bytes, str]:
@@ -100,7 +101,6 @@ class Compiler:
             A cubin.
         said : str
             What ``ptxas -v`` prints.
-
         """
         return self._without_spills(source, (code,), "cubin")
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from .launch_bounds import with_resident
+
 _KERNEL = re.compile(r"Compiling entry function '([^']+)'")
 _SPILLS = re.compile(r"([1-9]\d*) bytes spill (?:stores|loads)")
-_BOUNDS = re.compile(r"__launch_bounds__\((\d+)\) (\w+)\(")
 
 
 def spilling(said: str) -> set[str]:
@@ -23,10 +24,8 @@ def spilling(said: str) -> set[str]:
 
 
 def with_more_registers(source: str, kernels: Collection[str]) -> str:
-    """Return CUDA C++ in which one block of these kernels on a multiprocessor is enough."""
+    """Return CUDA C++ in which one block of these kernels on a multiprocessor is enough.
 
-    def bounds(found: re.Match[str]) -> str:
-        threads, name = found.groups()
-        return found[0] if name not in kernels else f"__launch_bounds__({threads}, 1) {name}("
-
-    return _BOUNDS.sub(bounds, source)
+    Not of those whose schedules want more of them there.
+    """
+    return with_resident(source, dict.fromkeys(kernels, 1))
