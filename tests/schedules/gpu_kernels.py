@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import randomized
 from networks import compiled, relative_error
 from torch import nn
@@ -114,3 +115,18 @@ def usage(
         name: Usage(int(registers), int(spilled), int(shared or 0), threads[name])
         for name, spilled, registers, shared in found
     }
+
+
+class ChannelsApart(nn.Module):
+    """A residual of a split and a shuffle, whose convolution reads channels that lie apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(24, 24, 1), nn.Conv2d(12, 12, 3, padding=1)
+        self.norm, self.third = nn.BatchNorm2d(24), nn.Conv2d(24, 24, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        left, right = torch.relu(self.first(x)).chunk(2, 1)
+        shuffled = nn.functional.channel_shuffle(torch.cat([left, self.second(right)], 1), 2)
+        half = self.second(shuffled[:, :12])
+        return x + self.third(torch.relu(self.norm(torch.cat([half, shuffled[:, 12:]], 1))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gpu_kernels import CUDA, cuda_of, needs_nvcc, needs_pocl, usage
+from gpu_kernels import CUDA, ChannelsApart, cuda_of, needs_nvcc, needs_pocl, usage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers_of_each_kind import conv
@@ -58,24 +58,9 @@ def test_any_convolution(
         assert kernels["implicit_gemm"] == 1
 
 
-class Block(nn.Module):
-    """A residual of a split and a shuffle, whose convolution reads channels that lie apart."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first, self.second = nn.Conv2d(24, 24, 1), nn.Conv2d(12, 12, 3, padding=1)
-        self.norm, self.third = nn.BatchNorm2d(24), nn.Conv2d(24, 24, 3, padding=1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        left, right = torch.relu(self.first(x)).chunk(2, 1)
-        shuffled = nn.functional.channel_shuffle(torch.cat([left, self.second(right)], 1), 2)
-        half = self.second(shuffled[:, :12])
-        return x + self.third(torch.relu(self.norm(torch.cat([half, shuffled[:, 12:]], 1))))
-
-
 def test_channels_that_lie_apart() -> None:
     """Planes, tables, what is applied before, and a residual after."""
-    error, kernels = relative_error(Block(), (1, 24, 10, 10), CUDA)
+    error, kernels = relative_error(ChannelsApart(), (1, 24, 10, 10), CUDA)
     assert error < 1e-5
     assert kernels["implicit_gemm"] >= 3
 

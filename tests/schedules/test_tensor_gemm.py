@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from gpu_kernels import GPUS, cuda_of, needs_nvcc, needs_pocl, usage
+from gpu_kernels import GPUS, ChannelsApart, cuda_of, needs_nvcc, needs_pocl, usage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers_of_each_kind import conv
@@ -83,24 +83,9 @@ def test_few_tiles_share_the_reduction() -> None:
     assert check(nn.Conv2d(960, 32, 1, bias=False), (1, 960, 7, 7), ORIN)["tensor_gemm"] == 1
 
 
-class Block(nn.Module):
-    """A residual of a split and a shuffle, whose convolution reads channels that lie apart."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first, self.second = nn.Conv2d(24, 24, 1), nn.Conv2d(12, 12, 3, padding=1)
-        self.norm, self.third = nn.BatchNorm2d(24), nn.Conv2d(24, 24, 3, padding=1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        left, right = torch.relu(self.first(x)).chunk(2, 1)
-        shuffled = nn.functional.channel_shuffle(torch.cat([left, self.second(right)], 1), 2)
-        half = self.second(shuffled[:, :12])
-        return x + self.third(torch.relu(self.norm(torch.cat([half, shuffled[:, 12:]], 1))))
-
-
 def test_channels_that_lie_apart() -> None:
     """Planes, tables, what is applied before, and a residual after."""
-    error, kernels = relative_error(Block(), (1, 24, 10, 10), ORIN, element=FLOAT16)
+    error, kernels = relative_error(ChannelsApart(), (1, 24, 10, 10), ORIN, element=FLOAT16)
     assert error < 2e-3
     assert kernels["tensor_gemm"] >= 3
 

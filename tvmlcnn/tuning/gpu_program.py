@@ -6,7 +6,7 @@ what else passes through it has passed, and the inputs have just been written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,8 +18,8 @@ from tvm import te
 from tvm.tirx import PrimFunc
 
 from tvmlcnn.package import cuda, model_file
-from tvmlcnn.package.elf_object import ALIGNMENT
 from tvmlcnn.package.flat_program import Base, Call, FlatProgram, Place
+from tvmlcnn.package.memory_plan import Lifetime, plan_memory
 from tvmlcnn.package.variants import Variants
 from tvmlcnn.runtime.manifest import TensorSpec
 from tvmlcnn.schedules import schedule
@@ -81,8 +81,9 @@ def gpu_program(kernels: Sequence[Kernel], footprint: int, gpu: Gpu) -> GpuProgr
         for index in kernel.inputs:
             inputs.of(kernel.arguments[index])
     passed = min(footprint, gpu.l2_bytes)
-    offsets = _offsets([passed, *(array.nbytes for array in inputs.arrays)])
-    evict, *fresh = (Place(Base.WORKSPACE, 0, offset) for offset in offsets[:-1])
+    sizes = (passed, *(array.nbytes for array in inputs.arrays))
+    plan = plan_memory([Lifetime(size, 0, 0) for size in sizes])
+    evict, *fresh = (Place(Base.WORKSPACE, 0, offset) for offset in plan.offsets)
     calls: list[Call] = []
     specs: list[TensorSpec] = []
     timed = []
@@ -101,7 +102,7 @@ def gpu_program(kernels: Sequence[Kernel], footprint: int, gpu: Gpu) -> GpuProgr
             specs.append(TensorSpec(f"output_{len(specs)}", shape, dtype))
         timed.append(len(calls))
         calls.append(Call(f"k{number}", tuple(arguments)))
-    flat = FlatProgram(tuple(calls), (), offsets[-1])
+    flat = FlatProgram(tuple(calls), (), plan.size)
     return GpuProgram(flat, inputs.arrays, weights.arrays, specs, timed)
 
 
@@ -148,14 +149,6 @@ def write_gpu_file(text: str, program: GpuProgram, gpu: Gpu, path: Path) -> None
 
 def _variables(functions: dict[str, PrimFunc]) -> dict[tvm.ir.GlobalVar, PrimFunc]:
     return {tvm.ir.GlobalVar(name): function for name, function in functions.items()}
-
-
-def _offsets(sizes: Iterable[int]) -> list[int]:
-    """Return where tensors of so many bytes lie one behind the other, and where the last ends."""
-    offsets = [0]
-    for size in sizes:
-        offsets.append(offsets[-1] + -(-size // ALIGNMENT) * ALIGNMENT)
-    return offsets
 
 
 class _Distinct:
