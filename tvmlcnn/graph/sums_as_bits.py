@@ -6,8 +6,8 @@ A sum ``n`` of 22 bits that begins with the bits of ``1.5 * 2**23`` is, as float
 the lowest 16 bits of the number are (H. S. Warren, "Hacker's Delight", 2nd edition, section 17-1).
 
 Numbers that large have no room for the fraction of a bias. What the sums begin with is free to be a
-few more, which the constant takes away again: a beginning, and a scale next to that
-wanted, is searched for each channel that leave the constant next to an integer.
+few more, which the constant takes away again: for each channel a beginning is searched, and a scale
+next to the one wanted, that leave the constant next to an integer.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from .flow import GLOBAL_ACCESS, Piece, address_terms, pieces
 from .machine import Lanes, UnknownError
 from .operands import Operand, Uses, operand, width
 from .sass import Instruction, Listing
-from .semantics import Step, execute, signed
+from .semantics import execute
+from .steps import Step, signed
 
 SECTOR = 32
 """Bytes that a GPU reads from and writes to memory at least, from Maxwell on (tuning guides)."""
