@@ -18,7 +18,7 @@ from ..layer import Convolution, Layer
 from ..rule import Plan, Rule
 from .blocks import finish
 from .map_blocks import MapBlock, Tile, bind_map, map_blocks
-from .threads import cycles, lanes_of, load_beside, move_vectors, unroll
+from .threads import cycles, lanes_of, load_beside, move_vectors, unroll, window_in_registers
 
 # Numbers that a thread may keep: with addresses about 128 registers, of which a multiprocessor has
 # enough for 512 threads.
@@ -178,10 +178,7 @@ def multiply(
     """
     spatial, (ry, rx) = inner_loops(sch, main)
     sch.reorder(ry, rx, *spatial)
-    pads = [block for block in sch.get_producers(main) if sch.get(block).name_hint == "pad"]
-    for pad in pads:
-        sch.set_scope(pad, 0, "local")
-    window = pads[0] if pads else sch.cache_read(main, 0, "local", consumer_blocks=[main])
+    window = window_in_registers(sch, main)
     at = thread if whole else ry
     around = len(sch.get_loops(main)) - len(spatial) - (2 if whole else 1)
     for loads in (window, sch.cache_read(main, 1, "local")):

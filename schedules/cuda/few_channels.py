@@ -17,7 +17,7 @@ from ..layer import Convolution, Layer
 from ..rule import Definition, Plan, Rule
 from .blocks import LANES, finish
 from .map_blocks import MapBlock, Tile, bind_map, map_blocks
-from .threads import cycles, load_beside, move_vectors, unroll
+from .threads import cycles, load_beside, move_vectors, unroll, window_in_registers
 
 # With so many a thread finds what it reads as fast in the first cache as in shared memory, where
 # others would have to put it, place by place.
@@ -125,10 +125,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     sch.compute_at(main, thread, preserve_unit_loops=True)
     spatial, (row, channel, column) = inner_loops(sch, main)
     sch.reorder(row, channel, column, *spatial)
-    pads = [block for block in sch.get_producers(main) if sch.get(block).name_hint == "pad"]
-    for pad in pads:
-        sch.set_scope(pad, 0, "local")
-    window = pads[0] if pads else sch.cache_read(main, 0, "local", consumer_blocks=[main])
+    window = window_in_registers(sch, main)
     weight = sch.cache_read(main, 1, "local")
     for loads, at, around in ((window, channel, 2), (weight, column, 3)):
         sch.compute_at(loads, at, preserve_unit_loops=True)

@@ -156,3 +156,12 @@ def _depth(sch: Schedule, block: SBlockRV, at: LoopRV) -> int:
     return 1 + next(
         n for n, loop in enumerate(sch.get_loops(block)) if sch.get_sref(loop).same_as(wanted_)
     )
+
+
+def window_in_registers(sch: Schedule, main: SBlockRV) -> SBlockRV:
+    """Return the block that puts what ``main`` reads of maps, with its borders, into registers."""
+    for block in sch.get_producers(main):
+        if sch.get(block).name_hint == "pad":
+            sch.set_scope(block, 0, "local")
+            return block
+    return sch.cache_read(main, 0, "local", consumer_blocks=[main])
