@@ -10,6 +10,8 @@ from tvm.s_tir.schedule import LoopRV, SBlockRV
 from tvm.sym import Analyzer
 from tvm.tirx import IndexMap, IterVar
 
+from tvmlcnn.ops import raveled
+
 from .initial_sums import begin_with_bias
 
 
@@ -98,11 +100,8 @@ def flatten_pixels(sch: Schedule, output: SBlockRV) -> None:
     iterators = sch.get(output).iter_vars
     sizes = [int(iterator.dom.extent) for iterator in iterators]
 
-    def flat(row: Any, *place: Any) -> tuple[Any, Any]:
-        *inner, channel = place
-        for index, extent in zip(inner, sizes[1:-1], strict=True):
-            row = row * extent + index
-        return row, channel
+    def flat(*place: Any) -> tuple[Any, Any]:
+        return raveled(place[:-1], sizes[:-1]), place[-1]
 
     if len(sizes) > 2:
         index_map = IndexMap.from_func(flat, ndim=len(sizes), index_dtype=iterators[0].var.ty.dtype)

@@ -13,11 +13,12 @@ import numpy as np
 from tvm import relax
 
 from tvmlcnn.targets import FLOAT32
+from tvmlcnn.vector_math.expressions import ROUNDER
 
 from .constants import value_of
 from .quantized_forms import Graph, HardSigmoid, HardSwish, Sums, scaled
 from .quantized_operators import Code, low_codes
-from .sums_as_bits import LARGEST_CODE, ROUNDER
+from .sums_as_bits import LARGEST_CODE
 
 
 def divide(graph: Graph, var: relax.Var, call: relax.Call) -> HardSigmoid | None:

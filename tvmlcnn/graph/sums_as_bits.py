@@ -15,13 +15,13 @@ from __future__ import annotations
 import numpy as np
 from tvm import relax
 
+from tvmlcnn.vector_math.expressions import ROUNDER, ROUNDER_BITS
+
 from .constants import constant
 from .quantized_forms import Graph, Sums
 from .quantized_operators import Code, low_codes, number_of_bits
 
-_BITS = 0x4B400000
-ROUNDER = 1.5 * 2**23
-"""Has those bits. From half as much more, to as much less, its steps are one (IEEE 754)."""
+# From half as much more than the rounder, to as much less, its steps are one (IEEE 754).
 _MOST = 2**22
 # Beginnings that are tried, in steps of the codes more and less than none, and neighbours of a
 # scale among the numbers of float32, 16 of which move the largest of 256 codes by 2**-12 of a step.
@@ -60,7 +60,9 @@ def codes_by_bits(
     if found is None or np.max(form.sizes + np.abs(found[0]), initial=0) >= _MOST:
         return None
     first, scales, constants = found
-    begun = graph.emit(relax.op.add(form.expr, constant((first + _BITS).astype(np.int32))), var)
+    begun = graph.emit(
+        relax.op.add(form.expr, constant((first + ROUNDER_BITS).astype(np.int32))), var
+    )
     number = graph.emit(number_of_bits(begun), var)
     product = graph.emit(relax.op.multiply(number, constant(scales)), var)
     steps = graph.emit(relax.op.add(product, constant(constants)), var)

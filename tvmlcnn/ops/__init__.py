@@ -25,7 +25,7 @@ from .packing import pack, place_of_pairs
 from .pixels import gather_frames, interleave
 from .pointwise_depthwise import Banding, pointwise_depthwise, pointwise_depthwise_windows
 from .pooling import average_pool, global_average, max_pool
-from .reduction import reduce_columns, reduce_rows
+from .reduction import raveled, reduce_columns, reduce_rows
 from .resample import resample
 from .roi_align import roi_align
 from .scan import scan
@@ -78,6 +78,7 @@ __all__ = [
     "place_of_pairs",
     "pointwise_depthwise",
     "pointwise_depthwise_windows",
+    "raveled",
     "reduce_columns",
     "reduce_rows",
     "resample",

@@ -13,7 +13,7 @@ from .convolution import Window, product
 from .formula import Formula
 from .packing import place_of_pairs
 from .prologue import prepared
-from .reduction import unraveled
+from .reduction import raveled, unraveled
 from .tile import Tile
 from .widening import as_type
 
@@ -190,10 +190,7 @@ def dense(
     found = summed((computed, blocks * wide), kernel, term, chunk)
 
     def stored(*place: tirx.Var) -> Expr:
-        row, *inner = place[:-1]
-        for index, extent in zip(inner, pixels[1:], strict=True):
-            row = row * extent + index
-        total = found(row, place[-1])
+        total = found(raveled(place[:-1], pixels), place[-1])
         return total if chunk is None else as_type(total, data.dtype)
 
     return te.compute((*pixels, channels), stored, name="store")

@@ -12,7 +12,7 @@ from tvm.ir import Expr
 from .convolution import Window
 from .formula import Formula
 from .prologue import prepared
-from .reduction import unraveled
+from .reduction import raveled, unraveled
 
 
 @dataclass(frozen=True)
@@ -126,11 +126,7 @@ class Gathering:
 
     def stored(self, total: Callable[[Expr, Expr], Expr]) -> te.Tensor:
         """Return the result, of the sums as a function of a row and a channel."""
-
-        def at(*place: Expr) -> Expr:
-            row, *others = place[:-1]
-            for index, extent in zip(others, self.shape[1:-1], strict=True):
-                row = row * extent + index
-            return total(row, place[-1])
-
-        return te.compute(self.shape, at, name="store")
+        pixels = self.shape[:-1]
+        return te.compute(
+            self.shape, lambda *place: total(raveled(place[:-1], pixels), place[-1]), name="store"
+        )

@@ -32,6 +32,14 @@ def unraveled(k: Expr, shape: Sequence[int]) -> list[Expr]:
     return [k, *reversed(place)]
 
 
+def raveled(place: Sequence[Expr], shape: Sequence[int]) -> Expr:
+    """Return the number of an element, counted through all axes."""
+    k, *others = place
+    for index, extent in zip(others, shape[1:], strict=True):
+        k = k * extent + index
+    return k
+
+
 def of_rows(
     name: str, kind: str, term: Term, outer: Sequence[int], count: int, wide: int, scale: float = 1
 ) -> te.Tensor:

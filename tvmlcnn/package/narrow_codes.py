@@ -14,11 +14,10 @@ from tvm.ir import Call, Expr
 from tvm.tirx import Broadcast, Cast, IntImm, Max, Min
 
 from tvmlcnn.targets import CODES, FLOAT32, Device
+from tvmlcnn.vector_math.expressions import ROUNDER
 
 from .vectors import filled, joined, lanes_of, pieces, scalar_of, shuffled
 
-# Added to it, numbers have steps of one, and the integer in their lowest bits.
-_ROUNDER = 1.5 * 2**23
 # By the codes: x86's instruction that packs int16 to them (Intel, "Software Developer's Manual").
 _PACKS = {"uint8": "packuswb", "int8": "packsswb"}
 # By the codes: Arm's instruction that narrows int16 to them ("Architecture Reference Manual").
@@ -164,7 +163,7 @@ def _narrowed(numbers: Sequence[Expr], codes: str) -> Expr:
 def _clipped(number: Expr, codes: str) -> Expr:
     """Return codes without an instruction that rounds, or one that saturates."""
     low, high = (_like(number, float(bound)) for bound in _bounds(codes))
-    steps = tirx.min(tirx.max(number, low), high) + _like(number, _ROUNDER)
+    steps = tirx.min(tirx.max(number, low), high) + _like(number, ROUNDER)
     lanes = lanes_of(number)
     suffix = f"x{lanes}" if lanes > 1 else ""
     return tirx.reinterpret(f"int32{suffix}", steps).astype(f"{codes}{suffix}")

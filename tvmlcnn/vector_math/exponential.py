@@ -14,13 +14,22 @@ import math
 from tvm import tirx
 from tvm.ir import Expr
 
-from .expressions import at_least, at_most, bits_of, cast, float_of, horner, like
+from .expressions import (
+    ROUNDER,
+    ROUNDER_BITS,
+    at_least,
+    at_most,
+    bits_of,
+    cast,
+    float_of,
+    horner,
+    like,
+)
 
 # log(2) in two parts: the first has 9 bits, so that its products with n are exact.
 LOG2_HIGH, LOG2_LOW = 0.693359375, -2.12194440054690583e-4
 _LOG2_E = 1.4426950408889634
-_ROUNDER, _ROUNDER_BITS = 12582912.0, 0x4B400000  # 1.5 * 2^23
-_ROUNDER_OF_HALVES = _ROUNDER + 126  # whose last bits are the exponent's of 2^(n - 1)
+_ROUNDER_OF_HALVES = ROUNDER + 126  # whose last bits are the exponent's of 2^(n - 1)
 _EXPM1_REST = (0.50000001, 0.166665129, 0.0416661873, 0.00836959817, 0.00139517189)
 # exp of more is infinity; of less it is below 2^-126, or for expm1 nothing beside the 1.
 _HIGHEST, _LOWEST, _LOWEST_EXPM1 = 88.8, -87.4, -20.0
@@ -45,8 +54,8 @@ def power_of_two(whole: Expr, rest: Expr) -> Expr:
     ``rest`` keeps its bits however large ``whole`` is, which may be any number of few bits.
     """
     steps_of = at_most(at_least(whole + rest, _LOWEST * _LOG2_E), _HIGHEST * _LOG2_E)
-    rounded = bits_of(steps_of + like(whole, _ROUNDER))
-    n = rounded - like(rounded, _ROUNDER_BITS)
+    rounded = bits_of(steps_of + like(whole, ROUNDER))
+    n = rounded - like(rounded, ROUNDER_BITS)
     # Where the sum is out of range so is this, and n has already made infinity or zero.
     left = at_most(at_least((whole - cast(n, "float32")) + rest, -0.5), 0.5)
     r = left * like(left, math.log(2))

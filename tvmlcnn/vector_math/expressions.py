@@ -12,6 +12,10 @@ from collections.abc import Callable, Sequence
 from tvm import tirx
 from tvm.ir import Expr
 
+ROUNDER, ROUNDER_BITS = 1.5 * 2**23, 0x4B400000
+"""Added to it, numbers of float32 have steps of one, and the integer in their lowest bits (H. S.
+Warren, "Hacker's Delight", 2nd edition, section 17-1); and its own bits (IEEE 754)."""
+
 
 def let(value: Expr, body: Callable[[Expr], Expr]) -> Expr:
     """Return what a function makes of a value, which is computed once.
