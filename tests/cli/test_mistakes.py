@@ -39,7 +39,8 @@ def texts(path: Path) -> Iterator[str]:
             parts = [part.value if isinstance(part, ast.Constant) else "X" for part in node.values]
             text = "".join(map(str, parts))
         elif isinstance(node, ast.Constant) and not isinstance(parent, ast.JoinedStr):
-            text = str(node.value)
+            value = node.value
+            text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
         else:
             continue
         if not (isinstance(parent, ast.List | ast.Tuple) and text.startswith("-")):

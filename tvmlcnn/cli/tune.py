@@ -130,4 +130,4 @@ def command(
     if as_json:
         print_json(run.state.to_json() | {"records": str(run.store.folder)})
     else:
-        click.echo(f"records are in {run.store.folder}; `{run.command}` takes them")
+        click.echo(f"records are in {run.store.folder}; {run.command} takes them")

@@ -135,10 +135,10 @@ class Run:
 
     @property
     def command(self) -> str:
-        """The command that takes the records."""
+        """The command that takes the records, in backticks as in the messages of the library."""
         if self._device.gpu_code:
-            return f"tvmlcnn compile --target {self._device.name}"
-        return f"tvmlcnn compile --threads {self._goal.threads}"
+            return f"`tvmlcnn compile --target {self._device.name}`"
+        return f"`tvmlcnn compile --threads {self._goal.threads}`"
 
     def __call__(self, refresh: Callable[[], None]) -> None:
         """Measure each untuned kernel, then candidates where the expected gain is largest.
