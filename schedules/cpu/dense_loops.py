@@ -139,7 +139,11 @@ def loops(layout: Layout, core: Core, decisions: Decisions) -> Loops:
         weights = tile.channels * layout.products
         line = core.line if layout.products == 1 else _LINES * core.line
         usual = between if deep else line * near // weights
-        chunk = load * largest_divisor(inner[-1] // load, max(1, usual // load))
+        together = largest_divisor(inner[-1] // load, max(1, usual // load))
+        if load > 1 and together == 2:
+            # LLVM unrolls a loop of two loads whole, registers or not.
+            together = loads_together(tile, together, core)
+        chunk = load * together
         # Where the sums are in memory, a fetch ends what LLVM keeps of them in registers.
         fetches = not deep or chunk >= between // 4
     if not fetches:
