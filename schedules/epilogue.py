@@ -22,6 +22,8 @@ def inline_epilogue(sch: Schedule, main: SBlockRV, scope: str = "global") -> SBl
     be too few for its tiles. Sums begin with a bias. Where a squeeze-and-excitation's few scales
     are spread over a map, inlining would compute them again for each pixel; that is left as it is.
     What is made of other inputs for each element, as numbers of a residual's codes, is inlined too.
+    Sums that are read in several ways up to something larger, as maxima that numbers are divided by
+    and multiplied with, stay as they are.
 
     Parameters
     ----------
@@ -36,7 +38,7 @@ def inline_epilogue(sch: Schedule, main: SBlockRV, scope: str = "global") -> SBl
     size = elements(sch, main)
 
     def fits(blocks: list[SBlockRV], source: SBlockRV) -> bool:
-        small = bool(blocks) and elements(sch, blocks[0]) <= size
+        small = bool(blocks) and all(elements(sch, block) <= size for block in blocks)
         return small and _reads_most_rows(sch, blocks[0], source)
 
     while True:
@@ -45,9 +47,12 @@ def inline_epilogue(sch: Schedule, main: SBlockRV, scope: str = "global") -> SBl
             return sch.cache_write(main, 0, scope)
         inline_operands(sch, consumers[0], main)
         following = sch.get_consumers(consumers[0])
-        if not fits(following, consumers[0]):
+        if fits(following, consumers[0]):
+            sch.compute_inline(consumers[0])
+        elif len(consumers) == 1:
             return consumers[0]
-        sch.compute_inline(consumers[0])
+        else:
+            return sch.cache_write(main, 0, scope)
 
 
 def left_over(sch: Schedule, output: SBlockRV) -> SBlockRV | None:

@@ -155,6 +155,7 @@ def compile(
             )
             for one, cases in zip(each, expected, strict=True)
         ]
+    notes += graphs[0].notes
     folder = Path(dump_ir) if dump_ir is not None else None
     if folder is not None:
         make_folder(folder)

@@ -119,3 +119,30 @@ def test_infinities(
         assert kernels[rule] == 1
         expected = data.max(tuple(axes) if axes else None, keepdims=keep)
         np.testing.assert_array_equal(result, expected)
+
+
+@few
+@given(
+    rows=st.integers(1, 9),
+    columns=st.integers(1, 90),
+    ways=st.integers(1, 3),
+    last=st.booleans(),
+)
+def test_what_rows_are_computed_with_in_several_ways(
+    rows: int, columns: int, ways: int, last: bool
+) -> None:
+    """Each way is of the maxima's shape; what reads them all is larger."""
+
+    def build(builder: relax.BlockBuilder, data: relax.Expr) -> relax.Expr:
+        most = builder.emit(relax.op.max(data, [-1], True))
+        for number in range(ways):
+            way = builder.emit(relax.op.add(most, relax.const(number + 1.0, "float32")))
+            data = builder.emit(relax.op.multiply(data, way))
+        return relax.op.multiply(data, most) if last else relax.op.abs(data)
+
+    data = np.random.default_rng(0).standard_normal((rows, columns)).astype("float32")
+    most = data.max(-1, keepdims=True)
+    expected = data * np.prod([most + n + 1 for n in range(ways)], axis=0)
+    expected = expected * most if last else abs(expected)
+    result, _ = result_of(graph([data.shape], build), [data], X86)
+    np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-5)

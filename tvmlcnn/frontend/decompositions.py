@@ -15,6 +15,7 @@ from torch._decomp import decomposition_table
 
 from .aten import CONVERTERS
 from .compositions import COMPOSITIONS
+from .quantized_compositions import QUANTIZED_COMPOSITIONS
 
 
 @cache
@@ -25,6 +26,7 @@ def decompositions() -> dict[torch._ops.OperatorBase, Callable[..., Any]]:
         if isinstance(operator, torch._ops.OpOverload) and torch.Tag.core not in operator.tags:
             table.setdefault(operator, parts)
     table.update(COMPOSITIONS)
+    table.update(QUANTIZED_COMPOSITIONS)
     for operator in list(table):
         if name_of(operator) in CONVERTERS:
             del table[operator]

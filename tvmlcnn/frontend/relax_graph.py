@@ -13,6 +13,7 @@ import tvm
 from tvmlcnn.runtime.manifest import TensorSpec
 
 from .arguments import placed_and_named
+from .float_codes import float_codes
 from .importing import import_program
 from .refusals import export_refusal
 from .torch_export import exported_program
@@ -29,12 +30,15 @@ class Graph:
     inputs, outputs : tuple of TensorSpec
     in_collection : bool
         Whether the network returns its outputs in a collection; else there is one.
+    notes : tuple of str
+        What the user is to know of it.
     """
 
     mod: tvm.IRModule
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     in_collection: bool
+    notes: tuple[str, ...]
 
 
 def import_graph(
@@ -69,6 +73,7 @@ def import_graph(
         tuple(_spec(str(param.name), param.ty) for param in main.params),
         tuple(map(_spec, names, main.ret_ty.fields)),
         signature.in_collection,
+        float_codes(program),
     )
 
 
