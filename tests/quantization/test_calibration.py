@@ -125,6 +125,7 @@ def test_random_numbers_are_told() -> None:
         ((1 / 0 for _ in range(3)), "ZeroDivisionError"),
         (["cat.png"], "no array of numbers"),
         ("nowhere", "no such folder or file"),
+        ("", "name of the calibration data is empty"),
     ],
 )
 def test_what_cannot_be_used_is_told_in_a_line(given: Any, said: str) -> None:

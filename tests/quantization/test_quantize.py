@@ -132,6 +132,19 @@ def test_layers_whose_values_have_no_range_stay_float32() -> None:
     assert affine_in(calls(result, "linear")[2]) is not None
 
 
+class Rounded(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        code = 0.1, 0, -128, 127, torch.int8
+        codes = torch.ops.quantized_decomposed.quantize_per_tensor.default(x, *code)
+        return torch.ops.quantized_decomposed.dequantize_per_tensor.default(codes, *code)
+
+
+def test_what_is_quantized_already_is_told() -> None:
+    with pytest.raises(UserError, match="quantized already") as caught:
+        of(Rounded(), (1, 4))
+    assert caught.value.parameters == ("dtype",)
+
+
 def test_a_pattern_that_fits_nothing_is_told() -> None:
     with pytest.raises(UserError, match="clasifier") as caught:
         of(nn.Sequential(nn.Linear(4, 4)), (1, 4), keep_float=["clasifier"])

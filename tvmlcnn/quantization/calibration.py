@@ -117,6 +117,8 @@ def _examples(given: Any, taken: _Taken) -> tuple[str, list[Example]]:
     if isinstance(given, str) and given == RANDOM:
         seeds = range(_RANDOM_EXAMPLES)
         return "random numbers", [tuple(random_inputs(taken.inputs, seed)) for seed in seeds]
+    if isinstance(given, str) and not given:  # which pathlib has stand for the current folder
+        raise _refused("the name of the calibration data is empty")
     if isinstance(given, str | os.PathLike):
         return str(given), _of_path(Path(given), taken)
     if isinstance(given, Mapping):

@@ -14,6 +14,9 @@ from typing import Any
 import torch
 from torch import fx
 
+from tvmlcnn.errors import UserError
+from tvmlcnn.frontend.aten.quantization import LIBRARY
+from tvmlcnn.frontend.decompositions import name_of
 from tvmlcnn.frontend.torch_export import exported_program
 
 from .mutation import functional
@@ -45,8 +48,19 @@ def float_graph(
     """Return the graph of a module in evaluation mode, which shares no weight with it.
 
     What torch raises where it cannot export the module is passed on.
+
+    Raises
+    ------
+    UserError
+        If the module is quantized as it is.
     """
-    graph = copy.deepcopy(functional(exported_program(module, inputs, keywords)))
+    program = exported_program(module, inputs, keywords)
+    if any(name_of(node.target).startswith(f"{LIBRARY}.") for node in program.graph.nodes):
+        raise UserError(
+            "the network is quantized already; it is compiled as it is where no dtype is given",
+            parameters=("dtype",),
+        )
+    graph = copy.deepcopy(functional(program))
     for parameter in graph.parameters():
         parameter.requires_grad_(False)
     own_weights(graph)
