@@ -119,7 +119,7 @@ def efficiency(tile: Tile, depth: int, core: Core, once: float = 0, steps: float
         # The weights of several steps lie together: an instruction loads two vectors of them, or
         # all that a step takes.
         loads = loads_together(tile, 2, core)
-        at_once = core.loads_at_once(tile.vectors, sums + loads * tile.pixels)
+        at_once = core.loads_at_once(tile.vectors, sums + tile.pixels)
         instructions = 1 if at_once else tile.vectors / 2
         more = _LOOP / steps / loads + instructions - tile.vectors
     step = multiply_adds(sums, tile.pixels / steps + tile.vectors, core, more)

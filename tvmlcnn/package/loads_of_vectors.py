@@ -14,9 +14,20 @@ from dataclasses import dataclass
 import tvm
 import tvm_ffi
 from tvm import tirx
-from tvm.ir import Expr, TensorLoad
+from tvm.ir import Call, Expr, TensorLoad
 from tvm.sym import Analyzer
-from tvm.tirx import Add, Bind, Broadcast, BufferLoad, BufferStore, Mul, Ramp, SeqStmt, Stmt
+from tvm.tirx import (
+    Add,
+    Bind,
+    Broadcast,
+    BufferLoad,
+    BufferStore,
+    DeclBuffer,
+    Mul,
+    Ramp,
+    SeqStmt,
+    Stmt,
+)
 
 from tvmlcnn.targets import Device
 
@@ -46,16 +57,11 @@ def loads_of_vectors(device: Device) -> tvm.transform.Pass:
     def run(function: tirx.PrimFunc, mod: tvm.IRModule, context: object) -> tirx.PrimFunc:
         if not device.loads_at_once(MOST, 0):
             return function
-        written: list[Expr] = []
-
-        def store(node: BufferStore) -> None:
-            if not any(node.buffer.same_as(buffer) for buffer in written):
-                written.append(node.buffer)
+        weights = _only_read(function)
 
         def sequence(node: SeqStmt) -> Stmt:
-            return _together(node, written, device)
+            return _together(node, weights, device)
 
-        tvm_ffi.structural_walk(function.body, (BufferStore, store))
         return function.with_body(tvm_ffi.structural_map(function.body, ((SeqStmt, sequence),)))
 
     return tirx.transform.prim_func_pass(run, opt_level=0, name="loads_of_vectors")
@@ -72,11 +78,32 @@ def with_functions(lowered: tvm.IRModule) -> tvm.IRModule:
     return tvm.IRModule(functions, attrs=lowered.attrs)
 
 
-def _together(node: SeqStmt, written: Sequence[Expr], device: Device) -> Stmt:
+def _only_read(function: tirx.PrimFunc) -> list[Expr]:
+    """Return the flat views of parameters that a function stores nothing in."""
+    views: list[Expr] = []
+    stored: list[Expr] = []
+
+    def declare(node: DeclBuffer) -> None:
+        if isinstance(node.data, Call) and _is_one_of(node.data.args[0], function.params):
+            views.append(node.buffer)
+
+    def store(node: BufferStore) -> None:
+        if not _is_one_of(node.buffer, stored):
+            stored.append(node.buffer)
+
+    tvm_ffi.structural_walk(function.body, ((DeclBuffer, declare), (BufferStore, store)))
+    return [view for view in views if not _is_one_of(view, stored)]
+
+
+def _is_one_of(buffer: Expr, several: Sequence[Expr]) -> bool:
+    return any(buffer.same_as(each) for each in several)
+
+
+def _together(node: SeqStmt, weights: Sequence[Expr], device: Device) -> Stmt:
     before: dict[int, list[Stmt]] = {}
     instead: dict[int, tuple[TensorLoad, Expr]] = {}
     held = _held(node)
-    for uses in _by_buffer(node, written):
+    for uses in _by_buffer(node, weights):
         end, address = -1, None
         for group in _groups(uses):
             if len(group) not in _COUNTS or not device.loads_at_once(len(group), held):
@@ -123,23 +150,28 @@ def _loaded(address: Expr, count: int, load: TensorLoad) -> tuple[list[Stmt], Ex
 
 
 def _held(node: SeqStmt) -> int:
-    """Return how many registers hold sums, and values whose lanes are multiplied."""
-    sums, values = set(), 0
+    """Return how many registers hold sums, and the numbers that they get products of."""
+    sums, numbers = set(), set()
     for stmt in node.seq:
-        if _weights(stmt) is not None:
-            sums.add(str(stmt.indices))
-        elif isinstance(stmt, BufferStore) and lanes_of(stmt.value) > 1:
-            values += 1
-    return len(sums) + values
+        if (product := _product(stmt)) is None:
+            continue
+        number, vector = product
+        sums.add(str(stmt.indices))
+        read = number.value
+        if isinstance(read, TensorLoad) and isinstance(read.indices[0], tirx.IntImm):
+            numbers.add(str(int(read.indices[0]) // lanes_of(vector)))
+        else:
+            numbers.add(str(read))
+    return len(sums) + len(numbers)
 
 
-def _by_buffer(node: SeqStmt, written: Sequence[Expr]) -> Iterator[list[_Use]]:
+def _by_buffer(node: SeqStmt, weights: Sequence[Expr]) -> Iterator[list[_Use]]:
     """Yield the uses of each buffer of weights, in the order of the statements."""
     analyzer = Analyzer()
     found: list[list[_Use]] = []
     for number, stmt in enumerate(node.seq):
         load = _weights(stmt)
-        if load is None or any(load.source.same_as(buffer) for buffer in written):
+        if load is None or not _is_one_of(load.source, weights):
             continue
         for uses in found:
             first = uses[0].load
@@ -176,14 +208,19 @@ def _cut(run: Sequence[_Use]) -> Iterator[list[_Use]]:
 
 
 def _weights(stmt: Stmt) -> TensorLoad | None:
-    """Return the vector that a statement multiplies by one number and adds to sums."""
+    product = _product(stmt)
+    return None if product is None else product[1]
+
+
+def _product(stmt: Stmt) -> tuple[Broadcast, TensorLoad] | None:
+    """Return the number and the vector whose product a statement adds to sums."""
     if not isinstance(stmt, BufferStore) or not isinstance(stmt.value, Add):
         return None
     for product in (stmt.value.a, stmt.value.b):
         if isinstance(product, Mul):
             for number, vector in ((product.a, product.b), (product.b, product.a)):
                 if isinstance(number, Broadcast) and _is_whole(vector):
-                    return vector
+                    return number, vector
     return None
 
 
