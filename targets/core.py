@@ -188,6 +188,20 @@ class Core:
             extent = max(n for n in range(1, instruction.longest + 1) if extent % n == 0)
         return math.gcd(extent, self.lanes)
 
+    def loads_at_once(self, vectors: int, held: int) -> bool:
+        """Tell whether one instruction loads so many vectors, more than two, of weights.
+
+        Their registers follow each other, and others of the kind get what is loaded ahead.
+
+        Parameters
+        ----------
+        vectors : int
+        held : int
+            Registers that are taken meanwhile.
+        """
+        fit = held + 2 * vectors <= self.vector_registers
+        return 2 < vectors <= self.costs.vectors_of_a_load and fit
+
     def vectors(self) -> Iterator[int]:
         """Yield the lanes of its vectors, as `MultiplyAdd.vectors` does."""
         return self.arithmetic.multiply_add.vectors()

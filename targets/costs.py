@@ -23,6 +23,8 @@ class Costs:
     issues : bool
         Whether it is instructions that take time beside multiply-adds: a load of two vectors as
         much as one of one, and what leads a loop too. Else loads take it, by the vector.
+    vectors_of_a_load : int
+        That an instruction loads, at most, where all are whole and follow each other.
     addresses : int
         Rows at irregular distances that general registers hold, beside the weights' address and
         a counter.
@@ -84,6 +86,7 @@ class Costs:
     spared_registers: int
     ahead_registers: int
     issues: bool
+    vectors_of_a_load: int
     addresses: int
     tile: int
     place: int
@@ -119,6 +122,7 @@ AVX2 = Costs(
     spared_registers=0,
     ahead_registers=4,
     issues=False,
+    vectors_of_a_load=1,
     # Of 16 general registers; chosen by measuring 128 -> 16 channels at 55x55 on AMD Zen 5.
     addresses=13,
     # Chosen by measuring the layers of MobileNet V2 and ResNet-50 on AMD Zen 3.

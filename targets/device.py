@@ -111,6 +111,10 @@ class Device:
         """Bytes that the vector registers hold; 0 where code has no vectors."""
         return 0
 
+    def loads_at_once(self, vectors: int, held: int) -> bool:
+        """As of `Core.loads_at_once`; never where code has no vectors."""
+        return False
+
     @property
     def vectors_of_groups(self) -> int:
         """Vectors of outputs after which a group of channels has to begin with one."""
@@ -187,6 +191,10 @@ class Cpu(Device):
     def register_bytes(self) -> int:
         """Bytes that the vector registers hold."""
         return self.vector_registers * self.lanes * FLOAT32.bytes
+
+    def loads_at_once(self, vectors: int, held: int) -> bool:
+        """As of `Core.loads_at_once`."""
+        return self.core(FLOAT32).loads_at_once(vectors, held)
 
     @property
     def vectors_of_groups(self) -> int:

@@ -116,8 +116,12 @@ def efficiency(tile: Tile, depth: int, core: Core, once: float = 0, steps: float
     sums = tile.pixels * tile.vectors
     more = 0.0
     if steps > 1 and costs.issues:
-        # The weights of several steps lie together: an instruction loads two vectors of them.
-        more = _LOOP / steps / loads_together(tile, 2, core) - tile.vectors / 2
+        # The weights of several steps lie together: an instruction loads two vectors of them, or
+        # all that a step takes.
+        loads = loads_together(tile, 2, core)
+        at_once = core.loads_at_once(tile.vectors, sums + tile.pixels)
+        instructions = 1 if at_once else tile.vectors / 2
+        more = _LOOP / steps / loads + instructions - tile.vectors
     step = multiply_adds(sums, tile.pixels / steps + tile.vectors, core, more)
     if core.bytes(depth * tile.channels) > core.first_cache * costs.kept:
         step = max(step, tile.channels / (core.lanes * costs.second_cache_vectors))

@@ -10,6 +10,7 @@ from tvmlcnn import bfloat16
 from tvmlcnn.targets import Device
 
 from .extremes import extremes_by_instruction
+from .loads_of_vectors import MOST, loads_of_vectors, with_functions
 from .stores_of_vectors import stores_of_vectors
 from .sums_on_stack import sums_on_stack
 
@@ -55,6 +56,7 @@ def lowered(kernels: tvm.IRModule, device: Device) -> tvm.IRModule:
         tirx.transform.RemoveNoOp(),
         s_tir.transform.RewriteUnsafeSelect(),
         stores_of_vectors(device),
+        loads_of_vectors(device),
         sums_on_stack(device),
         tirx.transform.CommonSubexprElim(),
         tirx.transform.VerifyMemory(),
@@ -82,4 +84,6 @@ def machine_code(
     final = s_tir.pipeline.finalize_host_passes()(functions)
     if bfloat16.is_in(kernels):
         final = bfloat16.with_functions(final)
+    if device.loads_at_once(MOST, 0):
+        final = with_functions(final)
     return codegen_build(final, tvm.target.Target(device.tvm))
