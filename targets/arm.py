@@ -14,7 +14,7 @@ from dataclasses import replace
 from .core import Arithmetic, MultiplyAdd
 from .costs import AVX2, Costs
 from .device import KIB, MIB, Cpu
-from .element import FLOAT16, FLOAT32, INT8
+from .element import FLOAT16, FLOAT32, INT8, INT16
 
 # No figure was measured on one of these cores. What is not said here is taken over from x86, one
 # entry a core, so that what is found for a core changes that core alone.
@@ -43,6 +43,8 @@ _PAIRS = MultiplyAdd("smlal", 4, 4, scratch=5, by_lane=True, paired=2)
 _PAIRS_IN_ORDER = replace(_PAIRS, scratch=16)
 _PAIRS_OF_32_BITS = replace(_PAIRS, name="vmlal", scratch=8)
 _INSTRUCTIONS_OF_PAIRS = 3
+# A lane of 16 bits is one of the first sixteen registers (SMLAL by element).
+_WORDS = MultiplyAdd("smlal", 4, by_lane=True, lane_rows=8)
 _DOT_PRODUCT = MultiplyAdd("sdot", 4, 4, by_lane=True)  # ARMv8.2-DotProd
 # ARMv8.2-FP16. Its sums have 11 bits: of 64 products of like size the rounding errors are, as
 # random, four times what rounding the result is (Higham and Mary, "A New Approach to Probabilistic
@@ -63,6 +65,7 @@ def _neon(
     return (
         Arithmetic(FLOAT32, numbers, *rate, load),
         Arithmetic(INT8, codes, rate[0] / (_INSTRUCTIONS_OF_PAIRS if codes.paired else 1), rate[1]),
+        *([Arithmetic(INT16, _WORDS, *rate, load)] if codes.paired else []),
         *([] if half is None else [Arithmetic(FLOAT16, half, *rate)]),
     )
 

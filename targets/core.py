@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from .costs import Costs
 from .element import ElementType
 
@@ -136,7 +138,7 @@ class Core:
     @property
     def elements(self) -> int:
         """Elements of a vector: more than sums, which are wider, where they are codes."""
-        return self.lanes * 4 // self.element.bytes
+        return self.lanes * np.dtype(self.element.accumulator).itemsize // self.element.bytes
 
     @property
     def free_registers(self) -> int:
@@ -186,7 +188,7 @@ class Core:
             return 1
         if 0 < instruction.longest < extent:
             extent = max(n for n in range(1, instruction.longest + 1) if extent % n == 0)
-        return math.gcd(extent, self.lanes)
+        return math.gcd(extent, self.elements // instruction.products)
 
     def vectors(self) -> Iterator[int]:
         """Yield the lanes of its vectors, as `MultiplyAdd.vectors` does."""

@@ -38,7 +38,8 @@ from .suppress import suppress
 from .surround import surround
 from .tensor_product import tensor_product
 from .tile import Tile
-from .winograd import Blocking, transform_weights, winograd
+from .winograd import Blocking, winograd
+from .winograd_transforms import is_exact, transform_weights
 
 __all__ = [
     "Banding",
@@ -68,6 +69,7 @@ __all__ = [
     "grouped",
     "grouped_diagonals",
     "interleave",
+    "is_exact",
     "matrix_product",
     "max_pool",
     "normalize_channels",
