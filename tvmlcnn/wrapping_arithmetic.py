@@ -1,8 +1,10 @@
-"""Sums and products of int32 modulo 2**32.
+"""Sums and products of integers modulo a power of two, as they are written.
 
-TVM tells LLVM that no sum of int32 leaves the type, and LLVM may make anything of one that does.
-What is written here are calls that become sums of 64 bits in the end, cut off to 32: LLVM makes of
-those the instructions for 32 bits, which wrap around. Numbers of other types are added as ever.
+TVM tells LLVM that no sum of int32 leaves the type, and LLVM may make anything of one that does;
+sums of integers TVM writes in another way, which terms that are shared do not survive. What is
+written here are calls that its simplifier knows nothing of. In the end those of int32 become sums
+of 64 bits, cut off to 32: LLVM makes of them the instructions for 32 bits, which wrap around.
+Floating point numbers are added as ever.
 
 Importing this file tells TVM of the calls.
 """
@@ -55,9 +57,9 @@ total = te.comm_reducer(add, lambda dtype: tirx.const(0, dtype), name="total")
 
 
 def _call(name: str, left: Expr, right: Expr) -> Expr:
-    if str(left.ty.dtype) != _INTEGER:
+    if not str(left.ty.dtype).startswith("int"):
         return _BINARY[name](left, right)
-    return tirx.call_intrin(_INTEGER, name, left, right)
+    return tirx.call_intrin(left.ty.dtype, name, left, right)
 
 
 def _register() -> None:
@@ -67,6 +69,8 @@ def _register() -> None:
         return [tirx.Cast(wide, argument) for argument in call.args]
 
     def wrapped(call: Call) -> Expr:
+        if not str(call.ty.dtype).startswith(_INTEGER):
+            return _BINARY[call.op.name](*call.args)  # LLVM is told nothing of shorter ones
         return tirx.Cast(str(call.ty.dtype), _BINARY[call.op.name](*of_type("int64", call)))
 
     def product(call: Call) -> Expr:

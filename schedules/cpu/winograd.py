@@ -119,7 +119,9 @@ def _output(sch: Schedule, main: SBlockRV, blocking: Blocking, core: Core) -> tu
     batch, height, width, channel = sch.get_loops(output)
     height, y = sch.split(height, [None, outputs])
     width, x = sch.split(width, [None, outputs])
-    channels, vectors, lanes = sch.split(channel, [None, tile.vectors, tile.lanes])
+    # Codes are made of two vectors of sums together, if there are as many.
+    wide = power_of_two_divisor(tile.channels, core.elements)
+    channels, vectors, lanes = sch.split(channel, [None, tile.channels // wide, wide])
     sch.reorder(batch, height, width, channels, vectors, y, x, lanes)
     blocks, near = sch.split(sch.fuse(batch, height, width), [None, blocking.block])
     # Rows made of sums, then those of differences: registers hold what goes into two rows, if a

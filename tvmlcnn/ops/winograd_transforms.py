@@ -78,26 +78,23 @@ def input_transform(d: Values) -> Values:
     Codes grow to a hundredfold in both directions: to 14 bits and a sign.
     """
     if len(d) == 4:
-        return [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]]
-    even, odd = d[4] - _times(4, d[2]), d[3] - _times(4, d[1])
-    near, far = d[4] - d[2], d[3] - d[1]
+        return [subtract(d[0], d[2]), add(d[1], d[2]), subtract(d[2], d[1]), subtract(d[1], d[3])]
+    even, odd = subtract(d[4], _times(4, d[2])), subtract(d[3], _times(4, d[1]))
+    near, far = subtract(d[4], d[2]), subtract(d[3], d[1])
     return [
-        even + odd,
-        even - odd,
-        near + _times(2, far),
-        near - _times(2, far),
-        near + _times(4, d[0] - d[2]),
-        (d[5] - d[3]) - _times(4, far),
+        add(even, odd),
+        subtract(even, odd),
+        add(near, _times(2, far)),
+        subtract(near, _times(2, far)),
+        add(near, _times(4, subtract(d[0], d[2]))),
+        subtract(subtract(d[5], d[3]), _times(4, far)),
     ]
 
 
 def output_transform(m: Values) -> Values:
     """Return ``A^T m``."""
     if len(m) == 4:
-        return [
-            add(add(m[0], m[1]), m[2]),
-            subtract(subtract(m[1], m[2]), m[3]),
-        ]
+        return [add(add(m[0], m[1]), m[2]), subtract(subtract(m[1], m[2]), m[3])]
     sum1, difference1 = add(m[0], m[1]), subtract(m[0], m[1])
     sum2, difference2 = add(m[2], m[3]), subtract(m[2], m[3])
     if str(m[0].ty.dtype).startswith("int"):
