@@ -43,8 +43,9 @@ _PAIRS = MultiplyAdd("smlal", 4, 4, scratch=5, by_lane=True, paired=2)
 _PAIRS_IN_ORDER = replace(_PAIRS, scratch=16)
 _PAIRS_OF_32_BITS = replace(_PAIRS, name="vmlal", scratch=8)
 _INSTRUCTIONS_OF_PAIRS = 3
-# A lane of 16 bits is one of the first sixteen registers (SMLAL by element).
-_WORDS = MultiplyAdd("smlal", 4, by_lane=True, lane_rows=8)
+# Codes as Winograd's transforms leave them: two instructions, smlal and smlal2, multiply a vector of
+# weights. A lane of 16 bits is one of the first sixteen registers (SMLAL by element).
+_WORDS = MultiplyAdd("smlal", 8, by_lane=True, lane_rows=8, registers=2)
 _DOT_PRODUCT = MultiplyAdd("sdot", 4, 4, by_lane=True)  # ARMv8.2-DotProd
 # ARMv8.2-FP16. Its sums have 11 bits: of 64 products of like size the rounding errors are, as
 # random, four times what rounding the result is (Higham and Mary, "A New Approach to Probabilistic
@@ -65,7 +66,7 @@ def _neon(
     return (
         Arithmetic(FLOAT32, numbers, *rate, load),
         Arithmetic(INT8, codes, rate[0] / (_INSTRUCTIONS_OF_PAIRS if codes.paired else 1), rate[1]),
-        *([Arithmetic(INT16, _WORDS, *rate, load)] if codes.paired else []),
+        *([Arithmetic(INT16, _WORDS, rate[0] / 2, rate[1], load / 2)] if codes.paired else []),
         *([] if half is None else [Arithmetic(FLOAT16, half, *rate)]),
     )
 

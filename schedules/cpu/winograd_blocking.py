@@ -64,7 +64,8 @@ def winograd_choice(
         blocks = -(-_tiles(shape, blocking.outputs) // blocking.block)
         tiles = blocks * blocking.block
         products = tiles * inner * outer / filled(outer, tile.channels)
-        values = tiles * (inner / lanes + outer / tile.lanes) * core.lanes
+        registers = inner / lanes + outer / tile.lanes * core.registers_of(tile.lanes)
+        values = tiles * registers * core.lanes / core.registers_of(core.lanes)
         pieces = blocks if blocks > 1 else -(-outer // tile.channels)
         imbalance = -(-pieces // core.count) * core.count / pieces
         transforms = values * core.costs.transform
