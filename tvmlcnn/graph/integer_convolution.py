@@ -6,16 +6,24 @@ zeros where they are not asked for.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
+import tvm
 from tvm import relax
 
-from tvmlcnn.targets import MultiplyAdd
+from tvmlcnn import ops
+from tvmlcnn.ops import Window
+from tvmlcnn.ops.shuffle import LANES
+from tvmlcnn.targets import CODES, MultiplyAdd
 
+from . import operators
+from .attributes import ints
 from .byte_channels import gathered, together
 from .concatenate import aligned
-from .constants import value_of
+from .constants import constant, value_of
 from .filled_convolution import convolved, depthwise, filled_up, ungrouped, unit_of, whole_pixels
-from .permuted import NHWC, Permuted, compact
+from .permuted import NHWC, OPAQUE, Permuted, compact
 from .quantized_operators import AT_ONCE
 from .rewriter import Rewriter
 
@@ -38,12 +46,69 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     if groups > 1:
         data = compact(rewriter.builder, data)
         weight, groups = _merged(weight, groups, step)
+    codes = rewriter.device.multiply_add(CODES[str(call.args[0].ty.dtype)])
+    if groups == 1 and (places := _of_a_patch(weight, call, data, codes)) is not None:
+        patches = _patches(rewriter, call, data, places)
+        weight, filled = filled_up(_flat(weight), unit)
+        plain = {**dict(attrs.items()), "strides": [1, 1], "padding": [0, 0, 0, 0]}
+        steps = tvm.ir.make_node("ir.DictAttrs", **plain)
+        shape = (*ints(patches.ty.shape)[:3], weight.shape[3])
+        made = operators.conv2d(patches, constant(weight), shape, steps, 1)
+        return Permuted(rewriter.builder.emit(made), NHWC, filled)
     if groups == 1:
         data = gathered(rewriter.builder, data)
         data, weight, reads = whole_pixels(rewriter, data, weight, AT_ONCE, together)
         weight, places = filled_up(weight, unit)
     made = convolved(call, data, weight, groups, reads, zero=int(attrs.zero))
     return Permuted(rewriter.builder.emit(made), NHWC, places)
+
+
+def _of_a_patch(
+    weight: np.ndarray, call: relax.Call, data: Permuted, step: MultiplyAdd
+) -> np.ndarray | None:
+    """Return where the codes lie that a pixel reads, as `tvmlcnn.ops.patches` takes them.
+
+    None where it is not worth it to bring them together. Without dot products a step multiplies
+    codes of one tap: of few channels, and each tap's products are added to 32 bits by themselves.
+    """
+    rows, columns, inner, _ = weight.shape
+    width = data.shape[3] + -data.shape[3] % AT_ONCE
+    together = data.planes == 1 and np.array_equal(data.located(), np.arange(inner))
+    few = rows * columns > 1 and columns * width <= LANES and rows * columns * inner <= 2 * LANES
+    if not (step.paired and few and together) or any(n > 1 for n in ints(call.attrs.dilation)):
+        return None
+    row, tap, channel = np.indices((rows, columns, inner))
+    found = (row * LANES + tap * width + channel).reshape(-1)
+    return np.pad(found, (0, -len(found) % LANES), constant_values=-1)
+
+
+def _flat(weight: np.ndarray) -> np.ndarray:
+    """Return weights for the codes of patches."""
+    flat = weight.reshape(1, 1, -1, weight.shape[3])
+    return np.pad(flat, [(0, 0)] * 2 + [(0, -flat.shape[2] % LANES), (0, 0)])
+
+
+def _patches(
+    rewriter: Rewriter, call: relax.Call, data: Permuted, places: np.ndarray
+) -> relax.Var:
+    """Return what each pixel reads, brought together."""
+    attrs, builder = call.attrs, rewriter.builder
+    top, left, bottom, right = ints(attrs.padding)
+    batch, _, height, width = (int(n) for n in call.ty.shape)
+    window = Window(tuple(ints(attrs.strides)))
+    channels = -data.shape[3] % AT_ONCE
+    # A load reads so many pixels, which are there for the last one too.
+    last = (width - 1) * window.strides[1] + LANES // (data.shape[3] + channels)
+    right = max(right, last - left - data.shape[2])
+    around = [0, 0, top, bottom, left, right, 0, channels]
+    whole = builder.emit(relax.op.nn.pad(data.expr, around, pad_value=float(attrs.zero)))
+    made = builder.call_te(
+        partial(ops.patches, places=places, window=window, shape=(batch, height, width, len(places))),
+        whole,
+        primfunc_name_hint="patches",
+        primfunc_attrs={"op_pattern": OPAQUE},
+    )
+    return builder.emit(made)
 
 
 def _unit(call: relax.Call, step: MultiplyAdd) -> int:

@@ -22,6 +22,7 @@ from .grouped import diagonals, grouped, grouped_diagonals
 from .matrix_product import matrix_product
 from .normalization import normalize_channels, normalize_rows
 from .packing import pack, place_of_pairs
+from .patches import patches
 from .pixels import gather_frames, interleave
 from .pointwise_depthwise import Banding, pointwise_depthwise, pointwise_depthwise_windows
 from .pooling import average_pool, global_average, max_pool
