@@ -92,23 +92,21 @@ def _patches(
     rewriter: Rewriter, call: relax.Call, data: Permuted, places: np.ndarray
 ) -> relax.Var:
     """Return what each pixel reads, brought together."""
-    attrs, builder = call.attrs, rewriter.builder
-    top, left, bottom, right = ints(attrs.padding)
-    batch, _, height, width = (int(n) for n in call.ty.shape)
-    window = Window(tuple(ints(attrs.strides)))
-    channels = -data.shape[3] % AT_ONCE
-    # A load reads so many pixels, which are there for the last one too.
-    last = (width - 1) * window.strides[1] + LANES // (data.shape[3] + channels)
-    right = max(right, last - left - data.shape[2])
-    around = [0, 0, top, bottom, left, right, 0, channels]
-    whole = builder.emit(relax.op.nn.pad(data.expr, around, pad_value=float(attrs.zero)))
-    made = builder.call_te(
-        partial(ops.patches, places=places, window=window, shape=(batch, height, width, len(places))),
-        whole,
+    batch, _, height, width = ints(call.ty.shape)
+    window = Window(tuple(ints(call.attrs.strides)), tuple(ints(call.attrs.padding)))
+    made = rewriter.builder.call_te(
+        partial(
+            ops.patches,
+            places=places,
+            window=window,
+            shape=(batch, height, width, len(places)),
+            zero=int(call.attrs.zero),
+        ),
+        rewriter.widened(data, AT_ONCE).expr,
         primfunc_name_hint="patches",
         primfunc_attrs={"op_pattern": OPAQUE},
     )
-    return builder.emit(made)
+    return rewriter.builder.emit(made)
 
 
 def _unit(call: relax.Call, step: MultiplyAdd) -> int:
