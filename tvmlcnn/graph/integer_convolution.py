@@ -29,6 +29,8 @@ from .rewriter import Rewriter
 
 # A join that copies costs about an eighth of what computes the parts.
 _MOST_FILLED = 1.125
+# Codes of which four products are added in 16 bits, where two are of fewer.
+_PAIRED = 8
 
 
 def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
@@ -40,13 +42,13 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     outer = int(call.ty.shape[1])
     data, step = rewriter.nhwc(call.args[0]), rewriter.multiply_add(call)
     weight = weight.transpose(2, 3, 1, 0)
-    unit = _unit(call, step)
+    codes = rewriter.device.multiply_add(CODES[str(call.args[0].ty.dtype)])
+    unit = _unit(call, step, codes)
     if groups == outer > 1 and weight.shape[2] == 1:
         return depthwise(rewriter, call, data, weight, unit)
     if groups > 1:
         data = compact(rewriter.builder, data)
         weight, groups = _merged(weight, groups, step)
-    codes = rewriter.device.multiply_add(CODES[str(call.args[0].ty.dtype)])
     if groups == 1 and (places := _of_a_patch(weight, call, data, codes)) is not None:
         patches = _patches(rewriter, call, data, places)
         weight, filled = filled_up(_flat(weight), unit)
@@ -109,16 +111,18 @@ def _patches(
     return rewriter.builder.emit(made)
 
 
-def _unit(call: relax.Call, step: MultiplyAdd) -> int:
+def _unit(call: relax.Call, step: MultiplyAdd, codes: MultiplyAdd) -> int:
     """Return what the number of computed channels is a multiple of.
 
-    What joins the sums are mostly codes again, whose planes want to be lines of a cache, if that
+    What joins the sums are mostly codes again, whose planes want to be lines of a cache, and which
+    are multiplied by whole vectors of them where few would be added in 16 bits otherwise, if that
     takes not many more channels.
     """
-    outer = int(call.ty.shape[1])
-    plain, joined = (unit_of(call, step, size) for size in (1, aligned(call.args[0])))
-    sizes = [-(-outer // unit) * unit for unit in (plain, joined)]
-    return joined if sizes[1] <= _MOST_FILLED * sizes[0] else plain
+    _, outer, height, width = ints(call.ty.shape)
+    unit, joined = (unit_of(call, step, size) for size in (1, aligned(call.args[0])))
+    if codes.paired and height * width > 1 and (outer + -outer % unit) % _PAIRED:
+        joined = LANES
+    return joined if outer + -outer % joined <= _MOST_FILLED * (outer + -outer % unit) else unit
 
 
 def _merged(weight: np.ndarray, groups: int, step: MultiplyAdd) -> tuple[np.ndarray, int]:
