@@ -43,7 +43,7 @@ _PAIRS = MultiplyAdd("smlal", 4, 4, scratch=5, by_lane=True, paired=2)
 _PAIRS_IN_ORDER = replace(_PAIRS, scratch=16)
 _PAIRS_OF_32_BITS = replace(_PAIRS, name="vmlal", scratch=8)
 _INSTRUCTIONS_OF_PAIRS = 3
-# Codes as Winograd's transforms leave them: two instructions, smlal and smlal2, multiply a vector of
+# Codes as Winograd's transforms leave them: smlal and smlal2 multiply a vector of
 # weights. A lane of 16 bits is one of the first sixteen registers (SMLAL by element).
 _WORDS = MultiplyAdd("smlal", 8, by_lane=True, lane_rows=8, registers=2)
 _DOT_PRODUCT = MultiplyAdd("sdot", 4, 4, by_lane=True)  # ARMv8.2-DotProd
@@ -60,13 +60,14 @@ def _neon(
     codes: MultiplyAdd = _PAIRS,
     numbers: MultiplyAdd = _FMLA,
     half: MultiplyAdd | None = None,
+    words: MultiplyAdd | None = None,
 ) -> tuple[Arithmetic, ...]:
     """Return the arithmetic of 128-bit vectors, with so many multiply-adds a cycle."""
     rate = multiply_adds, multiply_adds
     return (
         Arithmetic(FLOAT32, numbers, *rate, load),
         Arithmetic(INT8, codes, rate[0] / (_INSTRUCTIONS_OF_PAIRS if codes.paired else 1), rate[1]),
-        *([Arithmetic(INT16, _WORDS, rate[0] / 2, rate[1], load / 2)] if codes.paired else []),
+        *([] if words is None else [Arithmetic(INT16, words, rate[0] / 2, rate[1], load / 2)]),
         *([] if half is None else [Arithmetic(FLOAT16, half, *rate)]),
     )
 
@@ -102,7 +103,9 @@ def _pi(
         },
         machine="aarch64",
         cores=4,
-        arithmetic=_neon(multiply_adds, load, codes, half=half),
+        arithmetic=_neon(
+            multiply_adds, load, codes, half=half, words=_WORDS if codes.paired else None
+        ),
         vector_registers=32,
         extremes_of_nan=True,
         caches=caches,

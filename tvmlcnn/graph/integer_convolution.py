@@ -90,9 +90,7 @@ def _flat(weight: np.ndarray) -> np.ndarray:
     return np.pad(flat, [(0, 0)] * 2 + [(0, -flat.shape[2] % LANES), (0, 0)])
 
 
-def _patches(
-    rewriter: Rewriter, call: relax.Call, data: Permuted, places: np.ndarray
-) -> relax.Var:
+def _patches(rewriter: Rewriter, call: relax.Call, data: Permuted, places: np.ndarray) -> relax.Var:
     """Return what each pixel reads, brought together."""
     batch, _, height, width = ints(call.ty.shape)
     window = Window(tuple(ints(call.attrs.strides)), tuple(ints(call.attrs.padding)))

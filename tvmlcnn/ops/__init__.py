@@ -78,6 +78,7 @@ __all__ = [
     "pack",
     "pack_depthwise",
     "pack_depthwise_pairs",
+    "patches",
     "place_of_pairs",
     "pointwise_depthwise",
     "pointwise_depthwise_windows",
