@@ -1,4 +1,4 @@
-"""3x3 convolutions by Winograd's minimal filtering."""
+"""3x3 convolutions by Winograd's minimal filtering, of numbers and of codes."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
 """TE definitions of the workloads that schedules are written for.
 
 Wherever kernels are made, TVM lowers exp and its like by `tvmlcnn.vector_math`, and what it is not
-to simplify by `tvmlcnn.exact_arithmetic`.
+to simplify by `tvmlcnn.exact_arithmetic` and `tvmlcnn.wrapping_arithmetic`.
 """
 
 import tvmlcnn.exact_arithmetic
-import tvmlcnn.vector_math  # noqa: F401
+import tvmlcnn.vector_math
+import tvmlcnn.wrapping_arithmetic  # noqa: F401
 
 from .batched_product import batched_product
 from .chunks import chunk_of
