@@ -77,7 +77,7 @@ def _of_a_patch(
     width = data.shape[3] + -data.shape[3] % AT_ONCE
     together = data.planes == 1 and np.array_equal(data.located(), np.arange(inner))
     few = rows * columns > 1 and columns * width <= LANES and rows * columns * inner <= 2 * LANES
-    if not (step.paired and few and together) or any(n > 1 for n in ints(call.attrs.dilation)):
+    if not (step.by_lane and few and together) or any(n > 1 for n in ints(call.attrs.dilation)):
         return None
     row, tap, channel = np.indices((rows, columns, inner))
     found = (row * LANES + tap * width + channel).reshape(-1)
