@@ -49,8 +49,8 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     if groups > 1:
         data = compact(rewriter.builder, data)
         weight, groups = _merged(weight, groups, step)
-    if groups == 1 and (places := _of_a_patch(weight, call, data, codes)) is not None:
-        patches = _patches(rewriter, call, data, places)
+    if groups == 1 and (taps := _of_a_patch(weight, call, data, codes)) is not None:
+        patches = _patches(rewriter, call, data, taps)
         weight, filled = filled_up(_flat(weight), unit)
         plain = {**dict(attrs.items()), "strides": [1, 1], "padding": [0, 0, 0, 0]}
         steps = tvm.ir.make_node("ir.DictAttrs", **plain)
@@ -70,8 +70,9 @@ def _of_a_patch(
 ) -> np.ndarray | None:
     """Return where the codes lie that a pixel reads, as `tvmlcnn.ops.patches` takes them.
 
-    None where it is not worth it to bring them together. Without dot products a step multiplies
-    codes of one tap: of few channels, and each tap's products are added to 32 bits by themselves.
+    None where it is not worth it to bring them together. A step multiplies codes of one tap, which
+    are few then: a load serves one step alone, and where products are added in 16 bits first, those
+    of a tap are added to 32 by themselves.
     """
     rows, columns, inner, _ = weight.shape
     width = data.shape[3] + -data.shape[3] % AT_ONCE
@@ -90,16 +91,16 @@ def _flat(weight: np.ndarray) -> np.ndarray:
     return np.pad(flat, [(0, 0)] * 2 + [(0, -flat.shape[2] % LANES), (0, 0)])
 
 
-def _patches(rewriter: Rewriter, call: relax.Call, data: Permuted, places: np.ndarray) -> relax.Var:
+def _patches(rewriter: Rewriter, call: relax.Call, data: Permuted, taps: np.ndarray) -> relax.Var:
     """Return what each pixel reads, brought together."""
     batch, _, height, width = ints(call.ty.shape)
     window = Window(tuple(ints(call.attrs.strides)), tuple(ints(call.attrs.padding)))
     made = rewriter.builder.call_te(
         partial(
             ops.patches,
-            places=places,
+            places=taps,
             window=window,
-            shape=(batch, height, width, len(places)),
+            shape=(batch, height, width, len(taps)),
             zero=int(call.attrs.zero),
         ),
         rewriter.widened(data, AT_ONCE).expr,
