@@ -14,7 +14,7 @@ from dataclasses import replace
 from .core import Arithmetic, MultiplyAdd
 from .costs import AVX2, Costs
 from .device import KIB, MIB, Cpu
-from .element import FLOAT16, FLOAT32, INT8
+from .element import FLOAT16, FLOAT32, INT8, INT16
 
 # No figure was measured on one of these cores. What is not said here is taken over from x86, one
 # entry a core, so that what is found for a core changes that core alone.
@@ -45,6 +45,9 @@ _PAIRS = MultiplyAdd("smlal", 4, 4, scratch=5, by_lane=True, paired=2)
 _PAIRS_IN_ORDER = replace(_PAIRS, scratch=16)
 _PAIRS_OF_32_BITS = replace(_PAIRS, name="vmlal", scratch=8)
 _INSTRUCTIONS_OF_PAIRS = 3
+# Codes as Winograd's transforms leave them: smlal and smlal2 multiply a vector of
+# weights. A lane of 16 bits is one of the first sixteen registers (SMLAL by element).
+_WORDS = MultiplyAdd("smlal", 8, by_lane=True, lane_rows=8, registers=2)
 _DOT_PRODUCT = MultiplyAdd("sdot", 4, 4, by_lane=True)  # ARMv8.2-DotProd
 # ARMv8.2-FP16. Its sums have 11 bits: of 64 products of like size the rounding errors are, as
 # random, four times what rounding the result is (Higham and Mary, "A New Approach to Probabilistic
@@ -59,12 +62,14 @@ def _neon(
     codes: MultiplyAdd = _PAIRS,
     numbers: MultiplyAdd = _FMLA,
     half: MultiplyAdd | None = None,
+    words: MultiplyAdd | None = None,
 ) -> tuple[Arithmetic, ...]:
     """Return the arithmetic of 128-bit vectors, with so many multiply-adds a cycle."""
     rate = multiply_adds, multiply_adds
     return (
         Arithmetic(FLOAT32, numbers, *rate, load),
         Arithmetic(INT8, codes, rate[0] / (_INSTRUCTIONS_OF_PAIRS if codes.paired else 1), rate[1]),
+        *([] if words is None else [Arithmetic(INT16, words, rate[0] / 2, rate[1], load / 2)]),
         *([] if half is None else [Arithmetic(FLOAT16, half, *rate)]),
     )
 
@@ -105,7 +110,9 @@ def _pi(
         },
         machine="aarch64",
         cores=4,
-        arithmetic=_neon(multiply_adds, load, codes, half=half),
+        arithmetic=_neon(
+            multiply_adds, load, codes, half=half, words=_WORDS if codes.paired else None
+        ),
         vector_registers=32,
         extremes_of_nan=True,
         caches=caches,

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from .costs import Costs
 from .element import ElementType
 
@@ -44,6 +46,8 @@ class MultiplyAdd:
     paired : int
         So many products are added in 16 bits first: 2, 4 or 8, where the weights are small enough
         (`LARGEST_SUM`); their codes lie in pairs. 0 where none are.
+    registers : int
+        That the sums of the vector take.
     largest : int
         Weights of codes that it multiplies without saturating are as large at most.
     """
@@ -57,6 +61,7 @@ class MultiplyAdd:
     by_lane: bool = False
     lane_rows: int = 32
     paired: int = 0
+    registers: int = 1
     largest: int = 128
 
     def vectors(self) -> Iterator[int]:
@@ -133,10 +138,15 @@ class Core:
         """Sums of a vector."""
         return self.arithmetic.multiply_add.lanes
 
+    def registers_of(self, lanes: int) -> int:
+        """Return how many registers the sums of so many lanes take, a vector's or fewer."""
+        return max(1, self.arithmetic.multiply_add.registers * lanes // self.lanes)
+
     @property
     def elements(self) -> int:
         """Elements of a vector: more than sums, which are wider, where they are codes."""
-        return self.lanes * 4 // self.element.bytes
+        sums = self.lanes // self.arithmetic.multiply_add.registers
+        return sums * np.dtype(self.element.accumulator).itemsize // self.element.bytes
 
     @property
     def free_registers(self) -> int:
@@ -186,7 +196,7 @@ class Core:
             return 1
         if 0 < instruction.longest < extent:
             extent = max(n for n in range(1, instruction.longest + 1) if extent % n == 0)
-        return math.gcd(extent, self.lanes)
+        return math.gcd(extent, self.elements // instruction.products)
 
     def loads_at_once(self, vectors: int, held: int) -> bool:
         """Tell whether one instruction loads so many vectors, more than two, of weights.

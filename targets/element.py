@@ -39,6 +39,8 @@ BFLOAT16 = ElementType("bfloat16", 2, "float32", 32 * 2**-8, 2**-8)
 # Sums of integers are exact.
 UINT8 = ElementType("uint8", 1, "int32", 0.0, 0.0)
 INT8 = ElementType("int8", 1, "int32", 0.0, 0.0)
+# What codes grow to in transforms; none are handed on.
+INT16 = ElementType("int16", 2, "int32", 0.0, 0.0)
 
 ELEMENT_TYPES: dict[str, ElementType] = {
     element.name: element for element in (FLOAT32, FLOAT16, BFLOAT16)

@@ -20,6 +20,11 @@ _SHARE = {4: 0.75, 8: 0.92, 16: 1}
 _PIXEL = 4
 
 
+def instructions_of_a_round(paired: int) -> float:
+    """Return what multiplies as many codes as lanes: two, and one adds what several rounds did."""
+    return 2 + 2 / paired
+
+
 def paired_tiles(
     rows: int, steps: int, channels: int, instruction: MultiplyAdd, core: Core
 ) -> list[Tile]:
@@ -36,8 +41,7 @@ def paired_tiles(
     core : Core
     """
     codes = instruction.products
-    # Two multiply the codes of a round; one adds what several rounds added in 16 bits.
-    products = 2 + 2 / instruction.paired
+    products = instructions_of_a_round(instruction.paired)
     rounds = codes // core.lanes
     # Where codes fill a vector a rotation serves both of its halves.
     turns = rounds if codes == core.elements else codes // 2

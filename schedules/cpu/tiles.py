@@ -63,7 +63,8 @@ def candidates(channels: int, core: Core, steps: float = 1) -> Iterator[Tile]:
                 # LLVM loads the values of all rows first where each is used only once.
                 values = rows if vectors == 1 or steps > 1 else 1
                 tile = Tile(rows, vectors, lanes)
-                registers = rows * vectors + vectors + values + core.arithmetic.multiply_add.scratch
+                sums = rows * vectors * core.registers_of(lanes)
+                registers = sums + vectors + values + core.arithmetic.multiply_add.scratch
                 by_lane = steps == 1 or rows <= core.arithmetic.multiply_add.lane_rows
                 if registers <= core.free_registers and by_lane and on_stack(tile, core):
                     yield tile

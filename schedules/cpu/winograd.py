@@ -1,4 +1,4 @@
-"""3x3 convolutions by Winograd's minimal filtering."""
+"""3x3 convolutions by Winograd's minimal filtering, of numbers and of codes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tvm.tirx import For, IntImm, Var
 
 from tvmlcnn import ops
 from tvmlcnn.ops import Blocking, Tile
-from tvmlcnn.targets import BFLOAT16, CODES, Core, Cpu
+from tvmlcnn.targets import BFLOAT16, CODES, INT16, Core, Cpu, ElementType
 
 from ..decisions import Decisions
 from ..epilogue import inline_epilogue
@@ -21,7 +21,7 @@ from ..rule import Definition, Plan, Rule
 from .accumulate import accumulate, load_by_vectors, unroll
 from .blocks import vectorize
 from .tiles import largest_divisor, power_of_two_divisor
-from .winograd_blocking import winograd_choice
+from .winograd_blocking import direct_step, winograd_choice
 
 # Iterations of a loop over tiles that LLVM unrolls whole: half a transform is 80 instructions.
 _SHORT = 4
@@ -33,9 +33,11 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
         return None
     weight, window = layer.weight, layer.window
     rows, columns, inner, outer = weight.shape
-    longest = device.core(layer.element).arithmetic.multiply_add.longest
-    # The transforms of codes would need more bits.
-    if layer.element.name in CODES or layer.element == BFLOAT16 or 0 < longest < inner:
+    element = _multiplied(layer.element)
+    if not device.computes(element) or element == BFLOAT16:
+        return None
+    core = device.core(element)
+    if 0 < core.arithmetic.multiply_add.longest < inner:
         return None
     first, wide = int(layer.reads[0]) if len(layer.reads) else 0, layer.data[3]
     together = np.array_equal(layer.reads, np.arange(len(layer.reads)) + first)
@@ -43,11 +45,13 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     if (rows, columns) != (3, 3) or not simple:
         return None
     batch, height, width, _ = layer.shape
-    choice = winograd_choice((batch, height, width), inner, outer, device, layer.element)
-    if choice is None:
+    codes = layer.element.name in CODES
+    step = direct_step(weight, device.core(layer.element)) if codes else 1
+    choice = winograd_choice((batch, height, width), inner, outer, device, element, step)
+    if choice is None or (codes and not all(ops.is_exact(weight, n) for n in (2, 4))):
         return None
     # A vector of channels is to lie in one plane.
-    lanes = power_of_two_divisor(inner, device.core(layer.element).lanes)
+    lanes = power_of_two_divisor(inner, core.elements)
     if first % wide + inner > wide and (wide % lanes or first % lanes):
         return None
     blocking = decisions.choose("blocking", choice.blockings)
@@ -62,11 +66,17 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
             padding=window.padding,
             blocking=blocking,
             prologue=ops.chain(layer.prologue) if layer.prologue else None,
-            steps=device.core(layer.element).steps_of_a_load(inner),
+            steps=core.steps_of_a_load(inner),
+            zero=layer.zero,
         )
         return Definition(define, [ops.pack(transformed, blocking.registers)])
 
     return Plan(WINOGRAD.name, layer.element, layer.workload, blocking, choice.pays, definition)
+
+
+def _multiplied(element: ElementType) -> ElementType:
+    """Return the type of what is multiplied: the transforms of codes need more bits."""
+    return INT16 if element.name in CODES else element
 
 
 def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> Schedule:
@@ -81,7 +91,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     With one block of tiles, the cores share the blocks of channels, each reading its own weights
     once; the input is then transformed before, by all of them.
     """
-    blocking, core = plan.layout, device.core(plan.element)
+    blocking, core = plan.layout, device.core(_multiplied(plan.element))
     main = sch.get_sblock("winograd")
     spectrum = sch.get_sblock("input")
     blocks, channel_blocks = _output(sch, main, blocking, core)
@@ -109,7 +119,9 @@ def _output(sch: Schedule, main: SBlockRV, blocking: Blocking, core: Core) -> tu
     batch, height, width, channel = sch.get_loops(output)
     height, y = sch.split(height, [None, outputs])
     width, x = sch.split(width, [None, outputs])
-    channels, vectors, lanes = sch.split(channel, [None, tile.vectors, tile.lanes])
+    # Codes are made of two vectors of sums together, if there are as many.
+    wide = power_of_two_divisor(tile.channels, core.elements)
+    channels, vectors, lanes = sch.split(channel, [None, tile.channels // wide, wide])
     sch.reorder(batch, height, width, channels, vectors, y, x, lanes)
     blocks, near = sch.split(sch.fuse(batch, height, width), [None, blocking.block])
     # Rows made of sums, then those of differences: registers hold what goes into two rows, if a
@@ -168,7 +180,7 @@ def _input(sch: Schedule, spectrum: SBlockRV, core: Core) -> LoopRV:
     (rows,) = sch.get_producers(spectrum)
     (patch,) = sch.get_producers(rows)
     i, j, tiles, channel = sch.get_loops(spectrum)[-4:]
-    wide = power_of_two_divisor(int(sch.get(channel).extent), core.lanes)
+    wide = power_of_two_divisor(int(sch.get(channel).extent), core.elements)
     vectors, lanes = sch.split(channel, [None, wide])
     # Two rows of all channels, then the next two: registers hold what goes into two rows.
     pairs, i = sch.split(i, [None, 2])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+import numpy as np
 
 from tvmlcnn.ops import Blocking, Tile
 from tvmlcnn.targets import NARROW, Core, Cpu, ElementType
 
+from .paired_tiles import instructions_of_a_round
+from .runs import run_of_dense
 from .tiles import candidates, efficiency, filled, power_of_two_divisor, ranked
 
 # Outputs of a tile along each side; the weights grow to 16/9 and to 36/9 of the direct ones.
@@ -23,7 +28,12 @@ class Choice:
 
 
 def winograd_choice(
-    shape: tuple[int, int, int], inner: int, outer: int, device: Cpu, element: ElementType
+    shape: tuple[int, int, int],
+    inner: int,
+    outer: int,
+    device: Cpu,
+    element: ElementType,
+    step: float = 1,
 ) -> Choice | None:
     """Return the ways to cut a 3x3 convolution, or None where there is none.
 
@@ -35,14 +45,17 @@ def winograd_choice(
         Channels of the input and of the output.
     device : Cpu
     element : ElementType
+        Of what is multiplied.
+    step : float
+        What the convolution as it is takes for a multiply-add, in those of the element's type.
     """
     core = device.core(element)
-    lanes = power_of_two_divisor(inner, core.lanes)
-    if lanes not in core.vectors():
+    lanes = power_of_two_divisor(inner, core.elements)
+    if lanes < min(core.vectors()):
         return None
     batch, height, width = shape
     weights = core.bytes(inner * outer) * _balance(device, core)
-    direct = 9 * (batch * height * width * inner * outer + weights)
+    direct = 9 * (step * batch * height * width * inner * outer + weights)
 
     def cost(blocking: Blocking) -> tuple[float, int]:
         """Return what it costs in multiply-adds; as few blocks as possible where all is equal."""
@@ -51,7 +64,8 @@ def winograd_choice(
         blocks = -(-_tiles(shape, blocking.outputs) // blocking.block)
         tiles = blocks * blocking.block
         products = tiles * inner * outer / filled(outer, tile.channels)
-        values = tiles * (inner / lanes + outer / tile.lanes) * core.lanes
+        registers = inner / lanes + outer / tile.lanes * core.registers_of(tile.lanes)
+        values = tiles * registers * core.lanes / core.registers_of(core.lanes)
         pieces = blocks if blocks > 1 else -(-outer // tile.channels)
         imbalance = -(-pieces // core.count) * core.count / pieces
         transforms = values * core.costs.transform
@@ -65,6 +79,21 @@ def winograd_choice(
         lambda blocking: -cost(blocking)[1],
     )
     return Choice(blockings, cost(blockings[0])[0] < direct) if blockings else None
+
+
+def direct_step(weight: np.ndarray, core: Core) -> float:
+    """Return what multiplying codes takes, in multiply-adds of one product a lane of 16 bits.
+
+    Parameters
+    ----------
+    weight : numpy.ndarray
+        Shape (rows, columns, inner, outer).
+    core : Core
+        As it multiplies codes, in pairs.
+    """
+    products = math.gcd(weight.shape[2], core.elements)
+    run = run_of_dense(weight, products) if products >= core.lanes else 0
+    return instructions_of_a_round(run) / core.lanes if run else 1
 
 
 def _tiles(shape: tuple[int, int, int], outputs: int) -> int:

@@ -10,7 +10,7 @@ from definitions import assert_close, computed, convolution, random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tvmlcnn.ops import Blocking, Tile, Window, pack, transform_weights, winograd
+from tvmlcnn.ops import Blocking, Tile, Window, is_exact, pack, transform_weights, winograd
 
 TILE = Tile(2, 1, 4)
 
@@ -59,3 +59,73 @@ def test_convolution(
     expected = convolution(data, weight, Window(padding=padding))
     define = partial(winograd, shape=expected.shape, inner=3, padding=padding, blocking=blocking)
     assert_close(computed(define, data, packed), expected, 2e-5)
+
+
+def _sums(codes: np.ndarray, weight: np.ndarray, zero: int, padding: int) -> np.ndarray:
+    """Return the sums of products of codes, those around the map as well, of 64 bits."""
+    around = [(0, 0), (padding, padding), (padding, padding), (0, 0)]
+    data = np.pad(codes.astype(np.int64), around, constant_values=zero)
+    windows = np.lib.stride_tricks.sliding_window_view(data, (3, 3), (1, 2))
+    return np.einsum("nhwcyx,yxck->nhwk", windows, weight.astype(np.int64))
+
+
+def _of_codes(
+    codes: np.ndarray, weight: np.ndarray, zero: int, padding: int, outputs: int
+) -> np.ndarray:
+    height, width, inner = codes.shape[1:]
+    shape = (1, height + 2 * padding - 2, width + 2 * padding - 2, weight.shape[3])
+    packed = pack(transform_weights(weight, outputs), TILE)
+    assert packed.dtype == np.int16
+    define = partial(
+        winograd,
+        shape=shape,
+        inner=inner,
+        padding=(padding,) * 4,
+        blocking=Blocking(outputs, TILE, 4),
+        zero=zero,
+    )
+    return computed(define, codes, packed)
+
+
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(
+    outputs=st.sampled_from([2, 4]),
+    size=st.tuples(st.integers(3, 9), st.integers(3, 9)),
+    padding=st.integers(0, 2),
+    zero=st.sampled_from([-128, 0, 5, 127]),
+    seed=st.integers(0, 9),
+)
+def test_sums_of_codes_are_exact(
+    outputs: int, size: tuple[int, int], padding: int, zero: int, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    codes = generator.choice([-128, 127, zero, 3], (1, *size, 5)).astype(np.int8)
+    weight = generator.choice([-128, 127, -63, 1], (3, 3, 5, 6)).astype(np.int8)
+    found = _of_codes(codes, weight, zero, padding, outputs)
+    assert found.dtype == np.int32
+    np.testing.assert_array_equal(found, _sums(codes, weight, zero, padding))
+
+
+@pytest.mark.parametrize("outputs", [2, 4])
+@pytest.mark.parametrize("weights", [(127, 127), (-128, -128), (127, -128)])
+def test_what_leaves_32_bits_on_the_way_comes_back(outputs: int, weights: tuple[int, int]) -> None:
+    """Transformed codes and weights of all points are as large as they can be, of many channels."""
+    weight = np.full((3, 3, 224, 2), weights[0], np.int8)
+    weight[:, 1] = weights[1]
+    assert is_exact(weight, outputs)
+    codes = np.full((1, 6, 6, 224), -128, np.int8)
+    codes[:, ::2, 1::2] = codes[:, 1::2, ::2] = 127
+    found = _of_codes(codes, weight, 0, 0, outputs)
+    np.testing.assert_array_equal(found, _sums(codes, weight, 0, 0))
+
+
+@pytest.mark.parametrize(("outputs", "bits"), [(2, 22), (4, 18)])
+def test_sums_that_are_too_long_are_told(outputs: int, bits: int) -> None:
+    """Of a channel of the result: that of another one does not matter."""
+    channels = 2**bits // (9 * 64) + 1
+    weight = np.zeros((3, 3, channels, 2), np.int8)
+    weight[..., 0] = 64
+    weight[:, :, -1, 0] = 0
+    assert is_exact(weight, outputs)
+    weight[:, :, -1, 0] = 127
+    assert not is_exact(weight, outputs)

@@ -83,6 +83,7 @@ LAYERS: dict[str, Layer] = {
     "halves": conv((1, 14, 14, 96), (1, 1, 96, 64), element=FLOAT16, sums="float32"),
     "bytes": conv((1, 14, 14, 32), (1, 1, 32, 48), element=UINT8),
     "signed bytes": conv((1, 14, 14, 32), (1, 1, 32, 48), element=INT8),
+    "3x3 signed bytes": conv((1, 28, 28, 64), (3, 3, 64, 64), AROUND, element=INT8),
     "depthwise bytes": conv((1, 28, 28, 96), (3, 3, 1, 96), AROUND, element=UINT8, groups=96),
     "depthwise signed bytes": conv((1, 28, 28, 96), (3, 3, 1, 96), AROUND, element=INT8, groups=96),
     "product": Product(FLOAT32, (1, 256), np.zeros((256, 96), np.float32)),

@@ -7,15 +7,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from codes import convolution, module, result_of, sums
 from conftest import randomized
 from cores import CPUS, cpu
+from executed import assembly_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from networks import assembly, compiled, relative_error
 from torch import nn
 
+from tvmlcnn import pipeline
+from tvmlcnn.graph.quantized_operators import Code
 from tvmlcnn.schedules import Layer, kernels_by_rule
 from tvmlcnn.schedules.cpu.winograd_blocking import winograd_choice
 from tvmlcnn.targets import DEVICES, FLOAT32, Cpu, Device, ElementType
@@ -196,3 +201,56 @@ def test_blocks_nest_in_several_maps(batch: int) -> None:
         error, kernels = relative_error(randomized(net), (batch, 16, side, side), X86)
         assert error < 2e-5
         assert kernels.get("winograd", 0) + kernels["dense"] == 2
+
+
+def _of_codes(weight: np.ndarray, side: int, name: str, zero: int = -128) -> Any:
+    """Return a convolution of codes, and whether a device computes it so."""
+    graph, shape = convolution(weight, Code(1.0, zero, "int8"), padding=1), weight.shape[1]
+    mod = pipeline.run(module((1, shape, side, side), "int8", graph), cpu(name).with_cores(1))
+    return graph, "winograd" in kernels_by_rule(mod)
+
+
+@pytest.mark.emulated("aarch64")
+@pytest.mark.parametrize(
+    ("inner", "outer", "side", "largest", "zero"),
+    [(64, 48, 18, 127, -128), (16, 64, 27, 63, 5), (40, 29, 19, 63, 127)],
+)
+def test_sums_of_codes_are_exact(
+    inner: int, outer: int, side: int, largest: int, zero: int
+) -> None:
+    """Run in the emulator: those that fit float32, in which they are compared."""
+    generator = np.random.default_rng(side)
+    shape = (outer, inner, 3, 3)
+    weight = generator.integers(-largest, largest + 1, shape).astype(np.int8)
+    weight[0] = generator.choice([-largest, largest], shape[1:])
+    codes = generator.choice([-128, 127, 3], (1, inner, side, side)).astype(np.int8)
+    graph, taken = _of_codes(weight, side, "rpi4", zero)
+    assert taken
+    found = result_of(graph, codes, cpu("rpi4").with_cores(1))
+    np.testing.assert_array_equal(found, sums(codes, weight, zero, padding=1))
+
+
+@pytest.mark.parametrize(
+    ("name", "largest", "inner", "taken"),
+    [
+        ("rpi4", 63, 64, True),
+        ("rpi3", 63, 64, True),
+        ("rpi5", 63, 64, False),  # by dot products
+        ("rpi2", 63, 64, False),
+        ("rpi4", 127, 464, False),  # sums that may be too long
+    ],
+)
+def test_codes_are_filtered_without_dot_products(
+    name: str, largest: int, inner: int, taken: bool
+) -> None:
+    weight = np.full((64, inner, 3, 3), largest, np.int8)
+    assert _of_codes(weight, 28, name)[1] == taken
+
+
+@pytest.mark.parametrize("inner", [16, 64])
+def test_words_are_multiplied_by_lane(inner: int) -> None:
+    weight = np.random.default_rng(0).integers(-63, 64, (64, inner, 3, 3)).astype(np.int8)
+    graph, _ = _of_codes(weight, 28, "rpi4")
+    device = cpu("rpi4").with_cores(1)
+    text = assembly_of(pipeline.run(module((1, inner, 28, 28), "int8", graph), device), device)
+    assert len(re.findall(r"smlal2?\s+v\d+\.4s, v\d+\.[48]h, v\d+\.h\[", text)) >= 64

@@ -1,11 +1,12 @@
 """TE definitions of the workloads that schedules are written for.
 
 Wherever kernels are made, TVM lowers exp and its like by `tvmlcnn.vector_math`, and what it is not
-to simplify by `tvmlcnn.exact_arithmetic`.
+to simplify by `tvmlcnn.exact_arithmetic` and `tvmlcnn.wrapping_arithmetic`.
 """
 
 import tvmlcnn.exact_arithmetic
-import tvmlcnn.vector_math  # noqa: F401
+import tvmlcnn.vector_math
+import tvmlcnn.wrapping_arithmetic  # noqa: F401
 
 from .batched_product import batched_product
 from .chunks import chunk_of
@@ -22,6 +23,7 @@ from .grouped import diagonals, grouped, grouped_diagonals
 from .matrix_product import matrix_product
 from .normalization import normalize_channels, normalize_rows
 from .packing import pack, place_of_pairs
+from .patches import patches
 from .pixels import gather_frames, interleave
 from .pointwise_depthwise import Banding, pointwise_depthwise, pointwise_depthwise_windows
 from .pooling import average_pool, global_average, max_pool
@@ -38,7 +40,8 @@ from .suppress import suppress
 from .surround import surround
 from .tensor_product import tensor_product
 from .tile import Tile
-from .winograd import Blocking, transform_weights, winograd
+from .winograd import Blocking, winograd
+from .winograd_transforms import is_exact, transform_weights
 
 __all__ = [
     "Banding",
@@ -68,6 +71,7 @@ __all__ = [
     "grouped",
     "grouped_diagonals",
     "interleave",
+    "is_exact",
     "matrix_product",
     "max_pool",
     "normalize_channels",
@@ -75,6 +79,7 @@ __all__ = [
     "pack",
     "pack_depthwise",
     "pack_depthwise_pairs",
+    "patches",
     "place_of_pairs",
     "pointwise_depthwise",
     "pointwise_depthwise_windows",

@@ -44,12 +44,12 @@ def shuffle(data: te.Tensor, places: np.ndarray, batch: int) -> te.Tensor:
     def body(source: Any, result: Any) -> None:
         with rows(batch * height, False) as row, T.serial(0, width) as column:
             n, h = row // height, row % height
-            for number, (vectors, chosen) in enumerate(pieces):
+            for number, (vectors, lanes) in enumerate(pieces):
                 found = [
                     source[plane * batch + n, h, column, T.Ramp(first, 1, LANES)]
                     for plane, first in vectors
                 ]
-                whole = _chosen(found, chosen, dtype)
+                whole = chosen(found, lanes, dtype)
                 result[n, h, column, T.Ramp(number * LANES, 1, LANES)] = whole
 
     (made,) = written(
@@ -73,19 +73,22 @@ def _vectors(places: np.ndarray, wide: int) -> tuple[list[tuple[int, int]], list
     return vectors, [found[place] for place in places.tolist()]
 
 
-def _chosen(vectors: list[Expr], chosen: list[tuple[int, int]], dtype: str) -> Expr:
-    """Return lanes of vectors as one, taken from two vectors at a time."""
+def chosen(vectors: list[Expr], places: list[tuple[int, int]], dtype: str) -> Expr:
+    """Return lanes of vectors as one, taken from two vectors at a time.
+
+    Each is the number of a vector and a lane of it; -1 is that of a zero.
+    """
     zeros = Broadcast(tirx.const(0, dtype), LANES)
     whole = vectors[0] if vectors else zeros
-    lanes = [lane if number == 0 else 0 for number, lane in chosen]
+    lanes = [lane if number == 0 else 0 for number, lane in places]
     for number, vector in [*enumerate(vectors)][1:]:
         lanes = [
             LANES + lane if of == number else before
-            for before, (of, lane) in zip(lanes, chosen, strict=True)
+            for before, (of, lane) in zip(lanes, places, strict=True)
         ]
         whole, lanes = _shuffled(whole, vector, lanes), list(range(LANES))
-    if any(number < 0 for number, _ in chosen):
-        lanes = [LANES if of < 0 else before for before, (of, _) in zip(lanes, chosen, strict=True)]
+    if any(number < 0 for number, _ in places):
+        lanes = [LANES if of < 0 else before for before, (of, _) in zip(lanes, places, strict=True)]
         return _shuffled(whole, zeros, lanes)
     return whole if lanes == list(range(LANES)) else _shuffled(whole, whole, lanes)
 

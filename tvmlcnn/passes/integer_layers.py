@@ -19,7 +19,7 @@ import numpy as np
 import tvm
 from tvm import relax
 
-from tvmlcnn.graph import hard_swish
+from tvmlcnn.graph import hard_swish, products_of_codes
 from tvmlcnn.graph import quantized_operators as quantized
 from tvmlcnn.graph.attributes import changed, ints
 from tvmlcnn.graph.constants import constant, is_call_of, value_of
@@ -70,7 +70,7 @@ def _integer_layers(mod: tvm.IRModule, dtype: str | None, by_bits: bool) -> tvm.
         **MOVES,
     }
     if by_bits:
-        rewrites |= {"relax.divide": hard_swish.divide, "relax.multiply": hard_swish.multiply}
+        rewrites |= {"relax.divide": hard_swish.divide, "relax.multiply": _multiply}
     if dtype is not None:
         rewrites["relax.nn.conv2d"] = partial(_conv2d, dtype=dtype)
         rewrites["relax.matmul"] = partial(_matmul, dtype=dtype)
@@ -287,6 +287,11 @@ def _clip(
         low, high = (float(bound.value) for bound in call.args[1:])
     least, greatest = min(max(form.low, low), high), min(max(form.high, low), high)
     return replace(form, low=least, high=greatest)
+
+
+def _multiply(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
+    found = hard_swish.multiply(graph, var, call)
+    return found or products_of_codes.multiply(graph, var, call)
 
 
 def _fit(weights: Weights, axis: int) -> bool:
