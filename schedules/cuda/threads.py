@@ -48,9 +48,7 @@ def lanes_of(count: int, bytes: int = FLOAT32.bytes) -> list[int]:
     bytes : int
         Of each of them; a load moves up to 16 (PTX ISA, ld and st).
     """
-    # TVM has no more than four bytes of a vector in CUDA C++.
-    most = (8, 4, 2, 1) if bytes > 1 else (4, 2, 1)
-    return [n for n in most if count % n == 0 and n * bytes <= _LOAD_BYTES]
+    return [n for n in (16, 8, 4, 2, 1) if count % n == 0 and n * bytes <= _LOAD_BYTES]
 
 
 def block_sizes(threads: int) -> list[int]:

@@ -26,7 +26,8 @@ from .cuda_compiler import Compiler, find_compiler
 from .cuda_image import architectures
 from .launch_bounds import with_resident
 from .launches import GpuFunction, gpu_function
-from .tensor_cores import products_of_warps
+from .tensor_cores import products_of_steps
+from .vectors_of_bytes import with_vectors_of_bytes
 
 __all__ = [
     "CUDA_SECTION",
@@ -89,7 +90,8 @@ def cuda_source(kernels: tvm.IRModule, device: Device) -> tuple[dict[str, GpuFun
         ]
     functions = {variable.name_hint: gpu_function(f) for variable, f in host.functions.items()}
     source = "\n".join(_bounded(one, kernels) for one in sources)
-    return functions, definitions(source) + products_of_warps(source) + source
+    source = with_vectors_of_bytes(source)
+    return functions, definitions(source) + products_of_steps(source) + source
 
 
 def _bounded(source: str, kernels: tvm.IRModule) -> str:
