@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pocl_bounds
 import pyopencl as cl
+from pocl_bytes import with_gathered_bytes
 from pocl_halves import with_halves
 from pocl_warps import with_warps
 
@@ -75,7 +76,8 @@ def source(kernels: tvm.IRModule, device: Gpu) -> str:
         tensors = [*_bytes(kernels[variable.name_hint]), *called.scratch]
         for launch in called.launches:
             sizes[launch.kernel] = [tensors[number] for number in launch.tensors]
-    return with_warps(pocl_bounds.checked(text, sizes), device.capability)
+    checked = pocl_bounds.checked(with_gathered_bytes(text), sizes)
+    return with_warps(checked, device.capability)
 
 
 @functools.cache

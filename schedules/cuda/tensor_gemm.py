@@ -23,7 +23,7 @@ from .gemm import gemm_of
 from .implicit_gemm import add_parts, producers
 from .segment_products import segment_product
 from .tensor_tiles import TensorTile, segment_of, tensor_tiles
-from .threads import lanes_of, unroll
+from .threads import lanes_of, lanes_together, unroll
 from .warp_products import QUARTERS, ROWS
 
 
@@ -82,7 +82,7 @@ def plan_of_segments(
     if not tiles:
         return None
     tile = decisions.choose("tile", tiles)
-    lanes = lanes_of(gemm.lying_together, element.bytes)[0]
+    lanes = lanes_together(gemm.lying_together, element.bytes)[0]
     apart = len(gemm.places) > 0
 
     def definition() -> Definition:
@@ -213,7 +213,7 @@ def _accumulate(sch: Schedule, main: SBlockRV, thread: LoopRV, plan: Plan, devic
     sch.transform_layout(
         panel, ("write", 0), lambda g, s, lane, row, k: (g, s, lane // ROWS, row, lane % ROWS, k)
     )
-    whole = lanes_of(segment_of(plan.element), plan.element.bytes)[0]
+    whole = lanes_together(segment_of(plan.element), plan.element.bytes)[0]
     depth = len(sch.get_loops(main)) - (5 if tile.vectors > 1 else 4)
     group, part, lane, own, step = sch.get_loops(panel)[depth:]
     warps, lane = sch.split(lane, [None, ROWS])
