@@ -110,9 +110,7 @@ def _packed(weight: np.ndarray, tile: TensorTile, element: ElementType) -> np.nd
     return packed.reshape(blocks, segments, channels // tile.wide, tile.wide, length)
 
 
-def schedule_segments(
-    sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions
-) -> Schedule:
+def schedule_segments(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> Schedule:
     """Sum up a tile of rows and channels in the registers of each warp.
 
     The threads of a block bring a chunk of either factor to shared memory, where a row's and a
