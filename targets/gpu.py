@@ -77,6 +77,7 @@ class Gpu(Device):
 
     family = "cuda"
     saturates = True  # PTX ISA, "fma": .sat
+    shuffles_bytes = False  # of more than eight: PTX ISA, "prmt"
 
     capability: int
     multiprocessors: int

@@ -39,7 +39,7 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         data = compact(rewriter.builder, data)
         weight, groups = _merged(weight, groups, step)
     if groups == 1:
-        data = gathered(rewriter.builder, data)
+        data = gathered(rewriter, data)
         data, weight, reads = whole_pixels(rewriter, data, weight, AT_ONCE, together)
         weight, places = filled_up(weight, unit)
     made = convolved(call, data, weight, groups, reads, zero=int(attrs.zero))
