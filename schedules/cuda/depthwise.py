@@ -9,7 +9,7 @@ from functools import partial
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
-from tvmlcnn.targets import Gpu
+from tvmlcnn.targets import CODES, Gpu
 
 from ..decisions import Decisions
 from ..depthwise_definition import depthwise_definition
@@ -145,7 +145,10 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     store = sch.cache_write(output, 0, "local")
     thread, (*pixels, lanes) = bind_map(sch, sch.get_loops(store), tile, layout.block)
     sch.compute_at(output, thread, preserve_unit_loops=True)
-    unroll(sch, *sch.get_loops(output)[_THREADS:])
+    if plan.element.name in CODES:  # which are made by vectors
+        move_vectors(sch, output, tile.lanes, _THREADS)
+    else:
+        unroll(sch, *sch.get_loops(output)[_THREADS:])
     sch.compute_at(main, thread, preserve_unit_loops=True)
     sums = multiply(sch, main, thread, tile.lanes, layout.whole, layout.unrolled)
     load_beside(sch, output, thread, tile.lanes)

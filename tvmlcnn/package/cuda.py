@@ -26,6 +26,7 @@ from .cuda_compiler import Compiler, find_compiler
 from .cuda_image import architectures
 from .launch_bounds import with_resident
 from .launches import GpuFunction, gpu_function
+from .packed_codes import packing, with_packed_codes
 from .tensor_cores import products_of_steps
 from .vectors_of_bytes import with_vectors_of_bytes
 
@@ -83,15 +84,15 @@ def cuda_source(kernels: tvm.IRModule, device: Device) -> tuple[dict[str, GpuFun
     host, device_modules = split_host_device_mods(lowered)
     with _kept_as_source():
         sources = [
-            codegen_build(finalize()(copied_asynchronously(module)), device_target).inspect_source(
-                "cuda"
-            )
+            codegen_build(
+                finalize()(with_packed_codes(copied_asynchronously(module))), device_target
+            ).inspect_source("cuda")
             for device_target, module in device_modules.items()
         ]
     functions = {variable.name_hint: gpu_function(f) for variable, f in host.functions.items()}
     source = "\n".join(_bounded(one, kernels) for one in sources)
     source = with_vectors_of_bytes(source)
-    return functions, definitions(source) + products_of_steps(source) + source
+    return functions, definitions(source) + products_of_steps(source) + packing(source) + source
 
 
 def _bounded(source: str, kernels: tvm.IRModule) -> str:
