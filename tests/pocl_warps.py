@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 _CALL = re.compile(r"\btvmlcnn_mma_\w+\(")
 _KERNEL = re.compile(r"__kernel void (\w+)\([^)]*\) \{")
-_DOT = "tvmlcnn_dot_"
+_DOT = re.compile(r"\btvmlcnn_(?:dot|taps)_")
 _ASM = re.compile(r"asm\(\"((?:mma|dp4a)[^ ]+) ?[^\"]*\"(.*?)\);", re.DOTALL)
 _OPERAND = re.compile(r"\"(\+f|\+r|r)\"\(((?:[^()]|\[[^\]]*\])+)\)")
 # Threads of a block at most, and registers that one gives to an instruction.
@@ -29,6 +29,13 @@ float float16_of(uint registers, int half_) {
 }
 int uint8_of(uint register_, int byte) { return register_ >> 8 * byte & 255; }
 int int8_of(uint register_, int byte) { return (char)(register_ >> 8 * byte); }
+uint __byte_perm(uint low, uint high, uint chosen) {
+  ulong both = (ulong)high << 32 | low;
+  uint found = 0;
+  for (int byte = 0; byte < 4; ++byte)
+    found |= (uint)(both >> 8 * (chosen >> 4 * byte & 7) & 255) << 8 * byte;
+  return found;
+}
 void dp4a_u32_s32(uint left, uint right, int* sum) {
   for (int byte = 0; byte < 4; ++byte) *sum += uint8_of(left, byte) * int8_of(right, byte);
 }
@@ -97,9 +104,10 @@ def with_warps(source: str, capability: int) -> str:
     capability : int
         Of the GPU that the kernels are for, times ten.
     """
+    from tvmlcnn.package.tap_products import products_of_taps
     from tvmlcnn.package.tensor_cores import products_of_steps
 
-    if not _CALL.search(source) and _DOT not in source:
+    if not _CALL.search(source) and not _DOT.search(source):
         return source
     room = f"\n  __local uint {_GIVEN}[{_THREADS * _REGISTERS}];"
     done, at = [], 0
@@ -111,7 +119,7 @@ def with_warps(source: str, capability: int) -> str:
         done += [source[at : kernel.end()], body]
         at = end
     instructions = "".join(map(_instruction, _INSTRUCTIONS))
-    functions = _functions(products_of_steps(source))
+    functions = _functions(products_of_steps(source) + products_of_taps(source))
     head = f"#define __CUDA_ARCH__ {10 * capability}\n{_PRELUDE}{instructions}{functions}\n"
     return head + "".join([*done, source[at:]])
 

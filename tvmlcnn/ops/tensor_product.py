@@ -11,6 +11,7 @@ from .convolution import product
 from .gathering import Gathering
 
 LANE, MULTIPLY, DOT = "tvmlcnn_lane", "tvmlcnn_mma_{element}", "tvmlcnn_dot_{element}"
+TAPS = "tvmlcnn_taps_{rows}x{columns}"
 """Functions of CUDA C++ that schedules call for instructions, and files bring."""
 
 

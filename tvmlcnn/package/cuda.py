@@ -27,6 +27,7 @@ from .cuda_image import architectures
 from .launch_bounds import with_resident
 from .launches import GpuFunction, gpu_function
 from .packed_codes import packing, with_packed_codes
+from .tap_products import products_of_taps
 from .tensor_cores import products_of_steps
 from .vectors_of_bytes import with_vectors_of_bytes
 
@@ -92,7 +93,10 @@ def cuda_source(kernels: tvm.IRModule, device: Device) -> tuple[dict[str, GpuFun
     functions = {variable.name_hint: gpu_function(f) for variable, f in host.functions.items()}
     source = "\n".join(_bounded(one, kernels) for one in sources)
     source = with_vectors_of_bytes(source)
-    return functions, definitions(source) + products_of_steps(source) + packing(source) + source
+    functions_called = [
+        called(source) for called in (definitions, products_of_steps, products_of_taps, packing)
+    ]
+    return functions, "".join(functions_called) + source
 
 
 def _bounded(source: str, kernels: tvm.IRModule) -> str:
