@@ -67,7 +67,7 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
         return None
     tile = decisions.choose("tile", tiles(layer, device))
     taps = layer.weight.shape[:2]
-    blocks = map_blocks(layer.shape, tile, taps, layer.window, device)
+    blocks = map_blocks(layer.shape, tile, taps, layer.window, layer.element, device)
     block = decisions.choose("block", blocks)
     whole = _kept(tile, layer) <= _KEPT
     layout = Layout(tile, block, whole, math.prod(taps) <= 2 * _UNROLLED)

@@ -36,8 +36,8 @@ def depthwise(
         its own. Integers that codes are multiplied by may be held as float32.
     *excess : te.Tensor
         Where codes are ``shifted``, the sums of those that all are ``zero``, of the type of sums:
-        shape (C,), or (planes, C). What lies around the maps adds nothing to sums of codes less their
-        zero, and so can be left out.
+        shape (C,), or (planes, C). What lies around the maps adds nothing to sums of codes less
+        their zero, and so can be left out.
     window : Window
     batch : int, optional
         Of the result; by default that of the data.
