@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 import tvm
 from codes import computed, convolution, module, result_of, sums
-from gpu_kernels import GPUS, needs_pocl
+from gpu_kernels import GPUS, needs_nvcc, needs_pocl, usage_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers_of_each_kind import conv
@@ -28,6 +29,7 @@ from tvmlcnn.targets import UINT8, Gpu
 TURING, ORIN, XAVIER = (GPUS[name] for name in ("cuda", "jetson-orin-nano", "jetson-xavier-nx"))
 RULES = {"cuda": "tensor_gemm", "jetson-orin-nano": "tensor_gemm", "jetson-xavier-nx": "dot_gemm"}
 gpus = pytest.mark.parametrize("gpu", [TURING, ORIN, XAVIER], ids=lambda gpu: str(gpu.name))
+CODE = Code(1.0, 97, "uint8")
 few = settings(max_examples=10, deadline=None, derandomize=True)
 Emit = Callable[[relax.Expr], relax.Var]
 
@@ -190,6 +192,54 @@ def test_maxima_and_means_are_taken_of_codes() -> None:
     found, kernels = computed(graph, codes, ORIN)
     np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-5)
     assert kernels["pooling"] == 2
+
+
+@needs_pocl
+def test_bytes_of_frames_are_surrounded_by_the_zero_of_their_channel() -> None:
+    frames, weight = random((2, 3, 9, 10), "uint8"), random((16, 3, 3, 3), "int8")
+    zeros = np.array([124, 116, 104], np.float32).reshape(1, 3, 1, 1)
+
+    def graph(emit: Emit, given: relax.Var) -> relax.Expr:
+        numbers = emit(relax.op.astype(given, "float32"))
+        centred = emit(relax.op.subtract(numbers, constant(zeros)))
+        scales = np.ones((16, 1, 1, 1), np.float32)
+        weights = emit(quantized.dequantize_channels(constant(weight), scales))
+        return relax.op.nn.conv2d(centred, weights, padding=1)
+
+    data = torch.from_numpy(frames - zeros.astype(np.float64))
+    wanted = torch.conv2d(data, torch.from_numpy(weight.astype(np.float64)), padding=1).numpy()
+    found, kernels = computed(graph, frames, ORIN)
+    np.testing.assert_array_equal(found, wanted)
+    assert kernels["tensor_gemm"] == 1
+
+
+LAYERS = {
+    "pointwise": (convolution(random((96, 24, 1, 1), "int8"), CODE), (1, 24, 56, 56)),
+    "3x3": (convolution(random((64, 64, 3, 3), "int8"), CODE, padding=1), (1, 64, 28, 28)),
+    "depthwise": (
+        convolution(random((96, 1, 3, 3), "int8"), CODE, padding=1, groups=96),
+        (1, 96, 28, 28),
+    ),
+    "5x5 depthwise": (
+        convolution(random((96, 1, 5, 5), "int8"), CODE, padding=2, groups=96),
+        (1, 96, 28, 28),
+    ),
+}
+
+
+@needs_nvcc
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("target", [*RULES, "h100"])
+def test_two_blocks_fit_a_multiprocessor(name: str, target: str) -> None:
+    """And none spills; what nvcc has no target for is compiled for the next one that it has."""
+    gpu, (graph, shape) = GPUS[target], LAYERS[name]
+    mod = pipeline.run(module(shape, "uint8", graph), gpu)
+    known = replace(gpu, gpu_code=(f"sm_{max(gpu.capability, 75)}",))
+    source = cuda_source(together([mod]).mod, gpu)[1]
+    for kernel in usage_of(source, known).values():
+        assert kernel.spilled == 0
+        assert 2 * kernel.registers * kernel.threads <= gpu.registers
+        assert 2 * kernel.shared <= gpu.shared_of_multiprocessor
 
 
 def made(gpu: Gpu, zero: int, padding: int = 1) -> tuple[tvm.IRModule, str]:
