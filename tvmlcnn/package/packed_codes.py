@@ -1,4 +1,4 @@
-"""Four numbers as the codes next to them, by the instructions of a GPU.
+"""Two or four numbers as the codes next to them, by the instructions of a GPU.
 
 PTX ISA, "cvt.pack": from sm_72 on, two integers of 32 bits become bytes without a comparison: past
 the bounds of their type, its least or greatest. Behind conversions of numbers ptxas makes one
@@ -18,29 +18,42 @@ from tvmlcnn.targets import UINT8
 from .narrow_codes import number_of
 from .vectors import lanes_of, scalar_of
 
-_LANES = 4
-_NAME = "tvmlcnn_codes"
-# The first of the four is in the lowest bits.
-_SOURCE = f"""
-__device__ __forceinline__ unsigned {_NAME}(float4 numbers) {{
+_NAME = "tvmlcnn_codes_{lanes}"
+_WORDS = {2: "uint16", 4: "uint32"}
+# The first of the numbers is in the lowest bits.
+_PAIR = """
+__device__ __forceinline__ unsigned short tvmlcnn_codes_2(float2 numbers) {
+  int a = __float2int_rn(numbers.x), b = __float2int_rn(numbers.y);
+#if __CUDA_ARCH__ >= 720
+  unsigned codes;
+  asm("cvt.pack.sat.u8.s32.b32 %0, %2, %1, 0;" : "=r"(codes) : "r"(a), "r"(b));
+  return codes;
+#else
+  return min(max(a, 0), 255) | min(max(b, 0), 255) << 8;
+#endif
+}
+"""
+_FOUR = """
+__device__ __forceinline__ unsigned tvmlcnn_codes_4(float4 numbers) {
   int a = __float2int_rn(numbers.x), b = __float2int_rn(numbers.y);
   int c = __float2int_rn(numbers.z), d = __float2int_rn(numbers.w);
 #if __CUDA_ARCH__ >= 720
   unsigned codes;
-  asm("{{ .reg .b32 high; cvt.pack.sat.u8.s32.b32 high, %4, %3, 0; "
-      "cvt.pack.sat.u8.s32.b32 %0, %2, %1, high; }}"
+  asm("{ .reg .b32 high; cvt.pack.sat.u8.s32.b32 high, %4, %3, 0; "
+      "cvt.pack.sat.u8.s32.b32 %0, %2, %1, high; }"
       : "=r"(codes) : "r"(a), "r"(b), "r"(c), "r"(d));
   return codes;
 #else
   return min(max(a, 0), 255) | min(max(b, 0), 255) << 8 | min(max(c, 0), 255) << 16 |
          min(max(d, 0), 255) << 24;
 #endif
-}}
+}
 """
+_SOURCES = {2: _PAIR, 4: _FOUR}
 
 
 def with_packed_codes(kernels: tvm.IRModule) -> tvm.IRModule:
-    """Return kernels of a GPU that call the function for four codes at a time.
+    """Return kernels of a GPU that call a function for several codes at a time.
 
     Parameters
     ----------
@@ -58,15 +71,17 @@ def with_packed_codes(kernels: tvm.IRModule) -> tvm.IRModule:
 
 def packing(source: str) -> str:
     """Return the CUDA C++ of what `with_packed_codes` has a program call."""
-    return _SOURCE if _NAME + "(" in source else ""
+    called = [n for n in _SOURCES if _NAME.format(lanes=n) + "(" in source]
+    return "".join(_SOURCES[n] for n in called)
 
 
 def _packed(value: Cast) -> Expr:
-    """Return four codes from the function, another value as it is."""
-    if scalar_of(value) != UINT8.name or lanes_of(value) != _LANES:
+    """Return several codes from their function, another value as it is."""
+    lanes = lanes_of(value)
+    if scalar_of(value) != UINT8.name or lanes not in _WORDS:
         return value
     number = number_of(value, UINT8.name)
     if number is None:
         return value
-    codes = tirx.call_pure_extern("uint32", _NAME, number)
-    return tirx.reinterpret(f"{UINT8.name}x{_LANES}", codes)
+    codes = tirx.call_pure_extern(_WORDS[lanes], _NAME.format(lanes=lanes), number)
+    return tirx.reinterpret(f"{UINT8.name}x{lanes}", codes)
