@@ -45,6 +45,8 @@ class Device:
     """Which rules and phases are for it: ``"cpu"`` or ``"cuda"``."""
     saturates: ClassVar[bool] = False
     """Whether a multiply-add can clamp its result to [0, 1] for nothing."""
+    shuffles_bytes: ClassVar[bool] = True
+    """Whether an instruction brings bytes of vectors into any other order."""
 
     name: str
     summary: str

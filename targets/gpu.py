@@ -6,17 +6,23 @@ from dataclasses import dataclass
 
 from .core import MultiplyAdd
 from .device import KIB, Device
-from .element import ELEMENT_TYPES, FLOAT16, FLOAT32, ElementType
+from .element import CODES, ELEMENT_TYPES, FLOAT16, FLOAT32, UINT8, ElementType
 
 STATIC_SHARED_BYTES = 48 * KIB
 """What a block may take without asking the driver, on every GPU; CUDA C++ programming guide."""
 _ASYNC_FROM = 80
 # From here on threads convert, and compare, numbers of float16 (CUDA math API, half).
 _HALF_FROM = 53
-# The instruction mma of 16 rows and 8 columns; PTX ISA, mma.
+# The instruction mma of float16 with 16 rows and 8 columns, and of bytes; PTX ISA, mma.
 _MMA_FROM = 75
+# A thread's instruction for the sum of four products of bytes; PTX ISA, dp4a.
+_DOT_FROM, _DOT = 61, 4
 # Of a thread; 16 bytes are the most that one load or store moves (PTX ISA, ld and st).
-_MULTIPLY_ADDS = {FLOAT32: MultiplyAdd("ffma", 4), FLOAT16: MultiplyAdd("ffma", 8)}
+_MULTIPLY_ADDS = {
+    FLOAT32: MultiplyAdd("ffma", 4),
+    FLOAT16: MultiplyAdd("ffma", 8),
+    UINT8: MultiplyAdd("imad", 16),
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class Gpu(Device):
 
     family = "cuda"
     saturates = True  # PTX ISA, "fma": .sat
+    shuffles_bytes = False  # of more than eight: PTX ISA, "prmt"
 
     capability: int
     multiprocessors: int
@@ -94,25 +101,41 @@ class Gpu(Device):
 
     def computes(self, element: ElementType) -> bool:
         """Tell whether kernels of our own compute in an element type."""
+        if element.name == self.codes:
+            return True
         return element == FLOAT32 or (element == FLOAT16 and self.capability >= _HALF_FROM)
+
+    @property
+    def codes(self) -> str | None:
+        """Bytes without a sign, whose zero after a ReLU is 0; None where none are multiplied."""
+        return UINT8.name if self.capability >= _DOT_FROM else None
 
     def sums(self, element: ElementType) -> str:
         """Return float32: multiply-adds of it are as fast as those that round to float16."""
-        return FLOAT32.name
+        return element.accumulator if element.name in CODES else FLOAT32.name
 
     def multiplies_by_warps(self, element: ElementType) -> bool:
         """Tell whether a warp's tensor cores multiply an element type (PTX ISA: mma.m16n8k8)."""
         by_warps = self.tensor_cores is not None and self.capability >= _MMA_FROM
-        return by_warps and element == FLOAT16
+        return by_warps and (element == FLOAT16 or element.name == self.codes)
+
+    def products_at_once(self, element: ElementType) -> int:
+        """Return how many multiply-adds a multiprocessor finishes in a cycle.
+
+        By the instructions that multiply several steps of an element type, 0 where it has none.
+        """
+        if self.tensor_cores is not None and self.multiplies_by_warps(element):
+            return self.tensor_cores.float16 if element == FLOAT16 else self.tensor_cores.int8
+        return _DOT * self.lanes_of_multiprocessor if element.name == self.codes else 0
 
     def gain(self, dtype: str) -> float | None:
         """Return how many operations it does in a type in the time of one in float32."""
-        element = ELEMENT_TYPES.get(dtype)
+        name = self.codes if dtype == "int8" else dtype
+        element = (ELEMENT_TYPES | CODES).get(name or "")
         if element is None or not self.computes(element):
             return None
-        if self.tensor_cores is None or not self.multiplies_by_warps(element):
-            return 1.0
-        return self.tensor_cores.float16 / self.lanes_of_multiprocessor
+        lanes = self.lanes_of_multiprocessor
+        return (self.products_at_once(element) or lanes) / lanes
 
     @property
     def copies_asynchronously(self) -> bool:

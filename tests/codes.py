@@ -16,7 +16,8 @@ from tvmlcnn.graph import quantized_operators as quantized
 from tvmlcnn.graph.constants import constant
 from tvmlcnn.graph.quantized_operators import Code
 from tvmlcnn.runtime.machine import cpu_features, machine
-from tvmlcnn.targets import DEVICES, Cpu
+from tvmlcnn.schedules import kernels_by_rule
+from tvmlcnn.targets import DEVICES, Cpu, Device
 from tvmlcnn.targets.x86 import with_wide_vectors
 
 Graph = Callable[[Callable[[relax.Expr], relax.Var], relax.Var], relax.Expr]
@@ -52,11 +53,16 @@ def module(shape: tuple[int, ...], dtype: str, graph: Graph) -> tvm.IRModule:
     return builder.get()
 
 
-def result_of(graph: Graph, codes: np.ndarray, device: Cpu) -> np.ndarray:
+def result_of(graph: Graph, codes: np.ndarray, device: Device) -> np.ndarray:
     """Return what a network computes that takes codes, compiled for a device."""
+    return computed(graph, codes, device)[0]
+
+
+def computed(graph: Graph, codes: np.ndarray, device: Device) -> tuple[np.ndarray, dict[str, int]]:
+    """Return the same, and the kernels by rule."""
     mod = pipeline.run(module(codes.shape, str(codes.dtype), graph), device)
     (result,) = results_of(mod, [codes], device)
-    return result
+    return result, {rule: len(names) for rule, names in kernels_by_rule(mod).items()}
 
 
 def convolution(

@@ -10,12 +10,14 @@ from __future__ import annotations
 import ctypes
 import functools
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pocl_bounds
 import pyopencl as cl
+from pocl_bytes import with_gathered_bytes
 from pocl_halves import with_halves
 from pocl_warps import with_warps
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from tvmlcnn.targets import Gpu
 
+_KERNEL = re.compile(r"__kernel void (\w+)\(")
 # The limits that the schedules were made for; a warp of one keeps reductions in shared memory.
 _OPENCL = {
     "kind": "opencl",
@@ -75,7 +78,8 @@ def source(kernels: tvm.IRModule, device: Gpu) -> str:
         tensors = [*_bytes(kernels[variable.name_hint]), *called.scratch]
         for launch in called.launches:
             sizes[launch.kernel] = [tensors[number] for number in launch.tensors]
-    return with_warps(pocl_bounds.checked(text, sizes), device.capability)
+    checked = pocl_bounds.checked(with_gathered_bytes(text), sizes)
+    return with_warps(checked, device.capability)
 
 
 @functools.cache
@@ -103,11 +107,14 @@ class Kernels:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        # PoCL names files after kernels, and those are long of which many operators are a part.
+        kernels = sorted(set(_KERNEL.findall(text)))
+        self._short = {name: f"kernel_{n}" for n, name in enumerate(kernels)}
+        text = _KERNEL.sub(lambda found: found[0].replace(found[1], self._short[found[1]]), text)
         # Unrolled kernels take PoCL long to optimize, and run once.
         self._program = cl.Program(queue().context, with_halves(text)).build("-cl-opt-disable")
-        self.arguments = {
-            kernel.function_name: kernel.num_args - 1 for kernel in self._program.all_kernels()
-        }
+        counts = {each.function_name: each.num_args - 1 for each in self._program.all_kernels()}
+        self.arguments = {name: counts[short] for name, short in self._short.items()}
 
     def launch(
         self, name: str, grid: Sequence[int], block: Sequence[int], addresses: Sequence[int]
@@ -119,7 +126,7 @@ class Kernels:
         IndexError
             If it accesses what is not in its arrays, or vectors that are not aligned.
         """
-        kernel = cl.Kernel(self._program, name)
+        kernel = cl.Kernel(self._program, self._short[name])
         trap = np.zeros(4, np.int32)
         kernel.set_args(*(cl.SVM(_memory(address)) for address in (*addresses, trap.ctypes.data)))
         total = tuple(blocks * threads for blocks, threads in zip(grid, block, strict=True))

@@ -2,6 +2,7 @@
 
 from .depthwise import DEPTHWISE
 from .dlight import DLIGHT
+from .dot_gemm import DOT_GEMM
 from .elementwise import ELEMENTWISE
 from .few_channels import FEW_CHANNELS
 from .implicit_gemm import IMPLICIT_GEMM
@@ -21,6 +22,7 @@ RULES = (
     ROW_PRODUCT,
     FEW_CHANNELS,
     TENSOR_GEMM,
+    DOT_GEMM,
     IMPLICIT_GEMM,
     POINTWISE_DEPTHWISE,
     POOLING,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
-from tvmlcnn.targets import Gpu
+from tvmlcnn.targets import CODES, Gpu
 
 from ..decisions import Decisions
 from ..depthwise_definition import depthwise_definition
@@ -18,6 +18,7 @@ from ..layer import Convolution, Layer
 from ..rule import Plan, Rule
 from .blocks import finish
 from .map_blocks import MapBlock, Tile, bind_map, map_blocks
+from .tap_products import CHANNELS, multiply_taps, products_of_taps, turned
 from .threads import cycles, lanes_of, load_beside, move_vectors, unroll, window_in_registers
 
 # Numbers that a thread may keep: with addresses about 128 registers, of which a multiprocessor has
@@ -46,26 +47,33 @@ class Layout:
         the kernel at a time.
     unrolled : bool
         Whether the taps of a row of the kernel are.
+    taps, dilation : tuple of int
+        Of the kernel, where four of its rows are multiplied at a time; else empty.
     """
 
     tile: Tile
     block: MapBlock
     whole: bool
     unrolled: bool
+    taps: tuple[int, ...] = ()
+    dilation: tuple[int, ...] = ()
 
 
 def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
-    """Take all depthwise convolutions of numbers."""
+    """Take all depthwise convolutions of numbers and of codes."""
     if not isinstance(layer, Convolution) or not layer.is_depthwise:
         return None
     if not device.computes(layer.element):
         return None
     tile = decisions.choose("tile", tiles(layer, device))
     taps = layer.weight.shape[:2]
-    blocks = map_blocks(layer.shape, tile, taps, layer.window, device)
+    blocks = map_blocks(layer.shape, tile, taps, layer.window, layer.element, device)
     block = decisions.choose("block", blocks)
-    layout = Layout(tile, block, _kept(tile, layer) <= _KEPT, math.prod(taps) <= 2 * _UNROLLED)
-    define = partial(depthwise_definition, layer, (tile.rows, tile.columns))
+    whole = _kept(tile, layer) <= _KEPT
+    layout = Layout(tile, block, whole, math.prod(taps) <= 2 * _UNROLLED)
+    if whole and _by_rows(tile, layer):
+        layout = replace(layout, taps=taps, dilation=layer.window.dilation)
+    define = partial(depthwise_definition, layer, (tile.rows, tile.columns), shifted=False)
     return Plan(DEPTHWISE.name, layer.element, layer.workload, layout, definition=define)
 
 
@@ -80,6 +88,8 @@ def tiles(layer: Convolution, device: Gpu) -> list[Tile]:
         whole = _kept(tile, layer) <= _KEPT
         loads = (rows if whole else taps[0] * tile.rows) * columns + math.prod(taps)
         products = (math.prod(taps) + 1) * pixels * tile.lanes
+        if whole and _by_rows(tile, layer):
+            products = products_of_taps(taps, tile.rows, tile.columns, columns)
         instructions = products + loads * _LOAD + pixels + _FIXED
         return cycles(instructions, layer.shape[0] * math.prod(tile.counts(layer.shape)), device)
 
@@ -90,6 +100,16 @@ def tiles(layer: Convolution, device: Gpu) -> list[Tile]:
         for columns in (1, 2, 3, 4, 7, 8)
     )
     return sorted((tile for tile in options if _fits(tile, layer)), key=cost)
+
+
+def _by_rows(tile: Tile, layer: Convolution) -> bool:
+    """Tell whether four rows of the kernel are multiplied at a time, of codes that lie together."""
+    return (
+        layer.element.name in CODES
+        and tile.lanes == CHANNELS
+        and min(layer.weight.shape[:2]) > 1
+        and math.prod(layer.weight.shape[:2]) <= _UNROLLED
+    )
 
 
 def _fits(tile: Tile, layer: Convolution) -> bool:
@@ -127,6 +147,9 @@ def _kept(tile: Tile, layer: Convolution) -> int:
     taps = math.prod(layer.weight.shape[:2])
     if taps > _UNROLLED:
         return _KEPT + 1
+    if _by_rows(tile, layer):
+        own = tile.rows * tile.columns * CHANNELS
+        return rows * columns + own + turned(layer.weight.shape[:2])
     return (min(rows, 2) * columns + taps + tile.rows * tile.columns) * tile.lanes
 
 
@@ -145,13 +168,19 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     store = sch.cache_write(output, 0, "local")
     thread, (*pixels, lanes) = bind_map(sch, sch.get_loops(store), tile, layout.block)
     sch.compute_at(output, thread, preserve_unit_loops=True)
-    unroll(sch, *sch.get_loops(output)[_THREADS:])
+    if plan.element.name in CODES:  # which are made by vectors
+        move_vectors(sch, output, tile.lanes, _THREADS)
+    else:
+        unroll(sch, *sch.get_loops(output)[_THREADS:])
     sch.compute_at(main, thread, preserve_unit_loops=True)
-    sums = multiply(sch, main, thread, tile.lanes, layout.whole, layout.unrolled)
+    if layout.taps:
+        begun = multiply_taps(sch, main, thread, layout.taps, layout.dilation)
+    else:
+        sums = multiply(sch, main, thread, tile.lanes, layout.whole, layout.unrolled)
+        begun = sch.decompose_reduction(main, sums)
     load_beside(sch, output, thread, tile.lanes)
     sch.vectorize(lanes)
     unroll(sch, *pixels)
-    begun = sch.decompose_reduction(main, sums)
     move_vectors(sch, begun, tile.lanes, _THREADS)
     return sch
 

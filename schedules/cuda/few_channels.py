@@ -60,7 +60,7 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
         return None
     taps = layer.weight.shape[:2]
     tile = decisions.choose("tile", _tiles(layer, device))
-    blocks = map_blocks(layer.shape, tile, taps, layer.window, device)
+    blocks = map_blocks(layer.shape, tile, taps, layer.window, layer.element, device)
     # All channels of a pixel in one block: what it reads serves them all.
     most = max(block.channels for block in blocks)
     block = decisions.choose("block", [each for each in blocks if each.channels == most])

@@ -82,6 +82,7 @@ def gemm_of(layer: Layer) -> Gemm | None:
         planes,
         channels_first=layer.channels_first,
         prologue=ops.chain(layer.prologue) if layer.prologue else None,
+        zero=layer.zero,
     )
     apart = layer.channels_first or len(reads)
     places = table(reads, layer.data, layer.shape[0], layer.window) if len(reads) else reads

@@ -10,7 +10,7 @@ from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV
 
 from tvmlcnn.ops import Window
-from tvmlcnn.targets import FLOAT32, Gpu
+from tvmlcnn.targets import ElementType, Gpu
 
 from .threads import WARP
 
@@ -66,7 +66,12 @@ class MapBlock:
 
 
 def map_blocks(
-    shape: Sequence[int], tile: Tile, taps: Sequence[int], window: Window, device: Gpu
+    shape: Sequence[int],
+    tile: Tile,
+    taps: Sequence[int],
+    window: Window,
+    element: ElementType,
+    device: Gpu,
 ) -> list[MapBlock]:
     """Return blocks, best first: few bytes for an output, whole warps, no multiprocessor idle.
 
@@ -78,6 +83,8 @@ def map_blocks(
     taps : sequence of int
         Rows and columns of the window.
     window : Window
+    element : ElementType
+        Of the map.
     device : Gpu
     """
     down, across, vectors = tile.counts(shape)
@@ -90,7 +97,7 @@ def map_blocks(
                 sides, taps, window.strides, window.dilation, strict=True
             )
         )
-        bytes = block.channels * tile.lanes * FLOAT32.bytes
+        bytes = block.channels * tile.lanes * element.bytes
         unused = -(-bytes // _SECTOR_BYTES) * _SECTOR_BYTES / bytes
         lines = 1 + _LINE * max(0.0, _LINE_BYTES / bytes - 1)
         traffic = (reads / math.prod(sides) + 1) * unused * lines
@@ -101,7 +108,7 @@ def map_blocks(
         return traffic * idle * few * share
 
     sizes = _divisors(vectors, max(_MOST_CHANNEL_THREADS, _least(vectors)))
-    whole = [n for n in sizes if n * tile.lanes * FLOAT32.bytes >= _SECTOR_BYTES]
+    whole = [n for n in sizes if n * tile.lanes * element.bytes >= _SECTOR_BYTES]
     options = (
         MapBlock(rows, columns, channels)
         for channels in whole or sizes[-1:]

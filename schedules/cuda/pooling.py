@@ -63,7 +63,9 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
     else:
         channels = decisions.choose("channels", _channels(layer, device))
         window = Window(layer.strides)
-        blocks = map_blocks(layer.shape, Tile(1, 1, channels), layer.size, window, device)
+        blocks = map_blocks(
+            layer.shape, Tile(1, 1, channels), layer.size, window, layer.element, device
+        )
         layout, levels = Layout(False, channels, decisions.choose("block", blocks)), None
     return Plan(
         POOLING.name,

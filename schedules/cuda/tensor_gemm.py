@@ -12,7 +12,7 @@ from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
 from tvmlcnn import ops
-from tvmlcnn.targets import ElementType, Gpu
+from tvmlcnn.targets import CODES, INT8, ElementType, Gpu
 
 from ..decisions import Decisions
 from ..epilogue import flatten_pixels, inline_epilogue
@@ -21,9 +21,10 @@ from ..rule import Definition, Plan, Rule
 from .blocks import by_elements, copy_together, finish
 from .gemm import gemm_of
 from .implicit_gemm import add_parts, producers
+from .segment_products import segment_product
 from .tensor_tiles import TensorTile, segment_of, tensor_tiles
-from .threads import lanes_of, unroll
-from .warp_products import QUARTERS, ROWS, warp_product
+from .threads import lanes_of, lanes_together, unroll
+from .warp_products import QUARTERS, ROWS
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,25 @@ class Layout:
     sums: str
 
 
-def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
-    """Take products with weights, and convolutions but depthwise ones, of what warps multiply."""
-    gemm = gemm_of(layer) if device.multiplies_by_warps(layer.element) else None
+def plan_of_segments(
+    rule: str, layer: Layer, device: Gpu, decisions: Decisions, *, by_warps: bool
+) -> Plan | None:
+    """Take products with weights, and convolutions but depthwise ones, of what is multiplied so.
+
+    Parameters
+    ----------
+    rule : str
+        Whose plan it is.
+    layer, device, decisions
+    by_warps : bool
+        Whether by tensor cores.
+    """
+    element = layer.element
+    able = device.products_at_once(element) and device.multiplies_by_warps(element) == by_warps
+    gemm = gemm_of(layer) if able else None
     if gemm is None:
         return None
-    gathering, element = gemm.gathering, layer.element
+    gathering, sums = gemm.gathering, gemm.sums or device.sums(element)
     tiles = tensor_tiles(
         gathering.rows,
         gemm.channels_of_group,
@@ -68,7 +82,7 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
     if not tiles:
         return None
     tile = decisions.choose("tile", tiles)
-    lanes = lanes_of(gemm.lying_together, element.bytes)[0]
+    lanes = lanes_together(gemm.lying_together, element.bytes)[0]
     apart = len(gemm.places) > 0
 
     def definition() -> Definition:
@@ -78,13 +92,13 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
             rows=tile.block_rows,
             together=tile.rows,
             parts=tile.parts,
-            sums=gemm.sums,
+            sums=sums,
         )
         tables = [gemm.places] if apart else []
         return Definition(define, [_packed(gemm.weight, tile, element), *tables])
 
-    layout = Layout(tile, gathering.rows, gemm.channels, lanes, gemm.copies_padding, gemm.sums)
-    return Plan(TENSOR_GEMM.name, element, layer.workload, layout, definition=definition)
+    layout = Layout(tile, gathering.rows, gemm.channels, lanes, gemm.copies_padding, sums)
+    return Plan(rule, element, layer.workload, layout, definition=definition)
 
 
 def _packed(weight: np.ndarray, tile: TensorTile, element: ElementType) -> np.ndarray:
@@ -96,7 +110,7 @@ def _packed(weight: np.ndarray, tile: TensorTile, element: ElementType) -> np.nd
     return packed.reshape(blocks, segments, channels // tile.wide, tile.wide, length)
 
 
-def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> Schedule:
+def schedule_segments(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> Schedule:
     """Sum up a tile of rows and channels in the registers of each warp.
 
     The threads of a block bring a chunk of either factor to shared memory, where a row's and a
@@ -197,7 +211,7 @@ def _accumulate(sch: Schedule, main: SBlockRV, thread: LoopRV, plan: Plan, devic
     sch.transform_layout(
         panel, ("write", 0), lambda g, s, lane, row, k: (g, s, lane // ROWS, row, lane % ROWS, k)
     )
-    whole = lanes_of(segment_of(plan.element), plan.element.bytes)[0]
+    whole = lanes_together(segment_of(plan.element), plan.element.bytes)[0]
     depth = len(sch.get_loops(main)) - (5 if tile.vectors > 1 else 4)
     group, part, lane, own, step = sch.get_loops(panel)[depth:]
     warps, lane = sch.split(lane, [None, ROWS])
@@ -208,13 +222,15 @@ def _accumulate(sch: Schedule, main: SBlockRV, thread: LoopRV, plan: Plan, devic
     begun = sch.decompose_reduction(main, chunk)
     unroll(sch, *sch.get_loops(begun)[depth - 1 :])
     sch.unroll(segment)
-    name = warp_product(
+    name = segment_product(
         plan.element.name,
+        INT8.name if plan.element.name in CODES else plan.element.name,
         layout.sums,
         tile.rows,
         tile.vectors,
         tile.tiles,
         segment_of(plan.element),
+        device.multiplies_by_warps(plan.element),
     )
     sch.tensorize(row, name)
     if tile.buffers > 1:
@@ -224,4 +240,10 @@ def _accumulate(sch: Schedule, main: SBlockRV, thread: LoopRV, plan: Plan, devic
             sch.annotate(chunk, "software_pipeline_async_stages", [0])
 
 
-TENSOR_GEMM = Rule("tensor_gemm", 1, Layout, _plan, _schedule)
+TENSOR_GEMM = Rule(
+    "tensor_gemm",
+    1,
+    Layout,
+    partial(plan_of_segments, "tensor_gemm", by_warps=True),
+    schedule_segments,
+)

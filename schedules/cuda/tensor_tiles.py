@@ -166,11 +166,12 @@ def _time(
     tile: TensorTile, rows: int, channels: int, count: int, element: ElementType, gpu: Gpu
 ) -> float:
     """Return about how many instructions of a warp a scheduler issues until all blocks are done."""
-    assert gpu.tensor_cores is not None
     columns = tile.vectors * tile.wide
     products = tile.rows * ROWS * columns * segment_of(element)
-    multiply = products / (gpu.tensor_cores.float16 / SCHEDULERS)
+    multiply = products / (gpu.products_at_once(element) / SCHEDULERS)
     reads = tile.rows + columns // COLUMNS
+    if not gpu.multiplies_by_warps(element):  # a lane loads all of its rows and columns
+        reads = QUARTERS * (tile.rows + columns // QUARTERS)
     copied = 3 * (tile.block_rows + tile.block_channels) * QUARTERS / tile.threads
     own = count // tile.parts
     block = BlockWork(

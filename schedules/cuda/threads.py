@@ -15,7 +15,7 @@ from tvm.tirx import BufferRegion, IntImm, Var
 from tvmlcnn.targets import FLOAT32, Gpu
 
 WARP = 32
-_LOAD_BYTES = 16
+_LOAD_BYTES, _APART = 16, 4
 # Instructions that a multiprocessor begins in a cycle, each for a warp: CUDA C++ programming guide,
 # "Architecture"; four from 5.0 to 12.0.
 SCHEDULERS = 4
@@ -48,9 +48,13 @@ def lanes_of(count: int, bytes: int = FLOAT32.bytes) -> list[int]:
     bytes : int
         Of each of them; a load moves up to 16 (PTX ISA, ld and st).
     """
-    # TVM has no more than four bytes of a vector in CUDA C++.
-    most = (8, 4, 2, 1) if bytes > 1 else (4, 2, 1)
-    return [n for n in most if count % n == 0 and n * bytes <= _LOAD_BYTES]
+    # Of bytes that lie apart TVM has no more than four in CUDA C++.
+    return [n for n in lanes_together(count, bytes) if bytes > 1 or n <= _APART]
+
+
+def lanes_together(count: int, bytes: int) -> list[int]:
+    """Return the same of neighbours that are only copied, and lie together in either place."""
+    return [n for n in (16, 8, 4, 2, 1) if count % n == 0 and n * bytes <= _LOAD_BYTES]
 
 
 def block_sizes(threads: int) -> list[int]:

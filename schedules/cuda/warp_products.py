@@ -5,15 +5,14 @@ rows g and g + 8, and of column g, at steps 2t, 2t + 1, 2t + 8 and 2t + 9; it ho
 columns 2t and 2t + 1 of both rows. A sum is the same in any order of its steps, of rows and of
 columns, as long as the factors agree. So a lane takes 16 bytes one after the other of its rows and
 columns, of which several instructions multiply a share each; and of several columns' instructions
-it has neighbouring sums. No lane needs what another one loads.
+it has neighbouring sums. No lane needs what another one loads. Of bytes an
+instruction has twice as many steps, four of them where float16 has two ("Matrix fragments for
+mma.m16n8k32").
 """
 
 from __future__ import annotations
 
-from functools import cache
-
 from tvm.ir import Expr
-from tvm.s_tir import TensorIntrin
 from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
 
@@ -29,85 +28,18 @@ LOAD_BYTES = 16
 """Of a lane, of each row and column of a segment."""
 
 
-@cache
-def warp_product(element: str, sums: str, rows: int, vectors: int, tiles: int, segment: int) -> str:
-    """Return the name of the intrinsic that adds the products of a segment to a lane's sums.
-
-    Parameters
-    ----------
-    element, sums : str
-        Types of the factors and of the sums.
-    rows : int
-        Of a lane, an even number.
-    vectors : int
-        Of columns, of a lane.
-    tiles : int
-        Instructions side by side whose columns a vector is made of: it has twice as many of each
-        lane.
-    segment : int
-        Steps: `LOAD_BYTES` of each of four lanes.
-    """
-    name = f"tvmlcnn.warp_product_{element}_{sums}_{rows}_{vectors}_{tiles}_{segment}"
-    if TensorIntrin.get(name, allow_missing=True) is None:
-        described = _description(element, sums, rows, vectors, 2 * tiles, segment)
-        made = _implementation(element, sums, rows, vectors, tiles, segment)
-        TensorIntrin.register(name, described, made)
-    return name
+def lane() -> Expr:
+    """Return which of its warp a thread is."""
+    # That TVM knows its bounds lets it count in 32 bits.
+    return T.call_pure_extern("int32", LANE) % WARP
 
 
-def _description(
-    element: str, sums: str, rows: int, vectors: int, wide: int, segment: int
+def of_warps(
+    element: str, weights: str, sums: str, rows: int, vectors: int, tiles: int, segment: int
 ) -> PrimFunc:
-    # TVM's blocks have no axes of one step.
-    if vectors == 1:
-        return _description_of_one(element, sums, rows, wide, segment)
-
-    @T.prim_func(s_tir=True)
-    def described(a: T.handle, b: T.handle, c: T.handle) -> None:
-        A = T.match_buffer(a, (rows, 1, segment), element, scope="shared", offset_factor=1)
-        B = T.match_buffer(b, (vectors, wide, segment), element, scope="shared", offset_factor=1)
-        C = T.match_buffer(c, (rows, vectors, wide), sums, scope="local", offset_factor=1)
-        with T.sblock("root"):
-            T.reads(
-                C[0:rows, 0:vectors, 0:wide],
-                A[0:rows, 0:1, 0:segment],
-                B[0:vectors, 0:wide, 0:segment],
-            )
-            T.writes(C[0:rows, 0:vectors, 0:wide])
-            for row, vector, channel, step in T.grid(rows, vectors, wide, segment):
-                with T.sblock("update"):
-                    i, v, n, k = T.axis.remap("SSSR", [row, vector, channel, step])
-                    C[i, v, n] = C[i, v, n] + T.cast(A[i, 0, k], sums) * T.cast(B[v, n, k], sums)
-
-    return described
-
-
-def _description_of_one(element: str, sums: str, rows: int, wide: int, segment: int) -> PrimFunc:
-    @T.prim_func(s_tir=True)
-    def described(a: T.handle, b: T.handle, c: T.handle) -> None:
-        A = T.match_buffer(a, (rows, 1, segment), element, scope="shared", offset_factor=1)
-        B = T.match_buffer(b, (1, wide, segment), element, scope="shared", offset_factor=1)
-        C = T.match_buffer(c, (rows, 1, wide), sums, scope="local", offset_factor=1)
-        with T.sblock("root"):
-            T.reads(C[0:rows, 0, 0:wide], A[0:rows, 0, 0:segment], B[0, 0:wide, 0:segment])
-            T.writes(C[0:rows, 0, 0:wide])
-            for row, channel, step in T.grid(rows, wide, segment):
-                with T.sblock("update"):
-                    i, n, k = T.axis.remap("SSR", [row, channel, step])
-                    C[i, 0, n] = C[i, 0, n] + T.cast(A[i, 0, k], sums) * T.cast(B[0, n, k], sums)
-
-    return described
-
-
-def _implementation(
-    element: str, sums: str, rows: int, vectors: int, tiles: int, segment: int
-) -> PrimFunc:
+    """Return how a warp adds the products of a segment; as of `segment_products`."""
     wide, own = 2 * tiles, segment // QUARTERS
     multiply = MULTIPLY.format(element=element)
-
-    def lane() -> Expr:
-        # That TVM knows its bounds lets it count in 32 bits.
-        return T.call_pure_extern("int32", LANE) % WARP
 
     def column(tile: Expr) -> Expr:
         """Return which column of a vector, after a lane's own first one, it gives to a tile.
@@ -129,7 +61,7 @@ def _implementation(
         B = T.match_buffer(
             b,
             (vectors, wide, segment),
-            element,
+            weights,
             scope="shared",
             offset_factor=1,
             strides=[b0, b1, 1],
@@ -158,7 +90,7 @@ def _implementation(
                 )
                 T.writes(C[0:rows, 0:vectors, 0:wide])
                 left = T.sblock_alloc_buffer((rows, own), element, scope="local")
-                right = T.sblock_alloc_buffer((own,), element, scope="local")
+                right = T.sblock_alloc_buffer((own,), weights, scope="local")
                 for row in T.unroll(rows):
                     for step in T.vectorized(own):
                         left[row, step] = A[row, 0, lane() % QUARTERS * own + step]

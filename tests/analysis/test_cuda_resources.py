@@ -13,7 +13,7 @@ from tvmlcnn.targets import DEVICES, Gpu
 
 GPUS = {name: device for name, device in DEVICES.items() if isinstance(device, Gpu)}
 
-_PRODUCTS = ("implicit_gemm", "row_product")
+_PRODUCTS = ("implicit_gemm", "row_product", "tensor_gemm")
 
 SAID = """
 ptxas info    : 0 bytes gmem
@@ -62,10 +62,10 @@ def test_blocks_that_fit(
     assert resident_blocks(static, threads, shared, GPUS[target]) == blocks
 
 
-def check(model: str, gpu: Gpu) -> None:
+def check(model: str, gpu: Gpu, dtype: str = "float32") -> None:
     """No kernel spills, and of products two blocks fit on a multiprocessor."""
     nvcc(gpu.gpu_code[0])
-    count = count_network(model, gpu)
+    count = count_network(model, gpu, dtype)
     assert count.macs > 0
     for call in count.calls:
         for launch in call.launches:
@@ -76,8 +76,16 @@ def check(model: str, gpu: Gpu) -> None:
 
 
 @pytest.mark.long
-def test_a_small_network() -> None:
-    check("mobilenet_v2?width=0.35&resolution=32", GPUS["jetson-orin-nano"])
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_a_small_network(dtype: str) -> None:
+    check("mobilenet_v2?width=0.35&resolution=32", GPUS["jetson-orin-nano"], dtype)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["t4", "jetson-orin-nano", "h100"])
+@pytest.mark.parametrize("model", SMALL)
+def test_small_networks_of_codes(model: str, target: str) -> None:
+    check(model, GPUS[target], "int8")
 
 
 @pytest.mark.slow

@@ -12,6 +12,8 @@ from small_networks import SMALL
 
 from tvmlcnn import frontend
 from tvmlcnn.models import names
+from tvmlcnn.quantization import quantized_network
+from tvmlcnn.schedules import kernels_by_rule
 
 pytestmark = pytest.mark.system
 
@@ -19,13 +21,21 @@ REGULAR = ("mobilenet_v2?width=0.35&resolution=64", "shufflenet_v2_x0_5?resoluti
 """Depthwise and pointwise layers; splits, shuffles and joins."""
 
 
-def check(name: str, folder: Path) -> None:
+# Codes next to where two of them meet are the other one for another rounding, and all after them.
+MOST_OF_CODES = 1e-2
+
+
+def check(name: str, folder: Path, codes: bool = False) -> None:
     device = gpu_here()
     network = frontend.resolve(name)
-    module = randomized(network.module).eval()
+    randomized(network.module).eval()
+    if codes:
+        network, _ = quantized_network(network, "random", ())
     inputs = frontend.random_inputs(network.inputs)
-    made = compiled(module, [inputs], device, fake_gpu.NoCompiler(), folder)
-    compare(module, inputs, *made, most=1e-4, ways=1)
+    made = compiled(network.module, [inputs], device, fake_gpu.NoCompiler(), folder)
+    compare(network.module, inputs, *made, most=MOST_OF_CODES if codes else 1e-4, ways=1)
+    if codes:
+        assert len(kernels_by_rule(made[0].mod)["tensor_gemm"]) > 2
 
 
 @pytest.mark.long
@@ -38,6 +48,18 @@ def test_some_small_configurations(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted({*SMALL} - {*REGULAR}))
 def test_small_configurations(name: str, tmp_path: Path) -> None:
     check(name, tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", REGULAR)
+def test_some_small_configurations_in_codes(name: str, tmp_path: Path) -> None:
+    check(name, tmp_path, codes=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted({*SMALL} - {*REGULAR}))
+def test_small_configurations_in_codes(name: str, tmp_path: Path) -> None:
+    check(name, tmp_path, codes=True)
 
 
 @pytest.mark.slow

@@ -299,12 +299,17 @@ def test_products_are_paired_where_two_fit_16_bits(least: int) -> None:
     assert ("sadalp" in assembly_of(mod, device)) == (least == -127)
 
 
-def test_a_gpu_computes_with_numbers() -> None:
+@pytest.mark.parametrize(
+    ("target", "integers"), [("cuda", True), ("jetson-xavier-nx", True), ("jetson-nano", False)]
+)
+def test_a_gpu_without_integer_products_computes_with_numbers(target: str, integers: bool) -> None:
     weight = np.ones((16, 16, 1, 1), np.int8)
     graph = convolution(weight, Code(1.0, 0, "uint8"))
-    names = operators(integer_layers(DEVICES["cuda"])(module((1, 16, 8, 8), "uint8", graph)))
-    assert "relax.nn.conv2d" in names
-    assert not [name for name in names if name.startswith("tvmlcnn.")]
+    names = operators(integer_layers(DEVICES[target])(module((1, 16, 8, 8), "uint8", graph)))
+    assert ("relax.nn.conv2d" in names) != integers
+    assert [name for name in names if name.startswith("tvmlcnn.")] == (
+        [quantized.INTEGER_CONV2D] if integers else []
+    )
 
 
 @devices

@@ -90,7 +90,11 @@ def usage(
     element: ElementType = FLOAT32,
 ) -> dict[str, Usage]:
     """Return what ptxas says of each kernel of a network, for the device's first architecture."""
-    source = cuda_of(module, shape, device, element)
+    return usage_of(cuda_of(module, shape, device, element), device)
+
+
+def usage_of(source: str, device: Device) -> dict[str, Usage]:
+    """Return the same of CUDA C++."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "kernels.cu")
         path.write_text(source)

@@ -132,7 +132,7 @@ def test_the_map_is_for_all_multiprocessors(name: str, size: int, stride: int, w
     one = tile.rows * tile.columns * tile.lanes <= 4
     assert threads >= device.multiprocessors * 4 * WARP * 1.5 or one
     assert width % tile.lanes == 0
-    block = map_blocks(layer.shape, tile, (3, 3), layer.window, device)[0]
+    block = map_blocks(layer.shape, tile, (3, 3), layer.window, layer.element, device)[0]
     sides = zip(tile.counts(layer.shape), (block.rows, block.columns, block.channels), strict=True)
     assert all(tiles % threads == 0 for tiles, threads in sides)
     assert block.threads <= 256

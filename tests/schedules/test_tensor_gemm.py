@@ -15,7 +15,7 @@ from networks import relative_error
 from sixteen_bits import computed, rounded, sums
 from torch import nn
 
-from tvmlcnn.package.tensor_cores import products_of_warps
+from tvmlcnn.package.tensor_cores import products_of_steps
 from tvmlcnn.schedules import planned
 from tvmlcnn.targets import FLOAT16, FLOAT32, Gpu
 
@@ -106,12 +106,12 @@ def test_a_warps_instruction_of_other_registers_is_found(monkeypatch: pytest.Mon
     """What PoCL runs tells one order of a lane's registers from another."""
 
     def swapped(source: str) -> str:
-        text = products_of_warps(source)
+        text = products_of_steps(source)
         order = '"r"(b[i]), "r"(a[i + 1])'
         assert order in text
         return text.replace(order, '"r"(a[i + 1]), "r"(b[i])')
 
-    monkeypatch.setattr("tvmlcnn.package.tensor_cores.products_of_warps", swapped)
+    monkeypatch.setattr("tvmlcnn.package.tensor_cores.products_of_steps", swapped)
     with pytest.raises(AssertionError):
         check(nn.Conv2d(64, 64, 1, bias=False), (1, 64, 6, 6), ORIN)
 

@@ -2,7 +2,7 @@
 
 Kernels that multiply several bytes at a time read them as they lie: what costs float32 nothing, a
 table of where each channel is, they cannot use. Moving bytes is cheap, if few are moved at a time
-that lie far apart.
+that lie far apart. A GPU gets weights in the order in which the bytes lie.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from functools import partial
 
 import numpy as np
 import tvm
-from tvm import relax
 
 from tvmlcnn import ops
 from tvmlcnn.ops.shuffle import LANES
 
 from .concatenate import aligned
 from .permuted import NHWC, OPAQUE, Permuted, compact
+from .rewriter import Rewriter
 
 
 def is_scattered(value: Permuted) -> bool:
@@ -30,17 +30,19 @@ def is_scattered(value: Permuted) -> bool:
     return bool(breaks >= 2 * value.planes)
 
 
-def gathered(builder: relax.BlockBuilder, value: Permuted) -> Permuted:
+def gathered(rewriter: Rewriter, value: Permuted) -> Permuted:
     """Return a value, brought together where it is of bytes that lie scattered."""
-    return together(builder, value) if is_scattered(value) else value
+    moved = rewriter.device.shuffles_bytes and is_scattered(value)
+    return together(rewriter, value) if moved else value
 
 
-def together(builder: relax.BlockBuilder, value: Permuted) -> Permuted:
+def together(rewriter: Rewriter, value: Permuted) -> Permuted:
     """Return NHWC bytes with their channels together in one plane, and zeros after the last.
 
     There are as many zeros as make a vector, or a plane that can be followed by another.
     """
-    if value.places is None or value.order != NHWC or value.shape[3] < LANES:
+    builder, able = rewriter.builder, rewriter.device.shuffles_bytes
+    if not able or value.places is None or value.order != NHWC or value.shape[3] < LANES:
         return compact(builder, value)
     count, (height, width) = len(value.places), value.shape[1:3]
     unit = LANES if height * width * LANES % aligned(value.expr) == 0 else aligned(value.expr)

@@ -53,7 +53,7 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         data = rewriter.nhwc(call.args[0])
     unit = unit_of(call, step, aligned(call.args[0]))
     if groups == 1 and several > 1:
-        data, weight, reads = whole_pixels(rewriter, data, weight, several, compact)
+        data, weight, reads = whole_pixels(rewriter, data, weight, several, _compact)
         weight, places = filled_up(weight, unit)
     elif groups == 1:
         located = np.arange(weight.shape[2]) if channels_first else data.located()
@@ -92,12 +92,16 @@ def _computed(rewriter: Rewriter) -> list[str]:
     return [name for name, element in ELEMENT_TYPES.items() if rewriter.device.computes(element)]
 
 
+def _compact(rewriter: Rewriter, value: Permuted) -> Permuted:
+    return compact(rewriter.builder, value)
+
+
 def whole_pixels(
     rewriter: Rewriter,
     data: Permuted,
     weight: np.ndarray,
     several: int,
-    gathered: Callable[[relax.BlockBuilder, Permuted], Permuted],
+    gathered: Callable[[Rewriter, Permuted], Permuted],
 ) -> tuple[Permuted, np.ndarray, np.ndarray]:
     """Return data, weights, and what they read, so that all channels of a pixel are multiplied.
 
@@ -116,7 +120,7 @@ def whole_pixels(
     width, inner = data.shape[3], weight.shape[2]
     scattered = data.planes * width > _MOST_UNUSED * inner or (data.planes > 1 and width % several)
     if data.repeats or scattered:
-        data = gathered(rewriter.builder, data)
+        data = gathered(rewriter, data)
     located = data.located()
     if data.planes == 1:
         data = rewriter.widened(data, several)
@@ -130,7 +134,7 @@ def depthwise(
     rewriter: Rewriter, call: relax.Call, data: Permuted, weight: np.ndarray, unit: int
 ) -> Permuted:
     """Convolve each channel where it is: some of one plane, or all planes, used or not."""
-    data = gathered(rewriter.builder, data)
+    data = gathered(rewriter, data)
     if data.repeats:  # each has weights of its own
         data = compact(rewriter.builder, data)
     batch, outer, height, width = (int(n) for n in call.ty.shape)

@@ -58,7 +58,7 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         made = operators.conv2d(patches, constant(weight), shape, steps, 1)
         return Permuted(rewriter.builder.emit(made), NHWC, filled)
     if groups == 1:
-        data = gathered(rewriter.builder, data)
+        data = gathered(rewriter, data)
         data, weight, reads = whole_pixels(rewriter, data, weight, AT_ONCE, together)
         weight, places = filled_up(weight, unit)
     made = convolved(call, data, weight, groups, reads, zero=int(attrs.zero))

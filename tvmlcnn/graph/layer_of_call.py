@@ -115,7 +115,8 @@ def global_average(call: relax.Call) -> Pool | None:
 
 def mean_of_codes(call: relax.Call) -> Pool:
     """Return the layer of a call of ``tvmlcnn.mean_of_codes`` of channels-last maps."""
-    return Pool(CODES[str(call.args[0].ty.dtype)], "global average", _shape(call))
+    data = call.args[0]
+    return Pool(CODES[str(data.ty.dtype)], "global average", _shape(call), data=_shape(data))
 
 
 def concatenation(call: relax.Call) -> Concatenation | None:

@@ -69,9 +69,9 @@ def surround_permuted(rewriter: Rewriter, call: relax.Call) -> Permuted:
     return Permuted(rewriter.builder.emit(made), NHWC, np.arange(channels))
 
 
-def surround_defined(builder: relax.BlockBuilder, call: relax.Call) -> relax.Call:
+def surround_defined(builder: relax.BlockBuilder, call: relax.Call, gpu: bool) -> relax.Call:
     """Return the call of a function that computes ``tvmlcnn.surround`` of channels-last maps."""
     zeros, padding = ([int(n) for n in call.attrs[name]] for name in ("zeros", "padding"))
     width, dtype = int(call.attrs["width"]), str(call.attrs["dtype"])
-    define = partial(ops.surround, zeros=zeros, padding=padding, width=width, dtype=dtype)
+    define = partial(ops.surround, zeros=zeros, padding=padding, width=width, dtype=dtype, gpu=gpu)
     return builder.call_te(define, call.args[0], primfunc_name_hint="surround")

@@ -24,6 +24,7 @@ def depthwise(
     zero: int = 0,
     tile: tuple[int, int] = (1, 1),
     sums: str = "",
+    shifted: bool = True,
 ) -> te.Tensor:
     """Return the depthwise convolution of NHWC data.
 
@@ -34,9 +35,9 @@ def depthwise(
         Shape (rows, columns, C), or (planes, rows, columns, C) where each plane of the data has
         its own. Integers that codes are multiplied by may be held as float32.
     *excess : te.Tensor
-        Where ``zero`` is not 0, the sums of codes that all are it, of the type of sums: shape
-        (C,), or (planes, C). What lies around the maps adds nothing to sums of codes less their
-        zero, and so can be left out.
+        Where codes are ``shifted``, the sums of those that all are ``zero``, of the type of sums:
+        shape (C,), or (planes, C). What lies around the maps adds nothing to sums of codes less
+        their zero, and so can be left out.
     window : Window
     batch : int, optional
         Of the result; by default that of the data.
@@ -49,6 +50,8 @@ def depthwise(
         stored.
     sums : str
         The type that products are added up in, where it is not that of the data.
+    shifted : bool
+        Whether codes are multiplied less their zero.
     """
     outermost, *inner, _ = (int(n) for n in data.shape)
     batch = batch or outermost
@@ -65,7 +68,8 @@ def depthwise(
 
     def total(n: Expr, h: Expr, w: Expr, c: Expr) -> Expr:
         value = padded(*from_first(first, window.read((n, h, w), taps), c))
-        return te.sum(product(value, weight(*own(n), *taps, c), zero, sums), axis=taps)
+        taken = zero if shifted else 0
+        return te.sum(product(value, weight(*own(n), *taps, c), taken, sums), axis=taps)
 
     shape = (batch, *size, channels)
     made = te.compute((batch, *computed, channels), total, name="depthwise")

@@ -43,6 +43,8 @@ class Gathering:
     load : int
         Steps that lie together and are loaded together: a divisor of the channels of a tap. Said
         so TVM sees that they have their tap in common.
+    zero : int
+        Of data that are codes: what lies around the maps.
     """
 
     shape: tuple[int, ...]
@@ -56,6 +58,7 @@ class Gathering:
     channels_first: bool = False
     prologue: Formula | None = None
     load: int = 1
+    zero: int = 0
 
     @property
     def rows(self) -> int:
@@ -91,7 +94,7 @@ class Gathering:
                 lambda *place: prepared(data, self.prologue, parameters, place),
                 name="prologue",
             )
-        padded = self.window.padded(source, self.channels_first)
+        padded = self.window.padded(source, self.channels_first, self.zero)
 
         def element(group: Expr, row: Expr, step: Expr) -> Expr:
             row = row if self.rows % tile == 0 else tirx.min(row, self.rows - 1)

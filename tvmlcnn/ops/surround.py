@@ -14,7 +14,12 @@ _SIGN = 0x80
 
 
 def surround(
-    frames: te.Tensor, zeros: Sequence[int], padding: Sequence[int], width: int, dtype: str
+    frames: te.Tensor,
+    zeros: Sequence[int],
+    padding: Sequence[int],
+    width: int,
+    dtype: str,
+    gpu: bool = False,
 ) -> te.Tensor:
     """Return pictures with a byte of each channel around them.
 
@@ -34,6 +39,8 @@ def surround(
         Channels of the result; those that the frames have not are 0 of bytes.
     dtype : str
         ``"uint8"``, or ``"int8"``: all bytes less 128.
+    gpu : bool
+        Whether each pixel is another thread's.
     """
     batch, height, columns, channels = (int(n) for n in frames.shape)
     top, left, bottom, right = padding
@@ -45,7 +52,22 @@ def surround(
 
     around = [code(tirx.const(zero, "uint8")) for zero in [*zeros, *[0] * (width - channels)]]
 
-    def body(source: Any, result: Any) -> None:
+    def by_pixels(source: Any, result: Any) -> None:
+        with rows(batch * tall * wide, gpu=True) as at:
+            image, row, column = at // (tall * wide), at // wide % tall, at % wide
+            inside = [row >= top, row < top + height, column >= left, column < left + columns]
+            with T.If(tirx.all(*inside)):
+                with T.Then():
+                    for channel in range(width):
+                        value = around[channel]
+                        if channel < channels:
+                            value = code(source[image, row - top, column - left, channel])
+                        result[image, row, column, channel] = value
+                with T.Else():
+                    for channel in range(width):
+                        result[image, row, column, channel] = around[channel]
+
+    def by_rows(source: Any, result: Any) -> None:
         def border(image: Any, row: Any, first: int, count: int) -> None:
             if count:
                 with T.serial(0, count) as column:
@@ -68,5 +90,6 @@ def surround(
                 with T.Else():
                     border(image, row, 0, wide)
 
-    (made,) = written([body], [frames], [Result((batch, tall, wide, width), dtype)], "surround")
+    result = Result((batch, tall, wide, width), dtype)
+    (made,) = written([by_pixels if gpu else by_rows], [frames], [result], "surround")
     return made

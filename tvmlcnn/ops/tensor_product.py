@@ -10,8 +10,9 @@ from tvm.ir import Expr
 from .convolution import product
 from .gathering import Gathering
 
-LANE, MULTIPLY = "tvmlcnn_lane", "tvmlcnn_mma_{element}"
-"""Functions of CUDA C++ that schedules call for an instruction, and files bring."""
+LANE, MULTIPLY, DOT = "tvmlcnn_lane", "tvmlcnn_mma_{element}", "tvmlcnn_dot_{element}"
+TAPS = "tvmlcnn_taps_{rows}x{columns}"
+"""Functions of CUDA C++ that schedules call for instructions, and files bring."""
 
 
 def tensor_product(
@@ -26,8 +27,8 @@ def tensor_product(
 ) -> te.Tensor:
     """Return what `matrix_product` does, whose panel has segments of several steps each.
 
-    A row of a segment, and a column of it, lie together in memory. Past the last step there are
-    zeros.
+    A row of a segment, and a column of it, lie together in memory. Past the last step there is
+    what lies around the maps, for which weights are zeros.
 
     Parameters
     ----------
@@ -54,7 +55,8 @@ def tensor_product(
         value = element(group, outer * together + row, step)
         if segments * length == steps:
             return value
-        return tirx.if_then_else(step // load < steps // load, value, tirx.const(0, value.ty.dtype))
+        around = tirx.const(gathering.zero, value.ty.dtype)
+        return tirx.if_then_else(step // load < steps // load, value, around)
 
     panel = te.compute(
         (groups, segments, computed // together, together, length), placed, name="panel"

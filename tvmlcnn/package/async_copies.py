@@ -5,7 +5,8 @@ them. TVM places the groups and the waits; of its own pass that makes the copies
 (``InjectPTXAsyncCopy``) vectors with a border around the map are an internal error.
 
 PTX ISA, "cp.async": 4, 8 or 16 bytes, of which those past ``src-size`` are zeros; where that is 0
-nothing is read. The variant ``.cg``, of 16 bytes, passes the first cache by.
+nothing is read. Where something else is to be there, as the code of zero around a map, a thread
+stores it. The variant ``.cg``, of 16 bytes, passes the first cache by.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def _copied(store: BufferStore) -> Stmt:
     """Return the asynchronous copy that a store to shared memory is, or another store as it is."""
     if store.buffer.scope() not in _SHARED:
         return store
-    there, source = _source(store.value)
+    there, source, otherwise = _source(store.value)
     if source is None:
         return store
     size = tvm.DataType(str(store.value.ty.dtype)).itemsize
@@ -90,25 +91,30 @@ def _copied(store: BufferStore) -> Stmt:
         _address(each, places)
         for each, places in ((store.buffer, store.indices), (source.source, source.indices))
     )
-    return tirx.Evaluate(tirx.call_extern("void", name, to, start, there))
+    always = tirx.const(True, "bool")
+    if otherwise is None or _number(otherwise) == 0:
+        return tirx.Evaluate(tirx.call_extern("void", name, to, start, there))
+    copy = tirx.Evaluate(tirx.call_extern("void", name, to, start, always))
+    return tirx.IfThenElse(there, copy, tirx.BufferStore(store.buffer, otherwise, store.indices))
 
 
-def _source(value: Expr) -> tuple[Expr, TensorLoad | None]:
-    """Return where a value is read, and whether it is: else it is zero."""
+def _source(value: Expr) -> tuple[Expr, TensorLoad | None, Expr | None]:
+    """Return whether a value is read, where, and the one number that it is else."""
     if isinstance(value, TensorLoad):
-        return tirx.const(True, "bool"), value
+        return tirx.const(True, "bool"), value, None
     if isinstance(value, Call) and value.op.same_as(Op.get("prim.if_then_else")):
         condition, read, otherwise = value.args
-        there, source = _source(read)
-        if source is not None and _is_zero(otherwise):
-            return tirx.all(condition, there), source
-    return tirx.const(False, "bool"), None
+        there, source, inner = _source(read)
+        alike = inner is None or _number(inner) == _number(otherwise)
+        if source is not None and _number(otherwise) is not None and alike:
+            return tirx.all(condition, there), source, otherwise
+    return tirx.const(False, "bool"), None, None
 
 
-def _is_zero(value: Expr) -> bool:
-    """Tell whether a number, or all numbers of a vector, are zero."""
+def _number(value: Expr) -> float | None:
+    """Return the constant that a value, or each number of a vector, is; None if it is none."""
     number = value.value if isinstance(value, Broadcast) else value
-    return isinstance(number, IntImm | FloatImm) and number.value == 0
+    return number.value if isinstance(number, IntImm | FloatImm) else None
 
 
 def _address(buffer: tirx.Buffer, indices: list[Expr]) -> Expr:

@@ -26,7 +26,10 @@ from .cuda_compiler import Compiler, find_compiler
 from .cuda_image import architectures
 from .launch_bounds import with_resident
 from .launches import GpuFunction, gpu_function
-from .tensor_cores import products_of_warps
+from .packed_codes import packing, with_packed_codes
+from .tap_products import products_of_taps
+from .tensor_cores import products_of_steps
+from .vectors_of_bytes import with_vectors_of_bytes
 
 __all__ = [
     "CUDA_SECTION",
@@ -82,14 +85,18 @@ def cuda_source(kernels: tvm.IRModule, device: Device) -> tuple[dict[str, GpuFun
     host, device_modules = split_host_device_mods(lowered)
     with _kept_as_source():
         sources = [
-            codegen_build(finalize()(copied_asynchronously(module)), device_target).inspect_source(
-                "cuda"
-            )
+            codegen_build(
+                finalize()(with_packed_codes(copied_asynchronously(module))), device_target
+            ).inspect_source("cuda")
             for device_target, module in device_modules.items()
         ]
     functions = {variable.name_hint: gpu_function(f) for variable, f in host.functions.items()}
     source = "\n".join(_bounded(one, kernels) for one in sources)
-    return functions, definitions(source) + products_of_warps(source) + source
+    source = with_vectors_of_bytes(source)
+    functions_called = [
+        called(source) for called in (definitions, products_of_steps, products_of_taps, packing)
+    ]
+    return functions, "".join(functions_called) + source
 
 
 def _bounded(source: str, kernels: tvm.IRModule) -> str:

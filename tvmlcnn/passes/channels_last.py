@@ -119,7 +119,7 @@ def _concat(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         return None
     axis = int(call.attrs.axis) % len(order)
     if axis == 1 and all(v.order == NHWC for v in fields):
-        fields = [gathered(rewriter.builder, v) for v in fields]
+        fields = [gathered(rewriter, v) for v in fields]
         joined = rewriter.joins.concatenate(fields, rewriter.unit(call))
         if joined is not None:
             return joined

@@ -14,6 +14,7 @@ VERSIONS: dict[str, int] = {
     "depthwise_pairs": 1,
     "depthwise_products": 1,
     "dlight": 1,
+    "dot_gemm": 1,
     "elementwise": 1,
     "few_channels": 1,
     "grouped": 1,

@@ -129,7 +129,8 @@ def count_network(model: str, gpu: Gpu, dtype: str = "float32") -> NetworkCount:
         As ``tvmlcnn compile`` takes it.
     gpu : Gpu
     dtype : str
-        What layers compute in, as `tvmlcnn.compile` takes it, but int8.
+        What layers compute in, as `tvmlcnn.compile` takes it; for int8 the network is calibrated
+        with random numbers.
 
     Raises
     ------
@@ -144,6 +145,10 @@ def count_network(model: str, gpu: Gpu, dtype: str = "float32") -> NetworkCount:
         raise UserError(f"counting needs nvcc, which prints registers; here is {compiler} only")
     total = analyze(model, dtype=dtype).total
     network = frontend.resolve(model)
+    if dtype == "int8":
+        from tvmlcnn.quantization import quantized_network  # torchao takes two seconds to import
+
+        network, _ = quantized_network(network, "random", (), gpu.largest_weight)
     with network.running():
         graph = frontend.import_graph(network.module, frontend.random_inputs(network.inputs))
     variants = together([pipeline.run(graph.mod, gpu, element=element)])
