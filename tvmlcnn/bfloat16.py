@@ -125,14 +125,9 @@ define linkonce_odr {sums} {own}({sums} %c, {pairs} %a, {pairs} %b) alwaysinline
 }}"""
 
 
-def with_functions(lowered: tvm.IRModule) -> tvm.IRModule:
-    """Return lowered functions, the first of which brings the functions that they may call."""
-    functions = dict(lowered.functions.items())
-    first = next(iter(functions))
-    text = tvm.ir.StringImm("\n".join([*map(_rounding, _LANES), *map(_multiplying, _PRODUCTS)]))
-    body = tirx.AttrStmt("default", "pragma_import_llvm", text, functions[first].body)
-    functions[first] = functions[first].with_body(body)
-    return tvm.IRModule(functions, attrs=lowered.attrs)
+def llvm_functions() -> list[str]:
+    """Return the texts of LLVM's functions that lowered ones may call."""
+    return [*map(_rounding, _LANES), *map(_multiplying, _PRODUCTS)]
 
 
 def _register() -> None:

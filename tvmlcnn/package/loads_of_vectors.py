@@ -1,10 +1,4 @@
-"""Weights of a step of a sum by one instruction, where a core loads several vectors by it.
-
-ARM's LD1 fills up to four registers and moves its address on (Arm, "Architecture Reference Manual",
-LD1 of multiple structures). LLVM has it only for functions of its own: of plain loads it makes
-pairs. It would also compute every address anew from the first one; that an address is what the
-instruction before left is hidden from it by a piece of assembly without any instruction.
-"""
+"""Weights of a step of a sum by one instruction, where a core loads several vectors so (`ld1`)."""
 
 from __future__ import annotations
 
@@ -18,7 +12,6 @@ from tvm.ir import Call, Expr, TensorLoad
 from tvm.sym import Analyzer
 from tvm.tirx import (
     Add,
-    Bind,
     Broadcast,
     BufferLoad,
     BufferStore,
@@ -31,15 +24,11 @@ from tvm.tirx import (
 
 from tvmlcnn.targets import Device
 
+from .ld1 import COUNTS, VECTORS, loaded
 from .vectors import lanes_of, shuffled
 
-# LLVM's types, and its names of them, of the vectors that a register holds.
-_VECTORS = {"float32x4": ("<4 x float>", "v4f32"), "float16x8": ("<8 x half>", "v8f16")}
-# A pair is one instruction anyway.
-_COUNTS = (3, 4)
-MOST = _COUNTS[-1]
+MOST = COUNTS[-1]
 """So many vectors are loaded together at most."""
-_LOAD, _AFTER = "tvmlcnn_ld1", "tvmlcnn_after"
 
 
 @dataclass(frozen=True)
@@ -65,17 +54,6 @@ def loads_of_vectors(device: Device) -> tvm.transform.Pass:
         return function.with_body(tvm_ffi.structural_map(function.body, ((SeqStmt, sequence),)))
 
     return tirx.transform.prim_func_pass(run, opt_level=0, name="loads_of_vectors")
-
-
-def with_functions(lowered: tvm.IRModule) -> tvm.IRModule:
-    """Return lowered functions, the first of which brings the functions that they may call."""
-    functions = dict(lowered.functions.items())
-    first = next(iter(functions))
-    texts = [_ADDRESS, *(_loading(dtype, count) for dtype in _VECTORS for count in _COUNTS)]
-    text = tvm.ir.StringImm("\n".join(texts))
-    body = tirx.AttrStmt("default", "pragma_import_llvm", text, functions[first].body)
-    functions[first] = functions[first].with_body(body)
-    return tvm.IRModule(functions, attrs=lowered.attrs)
 
 
 def _only_read(function: tirx.PrimFunc) -> list[Expr]:
@@ -106,12 +84,12 @@ def _together(node: SeqStmt, weights: Sequence[Expr], device: Device) -> Stmt:
     for uses in _by_buffer(node, weights):
         end, address = -1, None
         for group in _groups(uses):
-            if len(group) not in _COUNTS or not device.loads_at_once(len(group), held):
+            if len(group) not in COUNTS or not device.loads_at_once(len(group), held):
                 continue
             first, lanes = group[0], lanes_of(group[0].load)
             if address is None or first.place != end:
                 address = tirx.address_of(BufferLoad(first.load.source, [_base(first.load)]))
-            loads, whole, address = _loaded(address, len(group), first.load)
+            loads, whole, address = loaded(address, len(group), str(first.load.ty.dtype))
             before.setdefault(first.statement, []).extend(loads)
             end = first.place + lanes * len(group)
             for use in uses:
@@ -135,18 +113,6 @@ def _replaced(stmt: Stmt, load: TensorLoad, part: Expr) -> Stmt:
         return part if node.same_as(load) else node
 
     return tvm_ffi.structural_map(stmt, ((TensorLoad, taken),))
-
-
-def _loaded(address: Expr, count: int, load: TensorLoad) -> tuple[list[Stmt], Expr, Expr]:
-    """Return statements that load vectors, what has them all, and what has the address after."""
-    dtype = str(load.ty.dtype)
-    start, lanes = tirx.Var("address", address.ty), count * lanes_of(load)
-    wide = f"{dtype.partition('x')[0]}x{lanes}"
-    call = tirx.call_pure_extern(wide, f"{_LOAD}x{count}_{_VECTORS[dtype][1]}", start)
-    whole = tirx.Var("weights", call.ty)
-    size = tirx.const(16 * count, "int64")
-    after = tirx.call_pure_extern(address.ty, _AFTER, start, size)
-    return [Bind(start, address), Bind(whole, call)], whole, after
 
 
 def _held(node: SeqStmt) -> int:
@@ -227,7 +193,7 @@ def _product(stmt: Stmt) -> tuple[Broadcast, TensorLoad] | None:
 def _is_whole(vector: Expr) -> bool:
     return (
         isinstance(vector, TensorLoad)
-        and str(vector.ty.dtype) in _VECTORS
+        and str(vector.ty.dtype) in VECTORS
         and len(vector.indices) == 1
         and isinstance(vector.indices[0], Ramp)
         and isinstance(vector.indices[0].stride, tirx.IntImm)
@@ -237,35 +203,3 @@ def _is_whole(vector: Expr) -> bool:
 
 def _base(load: TensorLoad) -> Expr:
     return load.indices[0].base
-
-
-_ADDRESS = f"""
-define linkonce_odr ptr @{_AFTER}(ptr %address, i64 %size) alwaysinline {{
-  %next = getelementptr inbounds i8, ptr %address, i64 %size
-  %hidden = tail call ptr asm "", "=r,0"(ptr %next)
-  ret ptr %hidden
-}}"""
-
-
-def _loading(dtype: str, count: int) -> str:
-    vector, short = _VECTORS[dtype]
-    element, lanes = vector.strip("<>").split()[-1], int(dtype.partition("x")[2])
-    struct = "{" + ", ".join([vector] * count) + "}"
-    intrinsic = f"@llvm.aarch64.neon.ld1x{count}.{short}.p0"
-    wide, half = f"<{count * lanes} x {element}>", f"<{2 * lanes} x {element}>"
-    parts = [f"  %v{n} = extractvalue {struct} %all, {n}" for n in range(count)]
-    last = "%v3" if count == 4 else "poison"
-    return f"""
-declare {struct} {intrinsic}(ptr)
-define linkonce_odr {wide} @{_LOAD}x{count}_{short}(ptr %address) alwaysinline {{
-  %all = call {struct} {intrinsic}(ptr %address)
-{chr(10).join(parts)}
-  %first = shufflevector {vector} %v0, {vector} %v1, {_order(2 * lanes)}
-  %second = shufflevector {vector} %v2, {vector} {last}, {_order(2 * lanes)}
-  %whole = shufflevector {half} %first, {half} %second, {_order(count * lanes)}
-  ret {wide} %whole
-}}"""
-
-
-def _order(lanes: int) -> str:
-    return f"<{lanes} x i32> <{', '.join(f'i32 {lane}' for lane in range(lanes))}>"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tvm
 from tvm import s_tir, tirx
 from tvm.tirx.build import codegen_build
@@ -9,8 +11,9 @@ from tvm.tirx.build import codegen_build
 from tvmlcnn import bfloat16
 from tvmlcnn.targets import Device
 
+from . import ld1
 from .extremes import extremes_by_instruction
-from .loads_of_vectors import MOST, loads_of_vectors, with_functions
+from .loads_of_vectors import MOST, loads_of_vectors
 from .stores_of_vectors import stores_of_vectors
 from .sums_on_stack import sums_on_stack
 
@@ -82,8 +85,19 @@ def machine_code(
     device : Device
     """
     final = s_tir.pipeline.finalize_host_passes()(functions)
-    if bfloat16.is_in(kernels):
-        final = bfloat16.with_functions(final)
+    texts = bfloat16.llvm_functions() if bfloat16.is_in(kernels) else []
     if device.loads_at_once(MOST, 0):
-        final = with_functions(final)
-    return codegen_build(final, tvm.target.Target(device.tvm))
+        texts += ld1.llvm_functions()
+    return codegen_build(_with_texts(final, texts), tvm.target.Target(device.tvm))
+
+
+def _with_texts(functions: tvm.IRModule, texts: Sequence[str]) -> tvm.IRModule:
+    """Return functions, the first of which brings those of LLVM that they may call, as texts."""
+    if not texts:
+        return functions
+    made = dict(functions.functions.items())
+    first = next(iter(made))
+    text = tvm.ir.StringImm("\n".join(texts))
+    body = tirx.AttrStmt("default", "pragma_import_llvm", text, made[first].body)
+    made[first] = made[first].with_body(body)
+    return tvm.IRModule(made, attrs=functions.attrs)

@@ -21,8 +21,7 @@ from tvm import relax
 
 from tvmlcnn.graph import hard_swish, products_of_codes
 from tvmlcnn.graph import quantized_operators as quantized
-from tvmlcnn.graph.attributes import changed, ints
-from tvmlcnn.graph.constants import constant, is_call_of, value_of
+from tvmlcnn.graph.constants import is_call_of, value_of
 from tvmlcnn.graph.quantized_forms import (
     Centred,
     Codes,
@@ -32,14 +31,13 @@ from tvmlcnn.graph.quantized_forms import (
     Sums,
     Weights,
     lowered,
-    of_type,
     scaled,
 )
 from tvmlcnn.graph.sums_as_bits import codes_by_bits
-from tvmlcnn.graph.surround import surround
 from tvmlcnn.graph.variables import bindings
 from tvmlcnn.targets import FLOAT32, INT8, Device
 
+from .integer_products import conv2d, matmul
 from .means_of_codes import mean_of_codes
 from .moved_codes import MOVES
 
@@ -72,8 +70,8 @@ def _integer_layers(mod: tvm.IRModule, dtype: str | None, by_bits: bool) -> tvm.
     if by_bits:
         rewrites |= {"relax.divide": hard_swish.divide, "relax.multiply": _multiply}
     if dtype is not None:
-        rewrites["relax.nn.conv2d"] = partial(_conv2d, dtype=dtype)
-        rewrites["relax.matmul"] = partial(_matmul, dtype=dtype)
+        rewrites["relax.nn.conv2d"] = partial(conv2d, dtype=dtype)
+        rewrites["relax.matmul"] = partial(matmul, dtype=dtype)
         for name in ("relax.mean", "relax.nn.adaptive_avg_pool2d"):
             rewrites[name] = partial(mean_of_codes, dtype=dtype)
     return Graph(rewrites, lowered).run(mod)
@@ -155,43 +153,6 @@ def _dequantize_channels(graph: Graph, var: relax.Var, call: relax.Call) -> Form
     return Weights(integers.astype(np.int32), scales)
 
 
-def _conv2d(graph: Graph, var: relax.Var, call: relax.Call, dtype: str) -> Form | None:
-    data, weights = map(graph.form, call.args)
-    if not (isinstance(data, Codes | Centred) and isinstance(weights, Weights)):
-        return None
-    if not _fit(weights, 0):
-        return None
-    if isinstance(data, Centred):
-        return _conv2d_of_bytes(graph, var, call, data, weights, dtype)
-    data = of_type(graph, var, data, dtype)
-    made = quantized.integer_conv2d(
-        data.expr, constant(weights.integers.astype(np.int8)), data.code.zero, call.attrs
-    )
-    sums = _sums(graph, var, made, data, weights, (1, 2, 3))
-    return replace(sums, grouped=int(call.attrs.groups) > 1)
-
-
-def _conv2d_of_bytes(
-    graph: Graph, var: relax.Var, call: relax.Call, data: Centred, weights: Weights, dtype: str
-) -> Sums:
-    """Convolve bytes whose zero differs by channel: no convolution puts those around maps."""
-    around = surround(data.expr, ints(data.zeros), ints(call.attrs.padding), dtype)
-    code = quantized.Code(1.0, 0, "uint8").of_type(dtype)
-    codes = Codes(graph.emit(around, var), code, dtype)
-    integers = weights.integers
-    made = quantized.integer_conv2d(
-        codes.expr,
-        constant(integers.astype(np.int8)),
-        code.zero,
-        changed(call.attrs, padding=[0, 0, 0, 0]),
-    )
-    sums = _sums(graph, var, made, codes, weights, (1, 2, 3))
-    groups = int(call.attrs.groups)
-    by_group = integers.reshape(groups, -1, *integers.shape[1:]).astype(np.int64)
-    taken = (by_group * data.zeros.reshape(groups, 1, -1, 1, 1)).sum((2, 3, 4))
-    return replace(sums, bias=sums.bias - taken.reshape(sums.scales.shape) * sums.scales)
-
-
 def _astype(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
     """Let integers be codes of themselves."""
     dtype = str(call.args[0].ty.dtype)
@@ -214,40 +175,6 @@ def _subtract(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
     if form.dtype != FLOAT32.name or not by_channel or not within:
         return None
     return Centred(form.expr, taken.reshape(-1).astype(np.int64))
-
-
-def _matmul(graph: Graph, var: relax.Var, call: relax.Call, dtype: str) -> Form | None:
-    data, weights = map(graph.form, call.args)
-    if not (isinstance(data, Codes) and isinstance(weights, Weights)) or not _fit(weights, 1):
-        return None
-    if weights.integers.ndim != 2 or len(call.args[0].ty.shape) < 2:
-        return None
-    data = of_type(graph, var, data, dtype)
-    made = quantized.integer_matmul(data.expr, constant(weights.integers.astype(np.int8)))
-    return _sums(graph, var, made, data, weights, (0,))
-
-
-def _sums(
-    graph: Graph,
-    var: relax.Var,
-    call: relax.Call,
-    data: Codes,
-    weights: Weights,
-    inner: tuple[int, ...],
-) -> Sums:
-    """Return what sums of codes stand for, whose weights are summed along the axes ``inner``."""
-    shape = (-1,) if inner == (0,) else (1, -1, 1, 1)
-    scales = np.ravel(weights.scales).astype(np.float64) * data.code.scale
-    integers = weights.integers.astype(np.int64)
-    of_ones, sizes = (part.sum(inner) for part in (integers, np.abs(integers)))
-    widest = max(map(abs, quantized.CODES[data.code.dtype]))
-    return Sums(
-        graph.emit(call, var),
-        np.broadcast_to(scales, of_ones.shape).reshape(shape),
-        # What the codes of zero add to the sums.
-        (-data.code.zero * of_ones * scales).reshape(shape),
-        (widest * sizes).reshape(shape),
-    )
 
 
 def _add(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
@@ -292,11 +219,3 @@ def _clip(
 def _multiply(graph: Graph, var: relax.Var, call: relax.Call) -> Form | None:
     found = hard_swish.multiply(graph, var, call)
     return found or products_of_codes.multiply(graph, var, call)
-
-
-def _fit(weights: Weights, axis: int) -> bool:
-    """Tell whether weights are bytes whose scales are by channel of the output."""
-    low, high = quantized.CODES["int8"]
-    others = [size for i, size in enumerate(weights.scales.shape) if i != axis]
-    within = weights.integers.size and low <= weights.integers.min() <= weights.integers.max()
-    return bool(within) and weights.integers.max() <= high and all(size == 1 for size in others)
