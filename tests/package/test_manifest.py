@@ -31,7 +31,7 @@ def composed(
     forms = (tuple(map(Input, shapes)),)
     network = Network("net", "net.py:Net", torch.nn.ReLU(), forms, preprocessing, labels)
     specs = tuple(TensorSpec(f"x{i}", shape, "float32") for i, shape in enumerate(shapes))
-    graph = Graph(tvm.IRModule(), specs, (TensorSpec("output", output, "float32"),), False)
+    graph = Graph(tvm.IRModule(), specs, (TensorSpec("output", output, "float32"),), False, ())
     call = {"layers": ["conv"], "bindings": ["_conv:conv2d"], "flops": 12, "bytes": 34}
     codes, numbers = {"element": "int8"}, {"element": "float32"}
     return compose(
