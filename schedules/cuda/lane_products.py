@@ -18,7 +18,7 @@ from .warp_products import QUARTERS, lane
 def of_lanes(
     element: str, weights: str, sums: str, rows: int, vectors: int, tiles: int, segment: int
 ) -> PrimFunc:
-    """Return how each lane adds the products of a segment; as of `segment_products`."""
+    """Return how each lane adds the products of a segment; as of `segment_product`."""
     wide, own = 2 * tiles, segment // QUARTERS
     dot = DOT.format(element=element)
 

@@ -37,7 +37,7 @@ def lane() -> Expr:
 def of_warps(
     element: str, weights: str, sums: str, rows: int, vectors: int, tiles: int, segment: int
 ) -> PrimFunc:
-    """Return how a warp adds the products of a segment; as of `segment_products`."""
+    """Return how a warp adds the products of a segment; as of `segment_product`."""
     wide, own = 2 * tiles, segment // QUARTERS
     multiply = MULTIPLY.format(element=element)
 
