@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 
+from tvm.ir import Expr
 from tvm.s_tir import TensorIntrin
 from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
 
 from .lane_products import of_lanes
+from .lane_steps import QUARTERS, LaneSteps, lane
 from .warp_products import of_warps
 
 
@@ -45,8 +47,8 @@ def segment_product(
     name = f"tvmlcnn.{kind}_product_{element}_{sums}_{rows}_{vectors}_{tiles}_{segment}"
     if TensorIntrin.get(name, allow_missing=True) is None:
         described = _description(element, weights, sums, rows, vectors, 2 * tiles, segment)
-        implementation = of_warps if by_warps else of_lanes
-        made = implementation(element, weights, sums, rows, vectors, tiles, segment)
+        steps = (of_warps if by_warps else of_lanes)(element, rows, tiles)
+        made = _implementation(element, weights, sums, rows, vectors, 2 * tiles, segment, steps)
         TensorIntrin.register(name, described, made)
     return name
 
@@ -95,3 +97,74 @@ def _description_of_one(
                     C[i, 0, n] = C[i, 0, n] + T.cast(A[i, 0, k], sums) * T.cast(B[0, n, k], sums)
 
     return described
+
+
+def _implementation(
+    element: str,
+    weights: str,
+    sums: str,
+    rows: int,
+    vectors: int,
+    wide: int,
+    segment: int,
+    steps: LaneSteps,
+) -> PrimFunc:
+    own = segment // QUARTERS
+
+    def share(turn: Expr) -> Expr:
+        """Return the first step of what a lane loads of its rows and columns in a turn."""
+        return (lane() + turn) % QUARTERS * own
+
+    @T.prim_func(s_tir=True)
+    def made(a: T.handle, b: T.handle, c: T.handle) -> None:
+        a0, a1 = T.int32(), T.int32()
+        b0, b1 = T.int32(), T.int32()
+        c0, c1 = T.int32(), T.int32()
+        A = T.match_buffer(
+            a, (rows, 1, segment), element, scope="shared", offset_factor=1, strides=[a0, a1, 1]
+        )
+        B = T.match_buffer(
+            b,
+            (vectors, wide, segment),
+            weights,
+            scope="shared",
+            offset_factor=1,
+            strides=[b0, b1, 1],
+        )
+        C = T.match_buffer(
+            c,
+            (rows, vectors, wide),
+            sums,
+            scope="local",
+            offset_factor=1,
+            strides=[c0, c1, 1],
+        )
+        with T.sblock("root"):
+            T.reads(
+                C[0:rows, 0:vectors, 0:wide],
+                A[0:rows, 0:1, 0:segment],
+                B[0:vectors, 0:wide, 0:segment],
+            )
+            T.writes(C[0:rows, 0:vectors, 0:wide])
+            # TVM loses what is allocated in the outer block.
+            with T.sblock("lane"):
+                T.reads(
+                    C[0:rows, 0:vectors, 0:wide],
+                    A[0:rows, 0:1, 0:segment],
+                    B[0:vectors, 0:wide, 0:segment],
+                )
+                T.writes(C[0:rows, 0:vectors, 0:wide])
+                left = T.sblock_alloc_buffer((rows, own), element, scope="local")
+                right = T.sblock_alloc_buffer((own,), weights, scope="local")
+                for turn in T.unroll(steps.turns):
+                    for row in T.unroll(rows):
+                        for step in T.vectorized(own):
+                            left[row, step] = A[row, 0, share(turn) + step]
+                    for vector in T.unroll(vectors):
+                        for number in T.unroll(steps.columns):
+                            for step in T.vectorized(own):
+                                right[step] = B[vector, steps.column(number), share(turn) + step]
+                            for each in T.unroll(steps.calls):
+                                T.evaluate(steps.call(C, left, right, vector, number, each))
+
+    return made

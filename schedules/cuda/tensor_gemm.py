@@ -21,10 +21,11 @@ from ..rule import Definition, Plan, Rule
 from .blocks import by_elements, copy_together, finish
 from .gemm import gemm_of
 from .implicit_gemm import add_parts, producers
+from .lane_steps import QUARTERS
 from .segment_products import segment_product
 from .tensor_tiles import TensorTile, segment_of, tensor_tiles
 from .threads import lanes_of, lanes_together, unroll
-from .warp_products import QUARTERS, ROWS
+from .warp_products import ROWS
 
 
 @dataclass(frozen=True)

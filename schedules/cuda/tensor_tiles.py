@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from tvmlcnn.targets import ElementType, Gpu
 
 from .gemm_tiles import BlockWork, time_of_blocks, time_of_parts
+from .lane_steps import QUARTERS
 from .threads import SCHEDULERS, WARP
-from .warp_products import COLUMNS, LOAD_BYTES, QUARTERS, ROWS
+from .warp_products import COLUMNS, LOAD_BYTES, ROWS
 
 _ROWS_OF_LANE = (2, 4, 8)
 _COLUMNS_OF_WARP = (8, 16, 24, 32, 40, 48, 64, 80, 96, 128)

@@ -14,32 +14,21 @@ from __future__ import annotations
 
 from tvm.ir import Expr
 from tvm.script import tirx as T
-from tvm.tirx import PrimFunc
+from tvm.tirx import Buffer
 
-from tvmlcnn.ops.tensor_product import LANE, MULTIPLY
+from tvmlcnn.ops.tensor_product import MULTIPLY
 
-from .threads import WARP
+from .lane_steps import QUARTERS, LaneSteps, lane
 
 COLUMNS = ROWS = 8
 """Columns of an instruction, and half of its rows: lanes with different ones."""
-QUARTERS = 4
-"""Lanes that share a row or a column."""
 LOAD_BYTES = 16
 """Of a lane, of each row and column of a segment."""
 
 
-def lane() -> Expr:
-    """Return which of its warp a thread is."""
-    # That TVM knows its bounds lets it count in 32 bits.
-    return T.call_pure_extern("int32", LANE) % WARP
-
-
-def of_warps(
-    element: str, weights: str, sums: str, rows: int, vectors: int, tiles: int, segment: int
-) -> PrimFunc:
-    """Return how a warp adds the products of a segment; as of `segment_product`."""
-    wide, own = 2 * tiles, segment // QUARTERS
-    multiply = MULTIPLY.format(element=element)
+def of_warps(element: str, rows: int, tiles: int) -> LaneSteps:
+    """Return how a lane multiplies with its warp; parameters are those of `segment_product`."""
+    wide, multiply = 2 * tiles, MULTIPLY.format(element=element)
 
     def column(tile: Expr) -> Expr:
         """Return which column of a vector, after a lane's own first one, it gives to a tile.
@@ -50,65 +39,17 @@ def of_warps(
         number = lane() // QUARTERS
         return number // 2 * wide + tile * 2 + number % 2 - lane() % QUARTERS * wide
 
-    @T.prim_func(s_tir=True)
-    def made(a: T.handle, b: T.handle, c: T.handle) -> None:
-        a0, a1 = T.int32(), T.int32()
-        b0, b1 = T.int32(), T.int32()
-        c0, c1 = T.int32(), T.int32()
-        A = T.match_buffer(
-            a, (rows, 1, segment), element, scope="shared", offset_factor=1, strides=[a0, a1, 1]
+    def call(
+        sums: Buffer, left: Buffer, right: Buffer, vector: Expr, tile: Expr, pair: Expr
+    ) -> Expr:
+        return T.call_extern(
+            "void",
+            multiply,
+            T.address_of(sums[2 * pair, vector, 2 * tile]),
+            T.address_of(sums[2 * pair + 1, vector, 2 * tile]),
+            T.address_of(left[2 * pair, 0]),
+            T.address_of(left[2 * pair + 1, 0]),
+            T.address_of(right[0]),
         )
-        B = T.match_buffer(
-            b,
-            (vectors, wide, segment),
-            weights,
-            scope="shared",
-            offset_factor=1,
-            strides=[b0, b1, 1],
-        )
-        C = T.match_buffer(
-            c,
-            (rows, vectors, wide),
-            sums,
-            scope="local",
-            offset_factor=1,
-            strides=[c0, c1, 1],
-        )
-        with T.sblock("root"):
-            T.reads(
-                C[0:rows, 0:vectors, 0:wide],
-                A[0:rows, 0:1, 0:segment],
-                B[0:vectors, 0:wide, 0:segment],
-            )
-            T.writes(C[0:rows, 0:vectors, 0:wide])
-            # TVM loses what is allocated in the outer block.
-            with T.sblock("lane"):
-                T.reads(
-                    C[0:rows, 0:vectors, 0:wide],
-                    A[0:rows, 0:1, 0:segment],
-                    B[0:vectors, 0:wide, 0:segment],
-                )
-                T.writes(C[0:rows, 0:vectors, 0:wide])
-                left = T.sblock_alloc_buffer((rows, own), element, scope="local")
-                right = T.sblock_alloc_buffer((own,), weights, scope="local")
-                for row in T.unroll(rows):
-                    for step in T.vectorized(own):
-                        left[row, step] = A[row, 0, lane() % QUARTERS * own + step]
-                for vector in T.unroll(vectors):
-                    for tile in T.unroll(tiles):
-                        for step in T.vectorized(own):
-                            right[step] = B[vector, column(tile), lane() % QUARTERS * own + step]
-                        for pair in T.unroll(rows // 2):
-                            T.evaluate(
-                                T.call_extern(
-                                    "void",
-                                    multiply,
-                                    T.address_of(C[2 * pair, vector, 2 * tile]),
-                                    T.address_of(C[2 * pair + 1, vector, 2 * tile]),
-                                    T.address_of(left[2 * pair, 0]),
-                                    T.address_of(left[2 * pair + 1, 0]),
-                                    T.address_of(right[0]),
-                                )
-                            )
 
-    return made
+    return LaneSteps(1, tiles, column, rows // 2, call)
