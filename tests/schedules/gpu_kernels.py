@@ -17,6 +17,7 @@ from torch import nn
 
 from tvmlcnn.errors import UserError
 from tvmlcnn.package.cuda import cuda_source, find_compiler
+from tvmlcnn.package.tensor_cores import products_of_steps
 from tvmlcnn.package.variants import together
 from tvmlcnn.targets import DEVICES, FLOAT32, Device, ElementType, Gpu
 
@@ -134,3 +135,15 @@ class ChannelsApart(nn.Module):
         shuffled = nn.functional.channel_shuffle(torch.cat([left, self.second(right)], 1), 2)
         half = self.second(shuffled[:, :12])
         return x + self.third(torch.relu(self.norm(torch.cat([half, shuffled[:, 12:]], 1))))
+
+
+def swap_registers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a warp's instruction take two of a lane's registers for each other."""
+
+    def swapped(source: str) -> str:
+        text = products_of_steps(source)
+        order = '"r"(b[i]), "r"(a[i + 1])'
+        assert order in text
+        return text.replace(order, '"r"(a[i + 1]), "r"(b[i])')
+
+    monkeypatch.setattr("tvmlcnn.package.tensor_cores.products_of_steps", swapped)

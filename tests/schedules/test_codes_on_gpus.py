@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from codes import computed, convolution, result_of, sums
-from gpu_kernels import GPUS, needs_pocl
+from gpu_kernels import GPUS, needs_pocl, swap_registers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers_of_each_kind import conv
@@ -17,7 +17,6 @@ from tvm import relax
 from tvmlcnn.graph import quantized_operators as quantized
 from tvmlcnn.graph.constants import constant
 from tvmlcnn.graph.quantized_operators import Code
-from tvmlcnn.package.tensor_cores import products_of_steps
 from tvmlcnn.schedules import planned
 from tvmlcnn.targets import UINT8, Gpu
 
@@ -211,15 +210,8 @@ def test_bytes_of_frames_are_surrounded_by_the_zero_of_their_channel() -> None:
 @needs_pocl
 def test_a_warps_instruction_of_other_registers_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """What PoCL runs tells one order of a lane's registers from another."""
-
-    def swapped(source: str) -> str:
-        text = products_of_steps(source)
-        order = '"r"(b[i]), "r"(a[i + 1])'
-        assert order in text
-        return text.replace(order, '"r"(a[i + 1]), "r"(b[i])')
-
     codes, weight = random((1, 64, 6, 6), "uint8"), random((16, 64, 1, 1), "int8")
     graph, wanted = convolution(weight, Code(1.0, 3, "uint8")), sums(codes, weight, 3)
     np.testing.assert_array_equal(result_of(graph, codes, ORIN), wanted)
-    monkeypatch.setattr("tvmlcnn.package.tensor_cores.products_of_steps", swapped)
+    swap_registers(monkeypatch)
     assert (result_of(graph, codes, ORIN) != wanted).any()

@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from gpu_kernels import GPUS, ChannelsApart, cuda_of, needs_nvcc, needs_pocl, usage
+from gpu_kernels import GPUS, ChannelsApart, cuda_of, needs_nvcc, needs_pocl, swap_registers, usage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers_of_each_kind import conv
@@ -15,7 +15,6 @@ from networks import relative_error
 from sixteen_bits import computed, rounded, sums
 from torch import nn
 
-from tvmlcnn.package.tensor_cores import products_of_steps
 from tvmlcnn.schedules import planned
 from tvmlcnn.targets import FLOAT16, FLOAT32, Gpu
 
@@ -104,14 +103,7 @@ def test_float32_keeps_to_multiply_adds() -> None:
 
 def test_a_warps_instruction_of_other_registers_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """What PoCL runs tells one order of a lane's registers from another."""
-
-    def swapped(source: str) -> str:
-        text = products_of_steps(source)
-        order = '"r"(b[i]), "r"(a[i + 1])'
-        assert order in text
-        return text.replace(order, '"r"(a[i + 1]), "r"(b[i])')
-
-    monkeypatch.setattr("tvmlcnn.package.tensor_cores.products_of_steps", swapped)
+    swap_registers(monkeypatch)
     with pytest.raises(AssertionError):
         check(nn.Conv2d(64, 64, 1, bias=False), (1, 64, 6, 6), ORIN)
 
