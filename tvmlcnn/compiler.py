@@ -7,16 +7,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import tvm
 
 from tvmlcnn import frontend, passes, pipeline
+from tvmlcnn.compile_check import SKIPPED, checked
 from tvmlcnn.compile_report import Clock, Report
 from tvmlcnn.errors import UserError
 from tvmlcnn.files import check_writable, make_folder, scratch
 from tvmlcnn.input_form import size_of
-from tvmlcnn.package import cuda, evaluate, features, manifest, model_file
+from tvmlcnn.package import cuda, features, manifest, model_file
 from tvmlcnn.package.fitting_table import fitting_table
 from tvmlcnn.package.slow_kernels import slow_kernels
 from tvmlcnn.package.variants import together
@@ -26,7 +26,7 @@ from tvmlcnn.runtime.machine import machine
 from tvmlcnn.runtime.manifest import RANDOM_WEIGHTS
 from tvmlcnn.schedules import given_up, kernels_by_rule, rules_for, workloads
 from tvmlcnn.schedules.recorded import Recorded
-from tvmlcnn.targets import FLOAT32, Device, ElementType, records_name, resolve
+from tvmlcnn.targets import Device, records_name, resolve
 
 
 def compile(
@@ -198,7 +198,7 @@ def compile(
             dtype,
             quantization,
         )
-        text["check"], times = _SKIPPED, None
+        text["check"], times = SKIPPED, None
         clock.start("link")
         linked = temporary / "model.so"
         model_file.link_library(parts, text, linked)
@@ -206,7 +206,7 @@ def compile(
             cuda.check_library(linked, device.gpu_code)
         clock.start("check")
         if check:
-            text["check"], times = _checked(linked, device, element, needed, expected, each)
+            text["check"], times = checked(linked, device, element, needed, expected, each)
         if times is not None:
             notes += slow_kernels(variants.calls[0], times, device)
         clock.start("write")
@@ -228,46 +228,6 @@ def compile(
         quantization,
         text,
     )
-
-
-_SKIPPED = {"skipped": "not asked for"}
-
-
-def _checked(
-    linked: Path,
-    device: Device,
-    element: ElementType,
-    needed: list[str],
-    expected: list[evaluate.Cases],
-    each: list[frontend.Network],
-) -> tuple[dict[str, Any], np.ndarray | None]:
-    """Return the check of all variants of a network, under the kinds of their inputs, and times.
-
-    Those of each variant but the first are called after its shapes too.
-    """
-    python = evaluate.evaluator(device, needed)
-    if isinstance(python, str):
-        return {"skipped": python}, None
-    cases, owners = {}, {}
-    for network, found in zip(each, expected, strict=True):
-        shapes = "" if network is each[0] else f" {', '.join(map(size_of, network.input_shapes))}"
-        for kind, case in found.items():
-            cases[kind + shapes], owners[kind + shapes] = case, network
-
-    def doubt(case: str) -> frontend.Doubt:
-        with owners[case].running():
-            return frontend.doubt(owners[case], *cases[case], element.rounding)
-
-    try:
-        return evaluate.evaluate(linked, cases, python, element, doubt)
-    except evaluate.DiffersError as error:
-        if element == FLOAT32:
-            raise
-        raise UserError(
-            f"the network is too sensitive for {element.name}, or goes beyond its range: {error}; "
-            "compile it in another type",
-            ("dtype",),
-        ) from error
 
 
 def _folder_of(

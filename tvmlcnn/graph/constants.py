@@ -1,4 +1,4 @@
-"""Reading and writing constants of Relax as numpy arrays."""
+"""What expressions of Relax are, and constants as numpy arrays."""
 
 from __future__ import annotations
 
@@ -26,3 +26,8 @@ def is_call_of(expr: relax.Expr, operator: str) -> bool:
     return (
         isinstance(expr, relax.Call) and isinstance(expr.op, tvm.ir.Op) and expr.op.name == operator
     )
+
+
+def is_tensor(expr: relax.Expr) -> bool:
+    """Tell whether the expression is one tensor: no tuple, shape or attribute."""
+    return isinstance(expr.ty, relax.TensorType)

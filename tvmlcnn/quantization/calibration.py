@@ -20,14 +20,12 @@ from tvmlcnn.input_form import size_of
 from tvmlcnn.runtime.arrays import unread
 from tvmlcnn.runtime.preprocessing import Preprocessing, fitted, normalized, read_frame
 
-Example = tuple[np.ndarray, ...]
-"""Arrays for the inputs of a network, in order."""
+from .calibration_checks import IMAGE_AXES, Example, check_example, check_ranges, refused
 
 RANDOM = "random"
 MOST = 256
 """Examples that are used at most: ranges hardly move after a hundred photos, and a network of
 60 ms takes half a minute for so many, here and once more where they are compared."""
-_IMAGE_AXES = 4
 _HELD_OUT = 4
 """One of so many is not observed, but shows what was lost. So a quarter, which is a share that
 evaluations are often made of."""
@@ -95,8 +93,8 @@ def calibration(
     taken = _Taken(list(inputs), how, names, frames, fit)
     source, examples = _examples(given, taken)
     for number, example in enumerate(examples):
-        _check(example, inputs, f"{source}: example {number}")
-    _check_ranges(examples, taken, source)
+        check_example(example, inputs, f"{source}: example {number}")
+    check_ranges(examples, inputs, frames, source)
     held = examples[_HELD_OUT - 1 :: _HELD_OUT] or examples[-1:]
     observed = [one for place, one in enumerate(examples) if place % _HELD_OUT != _HELD_OUT - 1]
     return Calibration(observed, held, source, isinstance(given, str) and given == RANDOM)
@@ -118,7 +116,7 @@ def _examples(given: Any, taken: _Taken) -> tuple[str, list[Example]]:
         seeds = range(_RANDOM_EXAMPLES)
         return "random numbers", [tuple(random_inputs(taken.inputs, seed)) for seed in seeds]
     if isinstance(given, str) and not given:  # which pathlib has stand for the current folder
-        raise _refused("the name of the calibration data is empty")
+        raise refused("the name of the calibration data is empty")
     if isinstance(given, str | os.PathLike):
         return str(given), _of_path(Path(given), taken)
     if isinstance(given, Mapping):
@@ -126,11 +124,11 @@ def _examples(given: Any, taken: _Taken) -> tuple[str, list[Example]]:
     if hasattr(given, "__array__"):
         return "arrays", _of_batch([np.asarray(given)], taken, "calibration")
     if not isinstance(given, Iterable):
-        raise _refused(f"calibration data is no {type(given).__name__}")
+        raise refused(f"calibration data is no {type(given).__name__}")
     # Of what has no end only as much is read as is used.
     found = [_of_item(item, taken) for item in itertools.islice(_silently(given), MOST)]
     if not found:
-        raise _refused("the calibration data is empty")
+        raise refused("the calibration data is empty")
     return "arrays", found
 
 
@@ -139,14 +137,14 @@ def _of_path(path: Path, taken: _Taken) -> list[Example]:
     if path.is_dir():
         return _of_photos(path, taken)
     if not path.exists():
-        raise _refused(f"no such folder or file of calibration data: {path}")
+        raise refused(f"no such folder or file of calibration data: {path}")
     if path.suffix not in (".npy", ".npz"):
-        raise _refused(f"{path} is no folder of photos, .npy or .npz")
+        raise refused(f"{path} is no folder of photos, .npy or .npz")
     try:
         loaded = np.load(path, allow_pickle=False)
         arrays = dict(loaded) if isinstance(loaded, Mapping) else loaded
     except Exception as error:  # numpy raises many types for a header that is damaged
-        raise _refused(f"{path} cannot be read: {unread(error)}") from error
+        raise refused(f"{path} cannot be read: {unread(error)}") from error
     if isinstance(arrays, dict):
         return _of_named(arrays, taken, str(path))
     return _of_batch([arrays], taken, str(path))
@@ -154,10 +152,10 @@ def _of_path(path: Path, taken: _Taken) -> list[Example]:
 
 def _of_photos(folder: Path, taken: _Taken) -> list[Example]:
     inputs, how, channels = taken.inputs, taken.how, 3 if taken.frames else 1
-    pictures = len(inputs) == 1 and len(inputs[0].shape) == _IMAGE_AXES
+    pictures = len(inputs) == 1 and len(inputs[0].shape) == IMAGE_AXES
     if not pictures or inputs[0].shape[channels] != how.channels:
         shapes = ", ".join(size_of(one.shape) for one in inputs)
-        raise _refused(f"photos are for one input of RGB; the inputs are {shapes}: give a .npz")
+        raise refused(f"photos are for one input of RGB; the inputs are {shapes}: give a .npz")
     paths = sorted(
         path
         for path in folder.rglob("*")
@@ -168,7 +166,7 @@ def _of_photos(folder: Path, taken: _Taken) -> list[Example]:
     shape = inputs[0].shape
     batch, height, width = shape[0], *(shape[1:3] if taken.frames else shape[2:])
     if not paths:
-        raise _refused(f"there are no photos in {folder}")
+        raise refused(f"there are no photos in {folder}")
     chosen = _evenly(paths, MOST * batch)
     photos = [fitted(read_frame(path, how), (height, width), how) for path in chosen]
     each = photos if taken.frames else [normalized(photo, how) for photo in photos]
@@ -179,11 +177,11 @@ def _of_named(arrays: Mapping[str, Any], taken: _Taken, source: str) -> list[Exa
     """Return examples of arrays by name; those that numpy names are in order."""
     inputs, names = taken.inputs, taken.names
     if len(arrays) != len(inputs):
-        raise _refused(f"{source} has {len(arrays)} arrays, the model {len(inputs)} inputs")
+        raise refused(f"{source} has {len(arrays)} arrays, the model {len(inputs)} inputs")
     order = list(arrays)
     if not all(re.fullmatch(r"arr_\d+", name) for name in order):
         if set(order) != set(names):
-            raise _refused(
+            raise refused(
                 f"{source} has arrays called {', '.join(order)}; the inputs are {', '.join(names)}"
             )
         order = list(names)
@@ -194,25 +192,25 @@ def _of_batch(arrays: Sequence[np.ndarray], taken: _Taken, source: str) -> list[
     """Return the examples that lie one after the other in arrays, one for each input."""
     inputs, arrays = taken.inputs, [taken.fit(array) for array in arrays]
     if len(arrays) != len(inputs):
-        raise _refused(f"{source} has {len(arrays)} arrays, the model {len(inputs)} inputs")
+        raise refused(f"{source} has {len(arrays)} arrays, the model {len(inputs)} inputs")
     each = [_parts(array, one.shape, source) for array, one in zip(arrays, inputs, strict=True)]
     counts = {len(parts) for parts in each}
     if len(counts) > 1:
-        raise _refused(f"{source}: the inputs have different numbers of examples")
+        raise refused(f"{source}: the inputs have different numbers of examples")
     return _evenly(list(zip(*each, strict=True)), MOST)
 
 
 def _parts(array: np.ndarray, shape: tuple[int, ...], source: str) -> list[np.ndarray]:
     """Return the inputs of a shape that an array holds along its first axis."""
     if not array.size:
-        raise _refused(f"{source} is empty")
+        raise refused(f"{source} is empty")
     if array.shape[1:] == shape:
         return list(array)
     batch = shape[0] if shape else 1
     if array.ndim == len(shape) and array.shape[1:] == shape[1:] and len(array) >= batch:
         return [array[start : start + batch] for start in range(0, len(array) - batch + 1, batch)]
     wanted = "x".join(["N", *map(str, shape[1:])])
-    raise _refused(f"{source} is of shape {size_of(array.shape)}; the model takes {wanted}")
+    raise refused(f"{source} is of shape {size_of(array.shape)}; the model takes {wanted}")
 
 
 def _of_item(item: Any, taken: _Taken) -> Example:
@@ -223,12 +221,12 @@ def _of_item(item: Any, taken: _Taken) -> Example:
         item = [item[name] for name in taken.names] if named else list(item.values())
     each = item if isinstance(item, tuple | list) else [item]
     if len(each) < len(inputs):
-        raise _refused(f"an example has {len(each)} arrays, the model {len(inputs)} inputs")
+        raise refused(f"an example has {len(each)} arrays, the model {len(inputs)} inputs")
     arrays = []
     for value, one in zip(each, inputs, strict=False):  # what follows may be labels
         array = taken.fit(np.asarray(value))
         if array.dtype.kind not in "biuf":
-            raise _refused(f"an example of {type(value).__name__} is no array of numbers")
+            raise refused(f"an example of {type(value).__name__} is no array of numbers")
         arrays.append(array[None] if array.shape == one.shape[1:] else array)
     return tuple(arrays)
 
@@ -239,37 +237,7 @@ def _silently(given: Iterable[Any]) -> Iterator[Any]:
     except UserError:
         raise
     except Exception as error:  # whatever the user's iterable raises
-        raise _refused(f"reading the calibration data raised {first_line(error)}") from error
-
-
-def _check(example: Example, inputs: Sequence[Input], where: str) -> None:
-    for array, one in zip(example, inputs, strict=True):
-        if array.shape != one.shape:
-            raise _refused(
-                f"{where} is of shape {size_of(array.shape)}, the input of {size_of(one.shape)}"
-            )
-        if array.dtype != one.dtype:
-            raise _refused(f"{where} is {array.dtype}, the input {one.dtype}")
-        if one.dtype.startswith("float") and not np.isfinite(array).all():
-            raise _refused(f"{where} has elements that are infinite or no numbers")
-
-
-def _check_ranges(examples: Sequence[Example], taken: _Taken, source: str) -> None:
-    """Refuse inputs that show no range; one example may, and integers have none."""
-    inputs = taken.inputs
-    for place, one in enumerate(inputs):
-        arrays = [example[place] for example in examples]
-        name = "" if len(inputs) == 1 else f" of input {place + 1}"
-        if one.dtype.startswith(("int", "bool")) or arrays[0].size == 1:
-            continue
-        if all((array == arrays[0].flat[0]).all() for array in arrays):
-            raise _refused(f"{source} has the same value everywhere{name}, which shows no range")
-        # Of several inputs one may be a level for each pixel.
-        if len(inputs) == 1 and len(one.shape) == _IMAGE_AXES:
-            rows, columns = (1, 2) if taken.frames else (2, 3)
-            pixels = one.shape[rows] * one.shape[columns]
-            if pixels > 1 and not any(np.ptp(array, (rows, columns)).any() for array in arrays):
-                raise _refused(f"{source} has pictures of one colour each, which show no range")
+        raise refused(f"reading the calibration data raised {first_line(error)}") from error
 
 
 def _evenly(items: Sequence[Any], most: int) -> list[Any]:
@@ -277,7 +245,3 @@ def _evenly(items: Sequence[Any], most: int) -> list[Any]:
     if len(items) <= most:
         return list(items)
     return [items[place * len(items) // most] for place in range(most)]
-
-
-def _refused(message: str) -> UserError:
-    return UserError(message, parameters=("calibration",))

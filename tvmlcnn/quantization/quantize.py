@@ -20,7 +20,8 @@ from tvmlcnn.frontend.arguments import placed_and_named
 from tvmlcnn.frontend.torch_export import exported_program
 
 from .bias_correction import channel_means, correct_biases
-from .calibration import Calibration, Example
+from .calibration import Calibration
+from .calibration_checks import Example
 from .fidelity import Fidelity, fidelity
 from .float_graph import float_graph
 from .frames import take_bytes
