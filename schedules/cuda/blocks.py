@@ -7,11 +7,18 @@ from tvm.ir import TensorLoad
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
+from tvmlcnn.targets import Gpu
+
 from ..epilogue import left_over
-from .threads import bind, block_sizes, lanes_of, load_beside, total, unroll
+from .threads import bind, block_sizes, cycles, lanes_of, load_beside, total, unroll
 
 LANES = 4
 """Numbers of float32 that one load or store of a thread moves: 16 bytes (PTX ISA, ld and st)."""
+
+# Vectors that a thread may compute one after the other, whose addresses differ by constants.
+_VECTORS = (1, 2, 4, 7, 8)
+# Instructions of a thread for where it is, as counted in code for it, and of each vector.
+_FIXED, _OF_VECTOR = 25, 8
 
 
 def copy_together(
@@ -27,17 +34,18 @@ def copy_together(
     sch.unroll(rounds)
 
 
-def finish(sch: Schedule, output: SBlockRV) -> None:
+def finish(sch: Schedule, output: SBlockRV, device: Gpu) -> None:
     """Lay out what follows the output of the main block over a larger shape, if anything."""
     if (rest := left_over(sch, output)) is not None:
-        by_elements(sch, rest)
+        by_elements(sch, rest, device)
 
 
-def by_elements(sch: Schedule, block: SBlockRV) -> None:
-    """Give each thread a vector of a block's elements, or one where they are no whole vectors.
+def by_elements(sch: Schedule, block: SBlockRV, device: Gpu) -> None:
+    """Give each thread vectors of a block's elements, or single ones where there are no vectors.
 
     What is read comes by vectors too; between, each element is computed on its own, as operators
-    are that have no vectors.
+    are that have no vectors. A thread's vectors lie apart along an outer loop, so that what is the
+    same for all of them, as a channel's scale, is loaded once.
     """
     # What only moves stays one block: TVM takes one that keeps the order of memory for a view.
     moves = isinstance(sch.get(block).body.value, TensorLoad) and len(sch.get(block).reads) == 1
@@ -50,11 +58,25 @@ def by_elements(sch: Schedule, block: SBlockRV) -> None:
     count = 1 if "bool" in types else int(sch.get(last).extent)
     lanes = lanes_of(count, bytes)[0]
     rest, vector = sch.split(last, [None, lanes])
-    outer.append(rest)
+    loops = [*outer, rest]
+    long = next((n for n, loop in enumerate(loops) if int(sch.get(loop).extent) > 1), 0)
+    apart = _vectors_of_thread(int(sch.get(loops[long]).extent), total(sch, loops), device)
+    own, loops[long] = sch.split(loops[long], [apart, None])
+    sch.reorder(*loops, own, vector)
     if not moves:
-        sch.compute_at(block, rest, preserve_unit_loops=True)
-        unroll(sch, *sch.get_loops(block)[len(outer) :])
-        load_beside(sch, block, rest, lanes)
+        sch.compute_at(block, own, preserve_unit_loops=True)
+        unroll(sch, *sch.get_loops(block)[len(loops) + 1 :])
+        load_beside(sch, block, own, lanes)
     if lanes > 1:
         sch.vectorize(vector)
-    bind(sch, outer, block_sizes(total(sch, outer))[0])
+    sch.unroll(own)
+    bind(sch, loops, block_sizes(total(sch, loops))[0])
+
+
+def _vectors_of_thread(extent: int, vectors: int, device: Gpu) -> int:
+    """Return how many of all vectors a thread computes, that divide a loop over some of them."""
+
+    def cost(own: int) -> float:
+        return cycles(_FIXED + own * _OF_VECTOR, vectors // own, device)
+
+    return min((n for n in _VECTORS if extent % n == 0), key=cost)

@@ -55,7 +55,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     inline_elementwise(sch)
     for block in sch.get_child_blocks(sch.get_sblock("root")):
         if not _transpose(sch, block):
-            by_elements(sch, block)
+            by_elements(sch, block, device)
     return sch
 
 

@@ -116,7 +116,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     layout, tile = plan.layout, plan.layout.tile
     main = sch.get_sblock("direct")
     output = inline_epilogue(sch, main, "local")
-    finish(sch, output)
+    finish(sch, output, device)
     sch.set_scope(main, 0, "local")
     store = sch.cache_write(output, 0, "local")
     thread, (*pixels, lanes) = bind_map(sch, sch.get_loops(store), tile, layout.block)

@@ -101,7 +101,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     main = sch.get_sblock("product")
     for block in producers(sch, sch.get_sblock("panel")):
         if layout.copies_padding:
-            by_elements(sch, block)
+            by_elements(sch, block, device)
         else:
             sch.compute_inline(block)
     if tile.parts > 1:
@@ -113,7 +113,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
         writer = output = inline_epilogue(sch, main, "local")
         flatten_pixels(sch, writer)
         sch.set_scope(main, 0, "local")
-    finish(sch, output)
+    finish(sch, output, device)
     *part, row, channel = sch.get_loops(writer)
     rows, row_thread, own = sch.split(row, [None, tile.row_threads, tile.rows])
     block, channel_thread, lanes = sch.split(channel, [None, tile.channel_threads, LANES])

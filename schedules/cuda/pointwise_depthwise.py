@@ -72,7 +72,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     main = sch.get_sblock(_MAIN)
     begin_with_bias(sch, sch.get_sblock(_PRODUCT))
     output = inline_epilogue(sch, main, "local")
-    finish(sch, output)
+    finish(sch, output, device)
     sch.set_scope(main, 0, "local")
     store = sch.cache_write(output, 0, "local")
 

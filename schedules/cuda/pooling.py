@@ -95,7 +95,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     layout = plan.layout
     main = sch.get_sblock(GLOBAL if layout.whole else WINDOWS)
     output = inline_epilogue(sch, main, "local")
-    finish(sch, output)
+    finish(sch, output, device)
     if layout.whole:
         sum_together(sch, main, output, layout.channels)
     else:

@@ -65,7 +65,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
         sch.compute_inline(stage)
     main = stages[-1]
     output = inline_epilogue(sch, main, "local")
-    finish(sch, output)
+    finish(sch, output, device)
     sch.set_scope(main, 0, "local")
     store = sch.cache_write(output, 0, "local")
     *outer, last = sch.get_loops(store)

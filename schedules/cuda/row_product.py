@@ -109,7 +109,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     sch.compute_inline(sch.get_sblock("panel"))
     output = inline_epilogue(sch, sums, "local")
     flatten_pixels(sch, output)
-    finish(sch, output)
+    finish(sch, output, device)
     row, channel = sch.get_loops(output)
     block, channel = sch.split(channel, [None, layout.abreast * LANES])
     sch.reorder(block, row, channel)

@@ -135,18 +135,18 @@ def schedule_segments(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisio
     alone = tile.parts == 1 and (few or stored < layout.channels)
     if alone:
         writer = sch.cache_write(main, 0, "local")
-        finish(sch, writer)
+        finish(sch, writer, device)
     else:
         by_vectors = tile.parts == 1 and tile.vectors > 1
         sch, output = _by_rows(fused, output, tile.wide if by_vectors else 0)
         main = sch.get_sblock("product")
     if layout.copies_padding:
         for name in gathered:
-            by_elements(sch, sch.get_sblock(name))
+            by_elements(sch, sch.get_sblock(name), device)
     if tile.parts > 1:
         writer = sch.cache_write(main, 0, "local")
         add_parts(sch, sch.get_sblock(sums), output, lanes_of(math.gcd(stored, own))[0])
-        finish(sch, output)
+        finish(sch, output, device)
     if tile.parts > 1 or alone:
         *part, outer, row, vectors, channel = sch.get_loops(writer)
         rows, down, inner = sch.split(outer, [None, tile.warps_down, ROWS])
@@ -155,7 +155,7 @@ def schedule_segments(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisio
     else:
         writer = output
         sch.set_scope(main, 0, "local")
-        finish(sch, output)
+        finish(sch, output, device)
         part = []
         row, *channel = sch.get_loops(writer)
         rows, down, inner, row = sch.split(row, [None, tile.warps_down, ROWS, tile.rows])

@@ -76,6 +76,20 @@ def test_functions(name: str) -> None:
     check(Of(function), shape, "elementwise")
 
 
+@pytest.mark.parametrize(("size", "vectors"), [(56, 8), (3, 1)])
+def test_a_thread_has_several_vectors_where_there_are_many(size: int, vectors: int) -> None:
+    source = cuda_of(Of(lambda x: x * x), (1, 64, size, size, 4), GPUS["jetson-orin-nano"])
+    assert len(re.findall(r"\*\(float4\*\)\(\w+_ptr \+ .* = ", source)) == 2 * vectors
+
+
+@needs_pocl
+@pytest.mark.parametrize("shape", [(1, 64, 28, 28), (2, 28, 5, 48), (1, 1, 1, 30000)])
+def test_several_vectors_of_a_thread(shape: tuple[int, ...]) -> None:
+    """A scale of each channel, and what lies along one axis alone."""
+    net = Of(lambda x: x * x[:, :, :1, :1].tanh() + x)
+    check(net, shape, "elementwise", device=GPUS["jetson-orin-nano"])
+
+
 @needs_pocl
 def test_truth_values() -> None:
     net = Of(lambda x: torch.logical_and(x > 0, x < 0.5).float())
