@@ -27,6 +27,7 @@ from .element import (
     INT8,
     INT16,
     NARROW,
+    TF32,
     UINT8,
     ElementType,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "INT16",
     "LARGEST_SUM",
     "NARROW",
+    "TF32",
     "UINT8",
     "Arithmetic",
     "Core",

@@ -89,6 +89,17 @@ class Device:
         found = ELEMENT_TYPES.get(dtype, FLOAT32)
         return found if self.computes(found) else FLOAT32
 
+    def rounding(self, element: ElementType) -> Device:
+        """Return the device as it is to compute layers of float32 in an element type.
+
+        Another one than this where it rounds factors as it multiplies them.
+        """
+        return self
+
+    def multiplied(self, element: ElementType) -> ElementType:
+        """Return the type that factors are of in products of elements, but depthwise ones."""
+        return element
+
     def sums(self, element: ElementType) -> str:
         """Return the type that products of an element type are added up in."""
         return element.accumulator

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .core import MultiplyAdd
 from .device import KIB, Device
-from .element import CODES, ELEMENT_TYPES, FLOAT16, FLOAT32, UINT8, ElementType
+from .element import CODES, ELEMENT_TYPES, FLOAT16, FLOAT32, TF32, UINT8, ElementType
 
 STATIC_SHARED_BYTES = 48 * KIB
 """What a block may take without asking the driver, on every GPU; CUDA C++ programming guide."""
@@ -21,6 +21,7 @@ _DOT_FROM, _DOT = 61, 4
 _MULTIPLY_ADDS = {
     FLOAT32: MultiplyAdd("ffma", 4),
     FLOAT16: MultiplyAdd("ffma", 8),
+    TF32: MultiplyAdd("ffma", 4),
     UINT8: MultiplyAdd("imad", 16),
 }
 
@@ -73,6 +74,8 @@ class Gpu(Device):
         That can be resident.
     l2_bytes : int
     tensor_cores : TensorCores or None
+    rounds_to : ElementType
+        Factors of float32 as they are multiplied: `TF32` where that is asked for.
     """
 
     family = "cuda"
@@ -92,6 +95,7 @@ class Gpu(Device):
     threads_of_multiprocessor: int
     l2_bytes: int
     tensor_cores: TensorCores | None = None
+    rounds_to: ElementType = FLOAT32
 
     def multiply_add(self, element: ElementType) -> MultiplyAdd:
         """Return the instruction of a thread, which loads and stores 16 bytes at a time."""
@@ -101,7 +105,7 @@ class Gpu(Device):
 
     def computes(self, element: ElementType) -> bool:
         """Tell whether kernels of our own compute in an element type."""
-        if element.name == self.codes:
+        if element.name == self.codes or (element == TF32 and self.multiplies_by_warps(TF32)):
             return True
         return element == FLOAT32 or (element == FLOAT16 and self.capability >= _HALF_FROM)
 
@@ -110,14 +114,25 @@ class Gpu(Device):
         """Bytes without a sign, whose zero after a ReLU is 0; None where none are multiplied."""
         return UINT8.name if self.capability >= _DOT_FROM else None
 
+    def rounding(self, element: ElementType) -> Gpu:
+        """Return the GPU as it is to compute layers of float32 in an element type."""
+        return replace(self, rounds_to=element) if element == TF32 else self
+
+    def multiplied(self, element: ElementType) -> ElementType:
+        """Return the type that factors are of in products of elements, but depthwise ones."""
+        return self.rounds_to if element == FLOAT32 else element
+
     def sums(self, element: ElementType) -> str:
         """Return float32: multiply-adds of it are as fast as those that round to float16."""
         return element.accumulator if element.name in CODES else FLOAT32.name
 
     def multiplies_by_warps(self, element: ElementType) -> bool:
         """Tell whether a warp's tensor cores multiply an element type (PTX ISA: mma.m16n8k8)."""
-        by_warps = self.tensor_cores is not None and self.capability >= _MMA_FROM
-        return by_warps and (element == FLOAT16 or element.name == self.codes)
+        if self.tensor_cores is None or self.capability < _MMA_FROM:
+            return False
+        if element == TF32:
+            return self.tensor_cores.tf32 > 0
+        return element == FLOAT16 or element.name == self.codes
 
     def products_at_once(self, element: ElementType) -> int:
         """Return how many multiply-adds a multiprocessor finishes in a cycle.
@@ -125,7 +140,8 @@ class Gpu(Device):
         By the instructions that multiply several steps of an element type, 0 where it has none.
         """
         if self.tensor_cores is not None and self.multiplies_by_warps(element):
-            return self.tensor_cores.float16 if element == FLOAT16 else self.tensor_cores.int8
+            cores = self.tensor_cores
+            return {FLOAT16: cores.float16, TF32: cores.tf32}.get(element, cores.int8)
         return _DOT * self.lanes_of_multiprocessor if element.name == self.codes else 0
 
     def gain(self, dtype: str) -> float | None:

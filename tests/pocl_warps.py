@@ -3,7 +3,7 @@
 The CUDA C++ around it is run as it is; of the instruction itself, lanes hand each other the
 registers that they give to it, by local memory, and each computes its sums from the elements where
 the PTX ISA has them ("Matrix fragments for mma.m16n8k8", "mma.m16n8k16", "mma.m8n8k16" and
-"mma.m16n8k32").
+"mma.m16n8k32"). Of TF32 it takes the upper 19 bits of a register.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 _CALL = re.compile(r"\btvmlcnn_mma_\w+\(")
 _KERNEL = re.compile(r"__kernel void (\w+)\([^)]*\) \{")
 _DOT = re.compile(r"\btvmlcnn_(?:dot|taps)_")
-_ASM = re.compile(r"asm\(\"((?:mma|dp4a)[^ ]+) ?[^\"]*\"(.*?)\);", re.DOTALL)
-_OPERAND = re.compile(r"\"(\+f|\+r|r)\"\(((?:[^()]|\[[^\]]*\])+)\)")
+_ASM = re.compile(r"asm\(\"((?:mma|dp4a|cvt)[^ ]+) ?[^\"]*\"(.*?)\);", re.DOTALL)
+_OPERAND = re.compile(r"\"(\+f|\+r|=r|r)\"\(((?:[^()]|\[[^\]]*\])+)\)")
 # Threads of a block at most, and registers that one gives to an instruction.
 _THREADS, _REGISTERS = 256, 6
 _GIVEN = "given_to_warp"
@@ -27,6 +27,8 @@ float float16_of(uint registers, int half_) {
   ushort bits = registers >> 16 * half_;
   return *(_Float16*)&bits;
 }
+float tf32_of(uint register_, int part) { return as_float(register_ & ~0x1fffu); }
+void cvt_rna_tf32_f32(uint number, uint* rounded) { *rounded = (number + 0x1000u) & ~0x1fffu; }
 int uint8_of(uint register_, int byte) { return register_ >> 8 * byte & 255; }
 int int8_of(uint register_, int byte) { return (char)(register_ >> 8 * byte); }
 uint __byte_perm(uint low, uint high, uint chosen) {
@@ -84,6 +86,9 @@ _INSTRUCTIONS = {
     ),
     "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32": _Instruction(
         16, 2, 2, "float", "float16_of", "float16_of"
+    ),
+    "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32": _Instruction(
+        8, 2, 1, "float", "tf32_of", "tf32_of"
     ),
     "mma.sync.aligned.m8n8k16.row.col.s32.u8.s8.s32": _Instruction(
         16, 1, 4, "int", "uint8_of", "int8_of"

@@ -59,6 +59,8 @@ def test_what_is_beyond_the_range_is_told(tmp_path: Path) -> None:
         ("x86", "float16", "; native on x86 with AVX512-FP16"),
         ("x86", "bfloat16", "x86 does not compute in bfloat16; what does: native on x86 with"),
         ("cuda", "bfloat16", "cuda does not compute in bfloat16; what does: native on x86 with"),
+        ("cuda", "tf32", "cuda does not compute in tf32; what does: a100; a10; l4; "),
+        ("native", "tf32", " does not compute in tf32; what does: a100; a10; l4; "),
     ],
 )
 def test_targets_that_have_a_type_are_named(cli: Cli, target: str, dtype: str, having: str) -> None:

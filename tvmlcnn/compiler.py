@@ -75,6 +75,7 @@ def compile(
     dtype : str
         What weights, and what layers hand on, are: ``"float32"``; ``"float16"`` or ``"bfloat16"``,
         where the target computes in it; or ``"int8"``. Inputs and outputs are the network's.
+        ``"tf32"`` is float32 whose factors tensor cores round as they multiply them.
     calibration : str, Path, numpy.ndarray, mapping or iterable, optional
         Inputs like those that an int8 network will be given, to observe its ranges on: a folder of
         photos, preprocessed as the file wants them; a ``.npy`` file of shape (N, ...), or a

@@ -46,6 +46,7 @@ def run(
     """
     if dump is not None:
         _dump(mod, dump, 0, "import")
+    device = device.rounding(element)
     with tvm.target.Target(device.tvm):
         for number, phase in enumerate(phases(device, policy, element), start=1):
             started(phase.name)

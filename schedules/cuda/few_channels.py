@@ -51,7 +51,9 @@ class Layout:
 
 def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
     """Take convolutions of all of few channels, with whole vectors of output."""
-    if not isinstance(layer, Convolution) or layer.groups > 1 or layer.element != FLOAT32:
+    if not isinstance(layer, Convolution) or layer.groups > 1:
+        return None
+    if layer.element.stored != FLOAT32.name:
         return None
     channels = layer.data[1 if layer.channels_first else 3]
     if len(layer.reads) or layer.prologue or layer.shape[3] % LANES:

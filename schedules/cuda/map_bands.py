@@ -200,7 +200,10 @@ def _apart(layer: PointwiseDepthwise, device: Gpu) -> float:
     inner, channels = layer.weight.shape
     map_ = math.prod(layer.data[:3]) * channels
     taps = math.prod(layer.kernel.shape[:2])
-    work = _POINTWISE * map_ * inner + _DEPTHWISE * math.prod(layer.shape) * taps
+    # By tensor cores where these multiply it; here, between two barriers, they do not.
+    lanes = device.lanes_of_multiprocessor
+    gain = max(1.0, device.products_at_once(device.multiplied(layer.element)) / lanes)
+    work = _POINTWISE * map_ * inner / gain + _DEPTHWISE * math.prod(layer.shape) * taps
     bytes = 2 * map_ * FLOAT32.bytes
     rate = _L2_BYTES if bytes < device.l2_bytes else _MEMORY_BYTES
     cycles = work / WARP / SCHEDULERS + bytes / rate

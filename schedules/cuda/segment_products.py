@@ -9,6 +9,8 @@ from tvm.s_tir import TensorIntrin
 from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
 
+from tvmlcnn.targets import ElementType
+
 from .lane_products import of_lanes
 from .lane_steps import QUARTERS, LaneSteps, lane
 from .warp_products import of_warps
@@ -16,7 +18,7 @@ from .warp_products import of_warps
 
 @cache
 def segment_product(
-    element: str,
+    element: ElementType,
     weights: str,
     sums: str,
     rows: int,
@@ -29,8 +31,10 @@ def segment_product(
 
     Parameters
     ----------
-    element, weights, sums : str
-        Types of the factors and of the sums.
+    element : ElementType
+        Of the data.
+    weights, sums : str
+        Types of the other factors and of the sums.
     rows : int
         Of a lane, an even number.
     vectors : int
@@ -44,11 +48,12 @@ def segment_product(
         Whether by tensor cores.
     """
     kind = "warp" if by_warps else "lane"
-    name = f"tvmlcnn.{kind}_product_{element}_{sums}_{rows}_{vectors}_{tiles}_{segment}"
+    name = f"tvmlcnn.{kind}_product_{element.name}_{sums}_{rows}_{vectors}_{tiles}_{segment}"
     if TensorIntrin.get(name, allow_missing=True) is None:
-        described = _description(element, weights, sums, rows, vectors, 2 * tiles, segment)
-        steps = (of_warps if by_warps else of_lanes)(element, rows, tiles)
-        made = _implementation(element, weights, sums, rows, vectors, 2 * tiles, segment, steps)
+        types, size = (element.stored, weights, sums), (rows, vectors, 2 * tiles, segment)
+        described = _description(*types, *size)
+        steps = (of_warps if by_warps else of_lanes)(element.name, rows, tiles)
+        made = _implementation(*types, *size, steps)
         TensorIntrin.register(name, described, made)
     return name
 

@@ -12,7 +12,7 @@ from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
 from tvmlcnn import ops
-from tvmlcnn.targets import CODES, INT8, ElementType, Gpu
+from tvmlcnn.targets import CODES, INT8, TF32, ElementType, Gpu
 
 from ..decisions import Decisions
 from ..epilogue import flatten_pixels, inline_epilogue
@@ -25,7 +25,7 @@ from .lane_steps import QUARTERS
 from .segment_products import segment_product
 from .tensor_tiles import TensorTile, segment_of, tensor_tiles
 from .threads import lanes_of, lanes_together, unroll
-from .warp_products import ROWS
+from .warp_products import ROWS, rounded_to_tf32
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ def plan_of_segments(
 def _packed(weight: np.ndarray, tile: TensorTile, element: ElementType) -> np.ndarray:
     """Return weights, shape (steps, channels), as `tvmlcnn.ops.tensor_product` takes them."""
     length, (steps, _) = segment_of(element), weight.shape
-    whole = np.pad(weight, ((0, -steps % length), (0, 0)))
+    factors = rounded_to_tf32(weight) if element == TF32 else weight
+    whole = np.pad(factors, ((0, -steps % length), (0, 0)))
     packed = ops.pack(whole, ops.Tile(1, 1, tile.block_channels), length)
     blocks, segments, channels, _ = packed.shape
     return packed.reshape(blocks, segments, channels // tile.wide, tile.wide, length)
@@ -224,8 +225,8 @@ def _accumulate(sch: Schedule, main: SBlockRV, thread: LoopRV, plan: Plan, devic
     unroll(sch, *sch.get_loops(begun)[depth - 1 :])
     sch.unroll(segment)
     name = segment_product(
-        plan.element.name,
-        INT8.name if plan.element.name in CODES else plan.element.name,
+        plan.element,
+        INT8.name if plan.element.name in CODES else plan.element.stored,
         layout.sums,
         tile.rows,
         tile.vectors,

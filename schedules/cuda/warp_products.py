@@ -12,6 +12,7 @@ mma.m16n8k32").
 
 from __future__ import annotations
 
+import numpy as np
 from tvm.ir import Expr
 from tvm.script import tirx as T
 from tvm.tirx import Buffer
@@ -24,6 +25,12 @@ COLUMNS = ROWS = 8
 """Columns of an instruction, and half of its rows: lanes with different ones."""
 LOAD_BYTES = 16
 """Of a lane, of each row and column of a segment."""
+
+
+def rounded_to_tf32(weight: np.ndarray) -> np.ndarray:
+    """Return float32 as TF32 has it: 13 bits fewer, the nearest, away from zero between two."""
+    bits = weight.astype(np.float32).view(np.uint32)
+    return ((bits + np.uint32(1 << 12)) & ~np.uint32((1 << 13) - 1)).view(np.float32)
 
 
 def of_warps(element: str, rows: int, tiles: int) -> LaneSteps:

@@ -18,7 +18,7 @@ from tvmlcnn.targets import DEVICES
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("dtype", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "tf32", "int8"])
 def test_a_network(dtype: str, capsys: pytest.CaptureFixture[str]) -> None:
     nvcc("sm_87")
     model = "preresnet_cifar?depth=11"
@@ -31,6 +31,7 @@ def test_a_network(dtype: str, capsys: pytest.CaptureFixture[str]) -> None:
     did = sum((Counter(kernel["instructions"]) for kernel in kernels), Counter())
     assert 32 * sum(did[name] * each for name, each in MULTIPLY_ADDS.items()) >= count["macs"]
     assert (did["HMMA.16816"] > 0) == (dtype == "float16")
+    assert (did["HMMA.1688"] > 0) == (dtype == "tf32")
     assert (did["IMMA.16832"] > 0) == (dtype == "int8")
     assert (count["instruction_ratio"] > 1) == (dtype == "float32")
     ratios = count["traffic_ratios"]

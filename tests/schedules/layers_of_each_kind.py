@@ -54,7 +54,7 @@ def conv(
     return Convolution(
         element,
         tuple(data),
-        np.zeros(tuple(weight), np.int8 if element.name in CODES else element.name),
+        np.zeros(tuple(weight), np.int8 if element.name in CODES else element.stored),
         (batch // planes, *sides, weight[3]),
         window,
         **more,

@@ -36,7 +36,7 @@ _GOOD = {
     "target": ("x86", "native", "rpi4"),
     "shapes": ("1x3x16x16",),
     "output": ("new", "new.so", "new.npy", "-"),
-    "dtype": ("int8", "float16", "bfloat16", "float32"),
+    "dtype": ("int8", "float16", "bfloat16", "tf32", "float32"),
     "calibration": ("photos", "x.npy"),
     "keep_float": ("conv", "0"),
     "dump_ir": ("new",),

@@ -16,7 +16,9 @@ from ..run_command import run_beside_libraries
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
 @click.option("--target", default="jetson-orin-nano", show_default=True, help="A GPU.")
-@click.option("--dtype", default="float32", show_default=True, help="float32, float16 or int8.")
+@click.option(
+    "--dtype", default="float32", show_default=True, help="float32, float16, tf32 or int8."
+)
 @click.option("--kernels", is_flag=True, help="Show each kernel.")
 @json_option
 def command(models: tuple[str, ...], target: str, dtype: str, kernels: bool, as_json: bool) -> None:

@@ -20,7 +20,7 @@ from .roofline import Bound, Limits, bounds, limits_of
 from .totals import Row, Totals, totals
 from .trace import trace
 
-BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
+BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "tf32": 4, "int8": 1}
 """Types that a network can be counted in, and the bytes of an element."""
 
 

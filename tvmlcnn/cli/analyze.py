@@ -28,7 +28,7 @@ from .trust import trust_option
     "--dtype",
     default="float32",
     show_default=True,
-    help="Count as if it computed in this: float32, float16, bfloat16 or int8.",
+    help="Count as if it computed in this: float32, float16, bfloat16, tf32 or int8.",
 )
 @shapes_option
 @click.option(

@@ -14,7 +14,7 @@ _OPTIONS = (
         "--dtype",
         default="float32",
         show_default=True,
-        help="float32, float16 or bfloat16 where the target computes in it, or int8.",
+        help="float32; float16, bfloat16 or tf32 where the target computes in it; or int8.",
     ),
     click.option(
         "--calibrate",

@@ -1,9 +1,9 @@
 """The CUDA C++ of products of several steps: by a warp's tensor cores, and of bytes by a thread.
 
 PTX ISA, "mma": of float16, 8 steps an instruction from sm_75 on and 16 from sm_80 on; of bytes 16,
-and 32, the former for eight rows alone. "dp4a": four steps of bytes, from sm_61 on. In which
-order the registers of a lane hold steps is `tvmlcnn.schedules.cuda.warp_products`'s to say: any is
-right that both factors have.
+and 32, the former for eight rows alone; of TF32 8, from sm_80 on, of what "cvt.rna.tf32" rounds.
+"dp4a": four steps of bytes, from sm_61 on. In which order the registers of a lane hold steps is
+`tvmlcnn.schedules.cuda.warp_products`'s to say: any is right that both factors have.
 """
 
 from __future__ import annotations
@@ -59,7 +59,22 @@ _UINT8 = """
 #endif
 }}
 """
-_PRODUCTS = {"float16": ("float", _FLOAT16), "uint8": ("int", _UINT8)}
+# Weights are rounded when the network is compiled.
+_TF32 = """
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {{
+    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(a[i]) : "r"(a[i]));
+    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(b[i]) : "r"(b[i]));
+  }}
+#pragma unroll
+  for (int i = 0; i < 4; i += 2)
+    asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
+        "{{%0, %1, %2, %3}}, {{%4, %5, %6, %7}}, {{%8, %9}}, {{%0, %1, %2, %3}};"
+        : "+f"(top[0]), "+f"(top[1]), "+f"(bottom[0]), "+f"(bottom[1])
+        : "r"(a[i]), "r"(b[i]), "r"(a[i + 1]), "r"(b[i + 1]), "r"(c[i]), "r"(c[i + 1]));
+}}
+"""
+_PRODUCTS = {"float16": ("float", _FLOAT16), "uint8": ("int", _UINT8), "tf32": ("float", _TF32)}
 # Of 16 bytes of a row and of a column.
 _DOT = f"""
 __device__ __forceinline__ void {DOT.format(element="uint8")}(int* sum, const void* row,

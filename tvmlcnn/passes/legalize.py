@@ -28,6 +28,7 @@ from tvmlcnn.schedules import (
     Convolution,
     Layer,
     Normalization,
+    Product,
     Resample,
     Rows,
     planned,
@@ -107,6 +108,8 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
 
 def _computed(layer: Layer | None, device: Device) -> Layer | None:
     """Return a layer as kernels of the device's can be asked for, None where none are."""
+    if isinstance(layer, Product) or (isinstance(layer, Convolution) and not layer.is_depthwise):
+        layer = replace(layer, element=device.multiplied(layer.element))
     if layer is None or device.computes(layer.element):
         return layer
     # What only moves elements moves others as it does those of float32.

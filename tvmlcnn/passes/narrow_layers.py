@@ -44,8 +44,11 @@ _FEW = 8
 
 
 def narrow_layers(device: Device, element: ElementType) -> Callable[[tvm.IRModule], tvm.IRModule]:
-    """Return the pass that has layers multiply numbers of a type; it does nothing for float32."""
-    if element == FLOAT32:
+    """Return the pass that has layers multiply numbers of a type; it does nothing for float32.
+
+    Nor for what is rounded from float32 when it is multiplied.
+    """
+    if element.stored == FLOAT32.name:
         return lambda mod: mod
     longest = device.multiply_add(element).longest
     return partial(_narrow_layers, element=element, sums=device.sums(element), longest=longest)

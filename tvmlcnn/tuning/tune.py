@@ -83,7 +83,7 @@ def prepare(
     whole = tuned_device(target, device or tracker)
     dtype = (goal or Goal()).dtype
     check_request(dtype, calibration, keep_float)
-    element_for(dtype, whole)
+    element = element_for(dtype, whole)
     if whole.gpu_code:
         find_compiler(whole.gpu_code)  # a missing one is told before anything is measured
     if importlib.util.find_spec("xgboost") is None:
@@ -96,7 +96,7 @@ def prepare(
         count = whole.threads_of_kernels if whole.gpu_code else threads or cores
         goal = replace(goal or Goal(), threads=count)
         # Kernels are made for the threads that they are measured with.
-        wanted = whole.with_cores(goal.threads)
+        wanted = whole.with_cores(goal.threads).rounding(element)
         networks = {}
         for model in dict.fromkeys(models):
             progress(f"load {model}")
