@@ -76,7 +76,7 @@ def check(model: str, gpu: Gpu, dtype: str = "float32") -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("dtype", ["float32", "int8"])
+@pytest.mark.parametrize("dtype", ["float32", "tf32", "int8"])
 def test_a_small_network(dtype: str) -> None:
     check("mobilenet_v2?width=0.35&resolution=32", GPUS["jetson-orin-nano"], dtype)
 
