@@ -79,3 +79,19 @@ def test_global_average(keep: bool) -> None:
     data = random(*SHAPE)
     expected = data.mean((1, 2), keepdims=keep)
     assert_close(computed(partial(global_average, keep=keep), data), expected)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+@pytest.mark.parametrize(("height", "width"), [(7, 7), (14, 14), (13, 17), (1, 131), (48, 61)])
+def test_codes_are_added_up_without_a_rounding(dtype: str, height: int, width: int) -> None:
+    """Also where all are the least or the greatest, and parts of the sum are not equally long."""
+    info = np.iinfo(dtype)
+    data = (
+        np.random.default_rng(0)
+        .integers(info.min, info.max + 1, (1, height, width, 3))
+        .astype(dtype)
+    )
+    data[..., 0], data[..., 1] = info.min, info.max
+    found = computed(partial(global_average, keep=False), data)
+    exact = data.sum((1, 2), dtype=np.int64).astype(np.float64) / (height * width)
+    np.testing.assert_allclose(found, exact, rtol=3e-7)

@@ -51,6 +51,17 @@ def levels_of_products(steps: int) -> tuple[int, ...]:
     return (size, *levels_of(-(-steps // size)))
 
 
+def longest_part(steps: int, most: int) -> int:
+    """Return how many steps, at most so many, each part of a sum has; they are equal if they can.
+
+    Of a sum that is not divided by any from half of the most on, the last part is shorter.
+    """
+    if steps <= most:
+        return steps
+    whole = (size for size in range(most, most // 2, -1) if steps % size == 0)
+    return next(whole, -(-steps // -(-steps // most)))
+
+
 def within(value: Expr, step: Expr, steps: int, sizes: Sequence[int] | None = None) -> Expr:
     """Return a term of a sum of so many steps, which is nothing past the end of uneven levels."""
     if math.prod(sizes or levels_of(steps)) == steps:

@@ -8,11 +8,14 @@ from collections.abc import Callable, Sequence
 from tvm import te, tirx
 from tvm.ir import Expr
 
-from tvmlcnn.targets import CODES
+from tvmlcnn.targets import CODES, FLOAT32
 
 from .extremes import largest_number
-from .levels import in_levels, levels_of, within
+from .levels import in_levels, levels_of, longest_part, within
 from .widening import as_type, in_registers, in_sums
+
+# Codes whose sum always fits 16 bits, with a sign, of either type.
+_CODES_IN_SUM = (2**15 - 1) // (2**8 - 1)
 
 
 def max_pool(
@@ -179,22 +182,62 @@ def global_average(data: te.Tensor, keep: bool, levels: Sequence[int] | None = N
     keep : bool
         Whether the result has the shape (N, 1, 1, C), not (N, C).
     levels : sequence of int, optional
-        Steps of each level of the sum, the innermost first, as of `in_levels`.
+        Steps of each level of the sum, the innermost first, as of `in_levels`; by default codes
+        are added as integers first.
     """
     batch, height, width, channels = (int(n) for n in data.shape)
     pixels = height * width
+    codes = str(data.dtype) in CODES
 
     def at(n: Sequence[Expr], pixel: Expr, c: Sequence[Expr]) -> Expr:
         value = in_sums(data(n[0], pixel // width, pixel % width, c[0]))
         return within(value, pixel, pixels, levels)
 
-    total = in_levels(
-        "global_average", "global_average", te.sum, at, [batch], pixels, [channels], levels
-    )
+    if codes and levels is None:
+        total = _sum_of_codes(data)
+    else:
+        total = in_levels(
+            "global_average", "global_average", te.sum, at, [batch], pixels, [channels], levels
+        )
     shape = (batch, 1, 1, channels) if keep else (batch, channels)
 
     def mean(n: tirx.Var, *at: tirx.Var) -> Expr:
-        mean = total(n, at[-1]) * (1.0 / pixels)
-        return mean if str(data.dtype) in CODES else as_type(mean, data.dtype)
+        mean = as_type(total(n, at[-1]), FLOAT32.name) * (1.0 / pixels)
+        return mean if codes else as_type(mean, data.dtype)
 
     return te.compute(shape, mean, name="mean")
+
+
+def _sum_of_codes(data: te.Tensor) -> te.Tensor:
+    """Return the sum of each channel over the map, of codes: as many as fit are added in int16.
+
+    On ARM two instructions add sixteen codes to sums of 16 bits; twelve make numbers of float32 of
+    them and add these.
+    """
+    batch, height, width, channels = (int(n) for n in data.shape)
+    pixels = height * width
+    size = longest_part(pixels, _CODES_IN_SUM)
+    count = -(-pixels // size)
+    steps = te.reduce_axis((0, size), "step")
+
+    def code(n: Expr, pixel: Expr, c: Expr) -> Expr:
+        value = data(n, pixel // width, pixel % width, c).astype("int16")
+        return within(value, pixel, pixels, (size, count))
+
+    if count == 1:
+        return te.compute(
+            (batch, channels),
+            lambda n, c: te.sum(code(n, steps, c), axis=steps),
+            name="global_average",
+        )
+    parts = te.compute(
+        (batch, count, channels),
+        lambda n, part, c: te.sum(code(n, part * size + steps, c), axis=steps),
+        name="global_average_blocks_of_codes",
+    )
+
+    def part(n: Sequence[Expr], step: Expr, c: Sequence[Expr]) -> Expr:
+        value = parts(n[0], tirx.min(step, count - 1), c[0]).astype(FLOAT32.name)
+        return within(value, step, count)
+
+    return in_levels("global_average", "global_average", te.sum, part, [batch], count, [channels])
