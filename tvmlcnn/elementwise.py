@@ -146,6 +146,8 @@ OPERATORS: tuple[Elementwise, ...] = (
     Elementwise("tvmlcnn.to_codes", ""),
     Elementwise("tvmlcnn.number_of_bits", "", flops=0),
     Elementwise("tvmlcnn.low_codes", ""),
+    Elementwise("tvmlcnn.product_of_codes", "", operands=2),
+    Elementwise("tvmlcnn.scaled_codes", ""),
     Elementwise("", "hardswish"),
     Elementwise("", "prelu", operands=2),
     Elementwise("", "fill"),

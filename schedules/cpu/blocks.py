@@ -5,7 +5,7 @@ from __future__ import annotations
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
-from tvmlcnn.targets import Core
+from tvmlcnn.targets import CODES, FLOAT32, INT8, Core
 
 from ..epilogue import left_over
 from .padding import without_borders
@@ -47,7 +47,7 @@ def split_over_cores_and_lanes(sch: Schedule, block: SBlockRV, core: Core) -> Lo
     if not loops:
         return None
     *outer, last = loops
-    lanes = power_of_two_divisor(int(sch.get(last).extent), 2 * core.lanes)
+    lanes = power_of_two_divisor(int(sch.get(last).extent), _abreast(sch, block, core))
     if not outer and lanes < core.lanes < int(sch.get(last).extent):
         # LLVM makes vectors of a whole line, and knows what to do with its end.
         share, rest = sch.split(last, [core.count, None])
@@ -61,3 +61,13 @@ def split_over_cores_and_lanes(sch: Schedule, block: SBlockRV, core: Core) -> Lo
     else:
         sch.parallel(rest)
     return rest
+
+
+def _abreast(sch: Schedule, block: SBlockRV, core: Core) -> int:
+    """Return how many elements are computed side by side: codes a vector of them, where they can.
+
+    Where instructions are few to issue, that is: the others are as many as two vectors of numbers.
+    """
+    codes = str(sch.get(block).writes[0].source.ty.dtype) in CODES
+    vectors = FLOAT32.bytes // INT8.bytes if codes and core.costs.issues else 2
+    return vectors * core.lanes

@@ -18,6 +18,7 @@ from tvm.tirx import BufferStore, Ramp, SeqStmt, Stmt
 from tvmlcnn.targets import CODES, Device
 
 from .narrow_codes import low_bits_of, narrowed, number_of, taken
+from .scaled_codes import scaled, scaled_of
 from .vectors import fill_words, in_turns, shuffled, words_in_turns
 
 # Vectors that are taken together: an instruction packs four of int32 to one of bytes.
@@ -143,11 +144,14 @@ def _codes_of(stores: Sequence[BufferStore], device: Device) -> Expr | None:
     found = [number for number in numbers if number is not None]
     if len(found) == len(stores):
         return narrowed(found, codes, device)
+    if device.machine != "aarch64":
+        return None
+    integers = [made for store in stores if (made := scaled_of(store.value)) is not None]
+    if len(integers) == len(stores):
+        return scaled(integers)
     bits = [each for store in stores if (each := low_bits_of(store.value)) is not None]
     together = len(bits) == len(stores) and len({bounds for _, bounds in bits}) == 1
-    if not together or device.machine != "aarch64":
-        return None
-    return taken([number for number, _ in bits], bits[0][1])
+    return taken([number for number, _ in bits], bits[0][1]) if together else None
 
 
 def _side_by_side(stores: Sequence[BufferStore]) -> bool:

@@ -94,7 +94,9 @@ def _quantize(
     if by_bits and isinstance(form, Sums | HardSwish):
         within = _within(form, wanted, (least, greatest))
         if isinstance(form, Sums):
-            codes = codes_by_bits(graph, var, form, wanted, within)
+            codes = products_of_codes.codes_of(graph, var, form, wanted, within)
+            if codes is None:
+                codes = codes_by_bits(graph, var, form, wanted, within)
         else:
             codes = hard_swish.codes_of(graph, var, form, wanted, within)
         if codes is not None:

@@ -100,6 +100,8 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
     definitions[quantized_operators.TO_CODES] = quantized_operators.codes_defined
     definitions[quantized_operators.NUMBER_OF_BITS] = quantized_operators.bits_defined
     definitions[quantized_operators.LOW_CODES] = quantized_operators.low_codes_defined
+    definitions[quantized_operators.PRODUCT_OF_CODES] = quantized_operators.product_defined
+    definitions[quantized_operators.SCALED_CODES] = quantized_operators.scaled_defined
     definitions[SURROUND] = partial(surround_defined, gpu=bool(device.gpu_code))
     definitions[operators.COPY] = lambda builder, call: copied(builder, call.args[0])
     definitions |= dict.fromkeys(("relax.nn.softmax", "relax.nn.log_softmax"), softmax)
