@@ -115,7 +115,8 @@ def _quantize(
             steps = graph.emit(
                 relax.op.add(steps, relax.const(float(wanted.zero), FLOAT32.name)), var
             )
-        small = False
+        # Where ARM makes integers of numbers, they saturate.
+        small = by_bits
     # The bounds of the type need no comparison, as far as numbers become integers at all.
     low, high = quantized.CODES[wanted.dtype]
     least = least if round(least) > low else -math.inf
