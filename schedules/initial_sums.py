@@ -53,9 +53,9 @@ def begin_with_bias(sch: Schedule, main: SBlockRV) -> None:
             found = _addition(block, load, known)
             if found is not None:
                 addition, bias = found
-                _replace(sch, current, block, _without(block.body, addition, load), block.init, ())
+                _replace(sch, current, block, _without(block.body, addition, load), block.init)
                 begun = BufferStore(sums.init.buffer, bias, sums.init.indices)
-                _replace(sch, main, sums, sums.body, begun, (bias,))
+                _replace(sch, main, sums, sums.body, begun, bias)
             return
         buffer = block.body.buffer
         axes = [known.get(index) for index in block.body.indices]
@@ -119,8 +119,8 @@ def _iterators(block: SBlock, load: TensorLoad, axes: list[IterVar | None]) -> d
 
 def _addition(
     block: SBlock, load: TensorLoad, known: Mapping[Var, IterVar]
-) -> tuple[Add, TensorLoad] | None:
-    """Return where a tensor is added to the sums, and its element as the sums know it."""
+) -> tuple[Add, TensorLoad | IntImm] | None:
+    """Return where a tensor or an integer is added to the sums, and it as the sums know it."""
     additions: list[Add] = []
     tvm_ffi.structural_walk(block.body, [(Add, additions.append)])
     for addition in additions:
@@ -130,6 +130,8 @@ def _addition(
             other = addition.a
         else:
             continue
+        if isinstance(other, IntImm):
+            return addition, other
         if not isinstance(other, TensorLoad) or other.ty.dtype != load.ty.dtype:
             return None
         places = {v.var: IntImm(v.var.ty.dtype, 0) for v in block.iter_vars if v.dom.extent == 1}
@@ -152,12 +154,12 @@ def _replace(
     old: SBlock,
     body: Any,
     init: Any,
-    reads: tuple[TensorLoad, ...],
+    begun: TensorLoad | IntImm | None = None,
 ) -> None:
-    more = [
-        BufferRegion(load.source, [Range.from_min_extent(index, 1) for index in load.indices])
-        for load in reads
-    ]
+    more = []
+    if isinstance(begun, TensorLoad):
+        first = [Range.from_min_extent(index, 1) for index in begun.indices]
+        more = [BufferRegion(begun.source, first)]
     new = SBlock(
         old.iter_vars, [*old.reads, *more], old.writes, old.name_hint, body, init,
         annotations=old.annotations,

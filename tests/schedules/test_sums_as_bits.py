@@ -90,10 +90,11 @@ def test_codes_are_those_next_to_the_numbers(
     assert (np.abs(wanted) < 127).mean() > 0.1, "not all are bounds"
 
 
-def test_no_sum_is_converted() -> None:
+@pytest.mark.parametrize("swish", [False, True])
+def test_no_sum_is_converted(swish: bool) -> None:
     device = cpu("rpi4").with_cores(1)
     weight = np.full((64, 64, 1, 1), 3, np.int8)
-    graph = layer(np.full(64, 0.0123, np.float32), weight, Code(1.0, 0, "int8"))
+    graph = layer(np.full(64, 0.0123, np.float32), weight, Code(1.0, 0, "int8"), swish)
     mod = pipeline.run(module((1, 64, 8, 8), "int8", graph), device)
     text = assembly_of(mod, device)
     assert re.search(r"\buzp1\b", text)

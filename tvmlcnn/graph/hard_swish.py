@@ -18,7 +18,10 @@ from tvmlcnn.vector_math.expressions import ROUNDER
 from .constants import value_of
 from .quantized_forms import Graph, HardSigmoid, HardSwish, Sums, scaled
 from .quantized_operators import Code, low_codes
-from .sums_as_bits import LARGEST_CODE
+from .sums_as_bits import LARGEST_CODE, numbers_by_bits
+
+_SLOPE = 1.5
+"""The steepest of a hard swish, at 3."""
 
 
 def divide(graph: Graph, var: relax.Var, call: relax.Call) -> HardSigmoid | None:
@@ -47,7 +50,10 @@ def codes_of(
     if sums.beside is not None or sums.most(1 / code.scale) + abs(code.zero) > LARGEST_CODE:
         return None
     root = math.sqrt(6 * code.scale)
-    number = scaled(graph, var, sums, 1 / root)
+    # The hard swish of a number is at most as much off as that is, times its steepest slope.
+    number = numbers_by_bits(graph, var, sums, 1 / root, root / 6 / _SLOPE)
+    if number is None:
+        number = scaled(graph, var, sums, 1 / root)
     moved = graph.emit(relax.op.add(number, relax.const(3 / root, FLOAT32.name)), var)
     gate = graph.emit(relax.op.clip(moved, 0.0, 6 / root), var)
     product = graph.emit(relax.op.multiply(number, gate), var)

@@ -7,7 +7,8 @@ the lowest 16 bits of the number are (H. S. Warren, "Hacker's Delight", 2nd edit
 
 Numbers that large have no room for the fraction of a bias. What the sums begin with is free to be a
 few more, which the constant takes away again: for each channel a beginning is searched, and a scale
-next to the one wanted, that leave the constant next to an integer.
+next to the one wanted, that leave the constant next to an integer. Where sums become no codes yet
+but numbers, as for a hard swish, it has to be next to one of float32.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 from tvm import relax
 
+from tvmlcnn.targets import INT8
 from tvmlcnn.vector_math.expressions import ROUNDER, ROUNDER_BITS
 
 from .constants import constant
@@ -27,6 +29,10 @@ _MOST = 2**22
 # scale among the numbers of float32, 16 of which move the largest of 256 codes by 2**-12 of a step.
 # Few are enough for nearly all scales; the others are near a ratio of small integers.
 _TRIED = ((1, 4), (8, 16))
+# What all sums of a layer may begin with together, and neighbours of a scale that are tried then.
+# Each leaves another fraction of the constant's last place: of beginnings up to 2**19 this one
+# spreads the fractions most evenly.
+_SHARED, _NEIGHBOURS = 64739, 32
 # Of a step of the codes, by which constants may be off on average: so many numbers then get another
 # code; and one of them.
 _OFF, _WORST = 2**-11, 2**-7
@@ -60,13 +66,56 @@ def codes_by_bits(
     if found is None or np.max(form.sizes + np.abs(found[0]), initial=0) >= _MOST:
         return None
     first, scales, constants = found
-    begun = graph.emit(
-        relax.op.add(form.expr, constant((first + ROUNDER_BITS).astype(np.int32))), var
-    )
-    number = graph.emit(number_of_bits(begun), var)
-    product = graph.emit(relax.op.multiply(number, constant(scales)), var)
-    steps = graph.emit(relax.op.add(product, constant(constants)), var)
+    begun = constant((first + ROUNDER_BITS).astype(np.int32))
+    steps = _scaled(graph, var, form, begun, scales, constants)
     return graph.emit(low_codes(steps, *bounds), var)
+
+
+def numbers_by_bits(
+    graph: Graph, var: relax.Var, form: Sums, factor: float, step: float
+) -> relax.Expr | None:
+    """Emit what sums stand for, without bounds, times a factor; None as of `codes_by_bits`.
+
+    All sums begin alike, for which one register serves: only neighbours of the scales are tried.
+
+    Parameters
+    ----------
+    graph : Graph
+    var : relax.Var
+    form : Sums
+    factor : float
+    step : float
+        How much of the result is a step of the codes that are made of it.
+    """
+    if form.beside is not None or form.grouped:
+        return None
+    if np.max(form.sizes, initial=0) + _SHARED >= _MOST:
+        return None
+    single, biases = (form.scales * factor).astype(np.float32)[..., None], form.bias * factor
+    near = (single.view(np.int32) + _around(_NEIGHBOURS)).view(np.float32)
+    wanted = biases[..., None] - near.astype(np.float64) * (ROUNDER + _SHARED)
+    off = np.abs(wanted - wanted.astype(np.float32)) / step
+    best = np.argmin(off, axis=-1)[..., None]
+    if not _are_close(np.take_along_axis(off, best, -1)):
+        return None
+    scales, constants = (np.take_along_axis(n, best, -1)[..., 0] for n in (near, wanted))
+    begun = relax.const(ROUNDER_BITS + _SHARED, INT8.accumulator)
+    return _scaled(graph, var, form, begun, scales, constants.astype(np.float32))
+
+
+def _scaled(
+    graph: Graph,
+    var: relax.Var,
+    form: Sums,
+    begun: relax.Expr,
+    scales: np.ndarray,
+    constants: np.ndarray,
+) -> relax.Var:
+    """Emit sums, with what they begin with, as numbers, times scales, plus constants."""
+    whole = graph.emit(relax.op.add(form.expr, begun), var)
+    number = graph.emit(number_of_bits(whole), var)
+    product = graph.emit(relax.op.multiply(number, constant(scales)), var)
+    return graph.emit(relax.op.add(product, constant(constants)), var)
 
 
 def beginnings(
@@ -97,8 +146,11 @@ def beginnings(
                 break
         first[place], single[place] = tried[best[1]], near[best[0]]
         constants[place], offs[place] = np.rint(wanted[best]) + ROUNDER, off[best]
-    close = offs.mean() <= _OFF and offs.max(initial=0) <= _WORST
-    return (first, single, constants) if close else None
+    return (first, single, constants) if _are_close(offs) else None
+
+
+def _are_close(offs: np.ndarray) -> bool:
+    return bool(offs.mean() <= _OFF and offs.max(initial=0) <= _WORST)
 
 
 def _around(most: int) -> np.ndarray:
