@@ -9,6 +9,8 @@ from .tiles import candidates, efficiency, filled, ranked
 
 # Instructions by which a row's address is held back at the last one.
 _PAST_THE_END = 8
+# Scales and constants of a vector of sums that become codes.
+_OF_CODES = 2
 
 
 def dense_tiles(
@@ -41,6 +43,10 @@ def dense_tiles(
 
     most = core.vector_registers // 2 if one_step else core.vector_registers
 
+    # Codes of the same channels that one load brings are multiplied by weights that stay, with what
+    # makes codes of the sums, in registers from tile to tile; half of these are left for the sums.
+    stay = depth + _OF_CODES if core.arithmetic.multiply_add.products > 1 and depth <= steps else 0
+
     def places(tile: Tile) -> int:
         return 0 if width is None or width % tile.pixels == 0 else tile.pixels * costs.place
 
@@ -57,7 +63,9 @@ def dense_tiles(
         (
             tile
             for tile in candidates(channels, core, steps)
-            if addresses(tile) <= costs.addresses and tile.pixels * tile.vectors <= most
+            if addresses(tile) <= costs.addresses
+            and tile.pixels * tile.vectors <= most
+            and stay * tile.vectors <= core.vector_registers // 2
         ),
         lambda tile: (
             efficiency(tile, depth, core, once(tile), steps)
