@@ -27,6 +27,9 @@ from .tiles import ranked
 _PRODUCT, _ADD, _STORE = 1, 2, 10
 # Of a tile, for what its addresses take.
 _TILE = 8
+# Registers of codes that LLVM loads ahead where a tile is more than half of a row, whose borders it
+# knows: read off the code for 5x5 kernels on maps of 7x7.
+_AHEAD = 4
 # A run's taps may be of two rows: the whole kernel is unrolled. As many as one of 5x5 has.
 _MOST_TAPS = 25
 
@@ -85,8 +88,8 @@ def _tiles(layer: Convolution, run: int, core: Core) -> list[Tile]:
         return len({p * stride + c * apart for p in range(tile.pixels) for c in range(columns)})
 
     def registers(tile: Tile) -> int:
-        eights = tile.lanes // 8
-        return 2 * eights * tile.pixels + read(tile) + 2 * eights + 2
+        eights, ahead = tile.lanes // 8, _AHEAD if 2 * tile.pixels > width else 0
+        return 2 * eights * tile.pixels + read(tile) + 2 * eights + 2 + ahead
 
     def instructions(tile: Tile) -> float:
         """Return how many are executed for a sum that is wanted."""
