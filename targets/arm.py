@@ -27,7 +27,9 @@ from .element import FLOAT16, FLOAT32, INT8, INT16
 # So were the costs of Winograd's transforms, for ResNet-50 and SqueezeNet; what was counted needs
 # no margin. With eight tiles between them LLVM keeps the two halves of a transform apart, and their
 # products are in the first cache.
-_COUNTED = replace(AVX2, transform=12, winograd_margin=1, winograd_apart=8)
+_COUNTED = replace(
+    AVX2, transform=12, winograd_margin=1, winograd_outputs=(2, 4, 5), winograd_apart=8
+)
 # LLVM has no addresses with a distance for its vectors, and 14 registers for addresses: rows of
 # taps are a loop.
 CORTEX_A7 = replace(_COUNTED, spared_registers=2, unrolled_taps=8)

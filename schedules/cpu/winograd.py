@@ -5,26 +5,21 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-import tvm_ffi
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
-from tvm.tirx import For, IntImm, Var
 
 from tvmlcnn import ops
 from tvmlcnn.ops import Blocking, Tile
 from tvmlcnn.targets import BFLOAT16, CODES, INT16, Core, Cpu, ElementType
 
 from ..decisions import Decisions
-from ..epilogue import inline_epilogue
 from ..layer import Convolution, Layer
 from ..rule import Definition, Plan, Rule
 from .accumulate import accumulate, load_by_vectors, unroll
 from .blocks import vectorize
-from .tiles import largest_divisor, power_of_two_divisor
+from .tiles import power_of_two_divisor
 from .winograd_blocking import direct_step, winograd_choice
-
-# Iterations of a loop over tiles that LLVM unrolls whole: half a transform is 80 instructions.
-_SHORT = 4
+from .winograd_output import schedule_output, unroll_vectors
 
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
@@ -94,7 +89,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     blocking, core = plan.layout, device.core(_multiplied(plan.element))
     main = sch.get_sblock("winograd")
     spectrum = sch.get_sblock("input")
-    blocks, channel_blocks = _output(sch, main, blocking, core)
+    blocks, channel_blocks = schedule_output(sch, main, blocking, core)
     reduction = _products(sch, main, blocking.registers, channel_blocks, core)
     if int(sch.get(blocks).extent) > 1:
         sch.compute_at(spectrum, blocks, preserve_unit_loops=True)
@@ -110,63 +105,17 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     return sch
 
 
-def _output(sch: Schedule, main: SBlockRV, blocking: Blocking, core: Core) -> tuple[LoopRV, LoopRV]:
-    """Schedule what follows the products; return the loops over blocks of tiles, of channels."""
-    tile, outputs = blocking.registers, blocking.outputs
-    (rows,) = sch.get_consumers(main)
-    (transformed,) = sch.get_consumers(rows)
-    output = inline_epilogue(sch, transformed)
-    batch, height, width, channel = sch.get_loops(output)
-    height, y = sch.split(height, [None, outputs])
-    width, x = sch.split(width, [None, outputs])
-    # Codes are made of two vectors of sums together, if there are as many.
-    wide = power_of_two_divisor(tile.channels, core.elements)
-    channels, vectors, lanes = sch.split(channel, [None, tile.channels // wide, wide])
-    sch.reorder(batch, height, width, channels, vectors, y, x, lanes)
-    blocks, near = sch.split(sch.fuse(batch, height, width), [None, blocking.block])
-    # Rows made of sums, then those of differences: registers hold what goes into two rows, if a
-    # loop over some tiles keeps LLVM from loading what goes into all four.
-    apart = largest_divisor(blocking.block, core.costs.winograd_apart)
-    several, near = sch.split(near, [None, apart])
-    y, odd = sch.split(y, [None, outputs // 2])
-    sch.reorder(blocks, channels, several, odd, vectors, near, y, x, lanes)
-    sch.unroll(odd)
-    if 1 < apart <= _SHORT:
-        near = sch.fuse(vectors, near)
-    _unroll(sch, y, x, lanes)
-    for stage in (transformed, rows):
-        sch.compute_at(stage, near, preserve_unit_loops=True)
-        if stage is transformed and outputs > 2:
-            _only(sch, sch.get_loops(stage)[-4], odd)
-        _unroll(sch, *sch.get_loops(stage)[-3:])
-    return blocks, channels
-
-
-def _only(sch: Schedule, loop: LoopRV, index: LoopRV) -> None:
-    """Run a loop for one index: TVM, to which ``index % 2`` may be less, begins it at zero.
-
-    What the block reads is then computed for that index alone.
-    """
-    old, wanted = sch.get(loop), sch.get(index).loop_var
-    zero, one = (IntImm(old.loop_var.ty.dtype, number) for number in (0, 1))
-    here = old.loop_var + wanted
-    body = tvm_ffi.structural_map(
-        old.body, [(Var, lambda each: here if each.same_as(old.loop_var) else each)]
-    )
-    new = For(old.loop_var, zero, one, old.kind, body, old.thread_binding, old.annotations)
-    sch.state.replace(sch.get_sref(loop), new, {})
-
-
 def _products(sch: Schedule, main: SBlockRV, tile: Tile, at: LoopRV, core: Core) -> LoopRV:
     """Accumulate in registers; return the summing loop."""
-    products = sch.cache_write(main, 0, "global")
+    # Of a scope of their own, for TVM not to have them in the memory of another buffer.
+    products = sch.cache_write(main, 0, "local")
     sch.compute_at(products, at, preserve_unit_loops=True)
     tiles, i, j, channel = sch.get_loops(products)[-4:]
     tiles, near = sch.split(tiles, [None, tile.pixels])
     vectors, lanes = sch.split(channel, [None, tile.lanes])
     # A point of the transform after the other.
     sch.reorder(i, j, tiles, near, vectors, lanes)
-    _unroll(sch, near, vectors, lanes)
+    unroll_vectors(sch, near, vectors, lanes)
     (near, _, _), reduced = accumulate(sch, main, tiles, tile.lanes)
     unroll(sch, near)
     steps = core.steps_of_a_load(int(sch.get(reduced[0]).extent))
@@ -186,18 +135,13 @@ def _input(sch: Schedule, spectrum: SBlockRV, core: Core) -> LoopRV:
     pairs, i = sch.split(i, [None, 2])
     sch.reorder(tiles, pairs, vectors, i, j, lanes)
     sch.unroll(pairs)
-    _unroll(sch, i, j, lanes)
+    unroll_vectors(sch, i, j, lanes)
     sch.compute_at(rows, vectors, preserve_unit_loops=True)
-    _unroll(sch, *sch.get_loops(rows)[-3:])
+    unroll_vectors(sch, *sch.get_loops(rows)[-3:])
     # Copying first what a tile reads keeps the tests for the map's border out of the transform.
     sch.compute_at(patch, tiles, preserve_unit_loops=True)
     vectorize(sch, patch, core)
     return tiles
-
-
-def _unroll(sch: Schedule, first: LoopRV, second: LoopRV, lanes: LoopRV) -> None:
-    unroll(sch, first, second)
-    sch.vectorize(lanes)
 
 
 WINOGRAD = Rule("winograd", 1, Blocking, _plan, _schedule)

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from tvmlcnn.ops import Blocking, Tile
-from tvmlcnn.targets import NARROW, Core, Cpu, ElementType
+from tvmlcnn.targets import INT16, NARROW, Core, Cpu, ElementType
 
 from .paired_tiles import instructions_of_a_round
 from .runs import run_of_dense
 from .tiles import candidates, efficiency, filled, power_of_two_divisor, ranked
 
-# Outputs of a tile along each side; the weights grow to 16/9 and to 36/9 of the direct ones.
-_OUTPUTS = (2, 4)
+# Outputs of a tile along each side; the weights grow to 16/9, 36/9 and 49/9 of the direct ones.
+_OUTPUTS = (2, 4, 5)
+# What the transforms of a point take, over those of F(4x4); counted for ResNet-50's layers: another
+# point has no pair to share its terms with.
+_TRANSFORM = {2: 1, 4: 1, 5: 1.25}
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def winograd_choice(
         values = tiles * registers * core.lanes / core.registers_of(core.lanes)
         pieces = blocks if blocks > 1 else -(-outer // tile.channels)
         imbalance = -(-pieces // core.count) * core.count / pieces
-        transforms = values * core.costs.transform
+        transforms = values * core.costs.transform * _TRANSFORM[blocking.outputs]
         rate = efficiency(tile, inner, core, steps=core.steps_of_a_load(inner))
         work = (products / rate + transforms) * imbalance
         return points * (work + weights) * core.costs.winograd_margin**steps, blocks
@@ -104,9 +107,7 @@ def _tiles(shape: tuple[int, int, int], outputs: int) -> int:
 def _blockings(
     shape: tuple[int, int, int], inner: int, outer: int, core: Core
 ) -> Iterator[Blocking]:
-    # What the transforms add up is 16 times as large as their input, and a hundred times.
-    each = _OUTPUTS[:1] if core.element.name in NARROW else _OUTPUTS
-    for outputs in each:
+    for outputs in _outputs(core):
         count = _tiles(shape, outputs)
         # What is larger, the weights or the transformed input, passes through the cache once.
         most = count
@@ -119,6 +120,14 @@ def _blockings(
                 block = _whole(-(-count // blocks), tile)
                 if _nests(block, count, count // shape[0]):
                     yield Blocking(outputs, tile, block)
+
+
+def _outputs(core: Core) -> tuple[int, ...]:
+    if core.element.name in NARROW:
+        # What the transforms add up is 16 times as large as their input, and a hundred times.
+        return _OUTPUTS[:1]
+    # Codes have no halves to be multiplied by.
+    return _OUTPUTS[:2] if core.element == INT16 else core.costs.winograd_outputs
 
 
 def _nests(block: int, count: int, one: int) -> bool:

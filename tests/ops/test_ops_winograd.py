@@ -17,7 +17,11 @@ TILE = Tile(2, 1, 4)
 
 @pytest.mark.parametrize(
     ("outputs", "sums"),
-    [(2, [1, 1.5, 0.5, 1]), (4, [-1 / 2, -1 / 6, 7 / 24, 1 / 8, 1 / 4, 1])],
+    [
+        (2, [1, 1.5, 0.5, 1]),
+        (4, [-1 / 2, -1 / 6, 7 / 24, 1 / 8, 1 / 4, 1]),
+        (5, [-1 / 3, 1 / 3, 7 / 60, -1 / 12, 1 / 2, 1, -24 / 45]),
+    ],
 )
 def test_transformed_weights(outputs: int, sums: list[float]) -> None:
     """Of a kernel of ones each point is a product of sums of G's rows; channels stay apart."""
@@ -37,7 +41,7 @@ def test_a_kernel_of_one_tap_is_one_row_and_column_of_g() -> None:
 
 @settings(max_examples=4, deadline=None, derandomize=True)
 @given(
-    outputs=st.sampled_from([2, 4]),
+    outputs=st.sampled_from([2, 4, 5]),
     size=st.tuples(st.integers(3, 9), st.integers(3, 9)),
     padding=st.tuples(*[st.integers(0, 2)] * 4),
     block=st.sampled_from([2, 4, 6]),

@@ -65,6 +65,7 @@ LAYERS: dict[str, Layer] = {
     "pointwise": conv((1, 14, 14, 32), (1, 1, 32, 48)),
     "3x3": conv((1, 28, 28, 64), (3, 3, 64, 64), AROUND),
     "3x3 small": conv((1, 7, 7, 128), (3, 3, 128, 128), AROUND),
+    "3x3 by five": conv((1, 35, 35, 64), (3, 3, 64, 64), AROUND),
     "3x3 large": conv((1, 56, 56, 64), (3, 3, 64, 64), AROUND),
     "strided": conv((1, 28, 28, 64), (3, 3, 64, 64), Window((2, 2), (1, 1, 1, 1))),
     "first": conv((1, 3, 64, 64), (3, 3, 3, 32), Window((2, 2), (1, 1, 1, 1)), channels_first=True),

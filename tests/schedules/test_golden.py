@@ -19,7 +19,12 @@ from tvmlcnn.tuning.kernels import RULE, Fixed
 FOLDER = Path(__file__).parent / "golden"
 BOTH = ("x86", "rpi4")
 CASES: dict[str, dict[str, tuple[str, ...]]] = {
-    "winograd": {"3x3 large": BOTH, "3x3": ("x86",), "3x3 signed bytes": ("rpi4",)},
+    "winograd": {
+        "3x3 large": BOTH,
+        "3x3": ("x86",),
+        "3x3 by five": ("rpi4",),
+        "3x3 signed bytes": ("rpi4",),
+    },
     "dense": {
         "pointwise": (*BOTH, "rpi2"),
         "strided": BOTH,

@@ -23,7 +23,7 @@ from tvmlcnn import pipeline
 from tvmlcnn.graph.quantized_operators import Code
 from tvmlcnn.schedules import Layer, kernels_by_rule
 from tvmlcnn.schedules.cpu.winograd_blocking import winograd_choice
-from tvmlcnn.targets import DEVICES, FLOAT32, Cpu, Device, ElementType
+from tvmlcnn.targets import DEVICES, FLOAT16, FLOAT32, INT16, Cpu, ElementType
 
 # Weights that cost nothing to read: the decision is left to the arithmetic.
 X86 = DEVICES["x86"]
@@ -32,14 +32,11 @@ EAGER = replace(X86, clock_ghz=1e-3, bandwidth_gbs=1e9).with_cores(2)
 few = settings(max_examples=8, deadline=None, derandomize=True)
 channels = st.sampled_from([16, 24, 40, 64])
 size = st.integers(7, 31)
-sides = st.sampled_from([2, 4])
+sides = st.sampled_from([2, 4, 5])
 
 
 class Winograd:
-    """Decides for Winograd's filtering with tiles of so many outputs, pays it or not."""
-
-    def __init__(self, outputs: int) -> None:
-        self.outputs = outputs
+    """Decides for Winograd's filtering, pays it or not."""
 
     def rule(self, layer: Layer) -> str:
         return "winograd"
@@ -48,8 +45,6 @@ class Winograd:
         return self
 
     def choose(self, name: str, ranked: Sequence[Any]) -> Any:
-        if name == "blocking":
-            return next(blocking for blocking in ranked if blocking.outputs == self.outputs)
         return ranked[0]
 
     def trace(self) -> None:
@@ -59,9 +54,10 @@ class Winograd:
         raise AssertionError(name)
 
 
-def check(module: nn.Module, shape: tuple[int, ...], outputs: int, device: Device = EAGER) -> None:
+def check(module: nn.Module, shape: tuple[int, ...], outputs: int, device: Cpu = EAGER) -> None:
     # Where it does not pay it must be right all the same.
-    error, kernels = relative_error(randomized(module), shape, device, Winograd(outputs))
+    device = replace(device, costs=replace(device.costs, winograd_outputs=(outputs,)))
+    error, kernels = relative_error(randomized(module), shape, device, Winograd())
     assert error < 2e-5
     assert kernels.get("winograd", 0) == 1, kernels
 
@@ -79,6 +75,7 @@ def check(module: nn.Module, shape: tuple[int, ...], outputs: int, device: Devic
 )
 @example(inner=64, outer=64, height=55, width=55, padding=1, batch=1, cores=1, outputs=4)
 @example(inner=64, outer=24, height=13, width=27, padding=0, batch=2, cores=2, outputs=2)
+@example(inner=64, outer=40, height=14, width=13, padding=1, batch=2, cores=2, outputs=5)
 def test_many_shapes(
     inner: int,
     outer: int,
@@ -109,6 +106,7 @@ class Residual(nn.Module):
 @given(width=channels, rows=size, columns=size, outputs=sides)
 @example(width=64, rows=7, columns=7, outputs=4)
 @example(width=64, rows=56, columns=56, outputs=4)
+@example(width=64, rows=55, columns=55, outputs=5)
 def test_residual(width: int, rows: int, columns: int, outputs: int) -> None:
     check(Residual(width), (1, width, rows, columns), outputs)
 
@@ -143,6 +141,24 @@ def test_it_pays_where_weights_are_used_often(name: str) -> None:
     assert small is None or not small.pays
 
 
+@pytest.mark.parametrize("name", ["rpi2", "rpi3", "rpi4", "rpi5"])
+@pytest.mark.parametrize(
+    ("side", "outputs"), [(13, 5), (14, 5), (55, 5), (27, 4), (28, 4), (56, 4)]
+)
+def test_tiles_that_fill_the_map_are_taken(name: str, side: int, outputs: int) -> None:
+    """Those of five where they take fewer products, by one core, and not where as many."""
+    choice = winograd_choice((1, side, side), 128, 128, cpu(name).with_cores(1), FLOAT32)
+    assert choice is not None
+    assert choice.blockings[0].outputs == outputs
+
+
+def test_codes_and_halves_are_not_cut_by_five() -> None:
+    for name, element, outputs in (("rpi4", INT16, {2, 4}), ("rpi5", FLOAT16, {2})):
+        choice = winograd_choice((1, 14, 14), 64, 64, cpu(name), element)
+        assert choice is not None
+        assert {blocking.outputs for blocking in choice.blockings} <= outputs
+
+
 def test_blocks_of_tiles_fit_the_second_cache() -> None:
     device = cpu("rpi4")
     choice = winograd_choice((1, 112, 112), 32, 32, device, FLOAT32)
@@ -172,6 +188,17 @@ def test_accumulators_stay_in_registers() -> None:
     assert products
     for body in products:
         assert not re.findall(r"vmov[au]ps\s+%ymm\d+, ", body)
+
+
+def test_sums_share_no_memory_with_the_patch_of_a_tile() -> None:
+    """Of few channels a patch is of a size that TVM would have them in."""
+    device = cpu("rpi5").with_cores(1)
+    text = assembly(nn.Conv2d(16, 64, 3, padding=1), (1, 16, 55, 55), device)
+    loops = re.findall(r"(?m)^(\.LBB\w+):[^\n]*\n((?:(?!\.L).*\n)*?\s+b\.\w+\s+\1)$", text)
+    products = [body for _, body in loops if len(re.findall("fmla.*v\\d+\\.s\\[", body)) >= 32]
+    assert products
+    for body in products:
+        assert not re.findall(r"\sst\w+\s", body)
 
 
 class _Wired(nn.Module):

@@ -29,7 +29,7 @@ class Blocking:
     Attributes
     ----------
     outputs : int
-        Outputs of a tile of the map along each side: 2 or 4.
+        Outputs of a tile of the map along each side: 2, 4, or of numbers 5.
     registers : Tile
         Of the products of matrices; their rows are tiles of the map.
     block : int
@@ -148,8 +148,10 @@ def winograd(
         return te.sum(factors[0] * factors[1], axis=rc)
 
     product = te.compute((computed, points, points, blocks * wide), summed, name="winograd")
-    # Every second row: what is made of the same terms is together, sums or differences.
-    apart = outputs // 2
+    # Every second row of an even number: what is made of the same terms is together, sums or
+    # differences.
+    apart = 1 if outputs % 2 else outputs // 2
+    together = outputs // apart
 
     def rows_of_outputs(
         t: tirx.Var, odd: tirx.Var, y: tirx.Var, j: tirx.Var, k: tirx.Var
@@ -157,10 +159,10 @@ def winograd(
         return along(output_transform, lambda i: product(t, i, j, k), y * apart + odd)
 
     output_rows = te.compute(
-        (computed, apart, 2, points, channels), rows_of_outputs, name="output_rows"
+        (computed, apart, together, points, channels), rows_of_outputs, name="output_rows"
     )
     result = te.compute(
-        (computed, apart, 2, outputs, channels),
+        (computed, apart, together, outputs, channels),
         lambda t, odd, y, x, k: divided(
             along(output_transform, lambda j: output_rows(t, odd, y, j, k), x), outputs
         ),
