@@ -25,10 +25,15 @@ from .element import FLOAT16, FLOAT32, INT8, INT16
 # takes a register: with none to spare LLVM puts sums on the stack.
 #
 # So were the costs of Winograd's transforms, for ResNet-50 and SqueezeNet; what was counted needs
-# no margin. With eight tiles between them LLVM keeps the two halves of a transform apart, and their
-# products are in the first cache.
+# no margin. Tiles of 2x2 add up fewer terms a point; in those of 5x5 one has no pair to share its
+# terms with. With eight tiles between them LLVM keeps the two halves of a transform apart, and
+# their products are in the first cache.
 _COUNTED = replace(
-    AVX2, transform=12, winograd_margin=1, winograd_outputs=(2, 4, 5), winograd_apart=8
+    AVX2,
+    transform=12,
+    winograd_margin=1,
+    winograd_transforms=((2, 2 / 3), (4, 1), (5, 1.25)),
+    winograd_apart=8,
 )
 # LLVM has no addresses with a distance for its vectors, and 14 registers for addresses: rows of
 # taps are a loop.

@@ -57,8 +57,9 @@ class Costs:
     winograd_margin : float
         Gain that is asked of each step to Winograd's larger weights: they take room, and the
         estimate is rough.
-    winograd_outputs : tuple of int
-        Of a tile of Winograd's filtering of float32 along each side.
+    winograd_transforms : tuple of (int, float)
+        Outputs of a tile of Winograd's filtering along each side, and what the transforms of one of
+        its points take, over those of tiles of 4x4.
     winograd_tiles : int
         Tiles of a block at least, for each weight that is read to be used often enough.
     winograd_apart : int
@@ -103,7 +104,7 @@ class Costs:
     fusion_margin: float
     transform: float
     winograd_margin: float
-    winograd_outputs: tuple[int, ...]
+    winograd_transforms: tuple[tuple[int, float], ...]
     winograd_tiles: int
     winograd_apart: int
     memory_bytes: float
@@ -144,7 +145,7 @@ AVX2 = Costs(
     # Chosen by measuring the 3x3 layers of ResNet-50 and SqueezeNet on AMD Zen 3.
     transform=8,
     winograd_margin=1.15,
-    winograd_outputs=(2, 4),
+    winograd_transforms=((2, 1), (4, 1)),
     winograd_tiles=24,
     # Operands come from memory: sums that no register holds cost no load.
     winograd_apart=1,

@@ -15,13 +15,6 @@ from .paired_tiles import instructions_of_a_round
 from .runs import run_of_dense
 from .tiles import candidates, efficiency, filled, power_of_two_divisor, ranked
 
-# Outputs of a tile along each side; the weights grow to 16/9, 36/9 and 49/9 of the direct ones.
-_OUTPUTS = (2, 4, 5)
-# What the transforms of a point take, over those of F(4x4); counted for ResNet-50's layers: another
-# point has no pair to share its terms with.
-_TRANSFORM = {2: 1, 4: 1, 5: 1.25}
-
-
 @dataclass(frozen=True)
 class Choice:
     """Ways to cut a 3x3 convolution, best first, and whether the best one is worth it."""
@@ -60,9 +53,11 @@ def winograd_choice(
     weights = core.bytes(inner * outer) * _balance(device, core)
     direct = 9 * (step * batch * height * width * inner * outer + weights)
 
+    ways = dict(core.costs.winograd_transforms)
+
     def cost(blocking: Blocking) -> tuple[float, int]:
         """Return what it costs in multiply-adds; as few blocks as possible where all is equal."""
-        steps = _OUTPUTS.index(blocking.outputs) + 1
+        steps = list(ways).index(blocking.outputs) + 1
         tile, points = blocking.registers, (blocking.outputs + 2) ** 2
         blocks = -(-_tiles(shape, blocking.outputs) // blocking.block)
         tiles = blocks * blocking.block
@@ -71,7 +66,7 @@ def winograd_choice(
         values = tiles * registers * core.lanes / core.registers_of(core.lanes)
         pieces = blocks if blocks > 1 else -(-outer // tile.channels)
         imbalance = -(-pieces // core.count) * core.count / pieces
-        transforms = values * core.costs.transform * _TRANSFORM[blocking.outputs]
+        transforms = values * core.costs.transform * ways[blocking.outputs]
         rate = efficiency(tile, inner, core, steps=core.steps_of_a_load(inner))
         work = (products / rate + transforms) * imbalance
         return points * (work + weights) * core.costs.winograd_margin**steps, blocks
@@ -122,12 +117,14 @@ def _blockings(
                     yield Blocking(outputs, tile, block)
 
 
-def _outputs(core: Core) -> tuple[int, ...]:
+def _outputs(core: Core) -> list[int]:
+    """Return the outputs of a tile along each side that an element type allows."""
+    ways = [outputs for outputs, _ in core.costs.winograd_transforms]
     if core.element.name in NARROW:
         # What the transforms add up is 16 times as large as their input, and a hundred times.
-        return _OUTPUTS[:1]
+        return [outputs for outputs in ways if outputs == 2]
     # Codes have no halves to be multiplied by.
-    return _OUTPUTS[:2] if core.element == INT16 else core.costs.winograd_outputs
+    return [outputs for outputs in ways if outputs < 5] if core.element == INT16 else ways
 
 
 def _nests(block: int, count: int, one: int) -> bool:

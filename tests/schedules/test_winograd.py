@@ -56,7 +56,7 @@ class Winograd:
 
 def check(module: nn.Module, shape: tuple[int, ...], outputs: int, device: Cpu = EAGER) -> None:
     # Where it does not pay it must be right all the same.
-    device = replace(device, costs=replace(device.costs, winograd_outputs=(outputs,)))
+    device = replace(device, costs=replace(device.costs, winograd_transforms=((outputs, 1),)))
     error, kernels = relative_error(randomized(module), shape, device, Winograd())
     assert error < 2e-5
     assert kernels.get("winograd", 0) == 1, kernels
