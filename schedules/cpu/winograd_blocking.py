@@ -15,6 +15,7 @@ from .paired_tiles import instructions_of_a_round
 from .runs import run_of_dense
 from .tiles import candidates, efficiency, filled, power_of_two_divisor, ranked
 
+
 @dataclass(frozen=True)
 class Choice:
     """Ways to cut a 3x3 convolution, best first, and whether the best one is worth it."""
