@@ -69,14 +69,21 @@ def test_kernels_in_several_pools_at_once(sanitizer: str, build: Build) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("neighbours", "coming_and_going", "busy", "errors", "hooks", "options", "forked"),
+        *("neighbours", "coming_and_going", "busy", "errors", "hooks", "options"),
         *("no_memory", "few_threads"),
     ],
 )
 def test_under_a_sanitizer(name: str, sanitizer: str, build: Build) -> None:
-    if (name, sanitizer) == ("forked", "thread"):
-        pytest.skip("ThreadSanitizer knows no threads in a process that was forked")
     run(runtime_test(build, f"-fsanitize={sanitizer}"), name)
+
+
+def test_forked_processes(build: Build) -> None:
+    """Only beside UBSan: a child finds other sanitizers' locks as a thread left them that is gone.
+
+    AddressSanitizer of GCC 12 takes none of its allocator's locks around a fork, and a child then
+    waits for one; ThreadSanitizer knows no threads in it.
+    """
+    run(runtime_test(build, "-fsanitize=undefined"), "forked")
 
 
 def test_under_valgrind(build: Build) -> None:
