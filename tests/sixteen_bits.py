@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 from executed import results_of
@@ -34,6 +36,8 @@ def _here() -> dict[str, tuple[Cpu, ElementType]]:
 
 
 HERE = _here()
+# What sums of exact products in float32 are off by, over the sum of the products' sizes.
+ROUNDING = 2e-6
 
 
 def rounded(array: np.ndarray, element: ElementType) -> np.ndarray:
@@ -49,6 +53,26 @@ def computed(
     mod = pipeline.run(graph.mod, device, element=element)
     (result,) = results_of(mod, [data], device)
     return result, {rule: len(names) for rule, names in kernels_by_rule(mod).items()}
+
+
+def check_sums(
+    layer: nn.Module, shape: tuple[int, ...], device: Device, element: ElementType, bound: float
+) -> dict[str, int]:
+    """Compare a layer of numbers that are in a type with exact sums; return kernels by rule."""
+    data = rounded(np.random.default_rng(0).standard_normal(shape, np.float32), element)
+    with torch.no_grad():
+        for weight in layer.parameters():
+            weight.copy_(torch.from_numpy(rounded(weight.numpy(), element)))
+    found, kernels = computed(copy.deepcopy(layer), data, device, element)
+    assert_sums(found, layer, data, bound)
+    return kernels
+
+
+def assert_sums(found: np.ndarray, layer: nn.Module, data: np.ndarray, bound: float) -> None:
+    """Compare with exact sums, but for a bound over the sum of the terms' sizes."""
+    exact, sizes = sums(layer, data)
+    off = np.abs(found - exact)
+    assert (off <= bound * sizes + 1e-7).all(), float((off / (sizes + 1e-7)).max())
 
 
 def sums(conv: nn.Module, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +9,7 @@ from conftest import randomized
 from executed import assembly_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sixteen_bits import HERE, computed, rounded, sums
+from sixteen_bits import HERE, check_sums, computed
 from torch import nn
 
 from tvmlcnn import frontend, pipeline
@@ -27,16 +25,7 @@ BOUNDS = {BFLOAT16: 2e-6, FLOAT16: 4 * 2**-11}
 def check(layer: nn.Module, shape: tuple[int, ...], name: str) -> dict[str, int]:
     """Compare a layer of numbers that are in the type with exact sums of them."""
     device, element = HERE[name]
-    generator = np.random.default_rng(0)
-    data = rounded(generator.standard_normal(shape, np.float32), element)
-    with torch.no_grad():
-        for weight in layer.parameters():
-            weight.copy_(torch.from_numpy(rounded(weight.numpy(), element)))
-    found, kernels = computed(copy.deepcopy(layer), data, device, element)
-    exact, sizes = sums(layer, data)
-    off = np.abs(found - exact)
-    assert (off <= BOUNDS[element] * sizes + 1e-7).all(), float((off / (sizes + 1e-7)).max())
-    return kernels
+    return check_sums(layer, shape, device, element, BOUNDS[element])
 
 
 @each

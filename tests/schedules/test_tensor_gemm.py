@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-
-import numpy as np
 import pytest
-import torch
 from gpu_kernels import GPUS, ChannelsApart, cuda_of, needs_nvcc, needs_pocl, swap_registers, usage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers_of_each_kind import conv
 from networks import relative_error
-from sixteen_bits import computed, rounded, sums
+from sixteen_bits import ROUNDING, check_sums
 from torch import nn
 
 from tvmlcnn.schedules import planned
@@ -20,22 +16,11 @@ from tvmlcnn.targets import FLOAT16, FLOAT32, Gpu
 
 pytestmark = needs_pocl
 TURING, ORIN = GPUS["cuda"], GPUS["jetson-orin-nano"]
-# What sums of exact products in float32 are off by, over the sum of the products' sizes.
-ROUNDING = 2e-6
 
 
 def check(layer: nn.Module, shape: tuple[int, ...], gpu: Gpu) -> dict[str, int]:
     """Compare a layer of numbers that float16 has with exact sums of them."""
-    generator = np.random.default_rng(0)
-    data = rounded(generator.standard_normal(shape, np.float32), FLOAT16)
-    with torch.no_grad():
-        for weight in layer.parameters():
-            weight.copy_(torch.from_numpy(rounded(weight.numpy(), FLOAT16)))
-    found, kernels = computed(copy.deepcopy(layer), data, gpu, FLOAT16)
-    exact, sizes = sums(layer, data)
-    off = np.abs(found - exact)
-    assert (off <= ROUNDING * sizes + 1e-7).all(), float((off / (sizes + 1e-7)).max())
-    return kernels
+    return check_sums(layer, shape, gpu, FLOAT16, ROUNDING)
 
 
 @settings(max_examples=12, deadline=None, derandomize=True)

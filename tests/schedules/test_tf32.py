@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers_of_each_kind import conv
 from networks import relative_error
-from sixteen_bits import computed, sums
+from sixteen_bits import ROUNDING, assert_sums, computed
 from torch import nn
 
 from tvmlcnn.package import tensor_cores
@@ -20,8 +20,6 @@ from tvmlcnn.schedules import planned
 from tvmlcnn.targets import DEVICES, FLOAT16, FLOAT32, TF32, Gpu
 
 ORIN, TURING = GPUS["jetson-orin-nano"], GPUS["cuda"]
-# What sums of exact products in float32 are off by, over the sum of the products' sizes.
-ROUNDING = 2e-6
 
 
 def rounded(numbers: np.ndarray) -> np.ndarray:
@@ -38,9 +36,7 @@ def check(layer: nn.Module, shape: tuple[int, ...], gpu: Gpu = ORIN) -> dict[str
     with torch.no_grad():
         for weight in layer.parameters():
             weight.copy_(torch.from_numpy(rounded(weight.numpy())))
-    exact, sizes = sums(layer, rounded(data))
-    off = np.abs(found - exact)
-    assert (off <= ROUNDING * sizes + 1e-7).all(), float((off / (sizes + 1e-7)).max())
+    assert_sums(found, layer, rounded(data), ROUNDING)
     return kernels
 
 
