@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from tvm import relax, te, tirx
 from tvm.ir import Expr
 
 from tvmlcnn import exact_arithmetic as exact
+from tvmlcnn.ops.broadcasting import broadcast_element
 
 from .constants import value_of
 
@@ -55,7 +56,7 @@ def defined(builder: relax.BlockBuilder, call: relax.Call) -> relax.Call | None:
 
         def element(*place: tirx.Var) -> Expr:
             values = [
-                _at(operand, shape, place)
+                broadcast_element(operand, shape, place)
                 if isinstance(operand, te.Tensor)
                 else tirx.const(operand, dtype)
                 for operand in operands
@@ -65,16 +66,3 @@ def defined(builder: relax.BlockBuilder, call: relax.Call) -> relax.Call | None:
         return te.compute(shape, element, name="elementwise")
 
     return builder.call_te(function, *tensors, primfunc_name_hint=name.rpartition(".")[2])
-
-
-def _at(tensor: te.Tensor, shape: Sequence[int], place: Sequence[tirx.Var]) -> Expr:
-    """Return the element of a tensor that is broadcast to a shape, at a place in that.
-
-    Where an axis is as long in both it is indexed alike, or TVM would not see that the operator is
-    element-wise, and would fuse no convolution to it.
-    """
-    sizes = [int(n) for n in tensor.shape]
-    own = zip(
-        sizes, shape[len(shape) - len(sizes) :], place[len(place) - len(sizes) :], strict=True
-    )
-    return tensor(*(at if size == extent else 0 for size, extent, at in own))

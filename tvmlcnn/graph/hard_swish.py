@@ -15,10 +15,11 @@ from tvm import relax
 from tvmlcnn.targets import FLOAT32
 from tvmlcnn.vector_math.expressions import ROUNDER
 
+from .code_operators import low_codes
 from .constants import value_of
 from .quantized_forms import Graph, HardSigmoid, HardSwish, Sums, scaled
-from .quantized_operators import Code, low_codes
-from .sums_as_bits import LARGEST_CODE, numbers_by_bits
+from .quantized_operators import Code
+from .sums_as_bits import fit, numbers_by_bits
 
 _SLOPE = 1.5
 """The steepest of a hard swish, at 3."""
@@ -47,7 +48,7 @@ def codes_of(
 ) -> relax.Expr | None:
     """Emit the codes, int8, within bounds; None where the numbers are too large before these."""
     sums = form.sums
-    if sums.beside is not None or sums.most(1 / code.scale) + abs(code.zero) > LARGEST_CODE:
+    if not fit(sums, code):
         return None
     root = math.sqrt(6 * code.scale)
     # The hard swish of a number is at most as much off as that is, times its steepest slope.

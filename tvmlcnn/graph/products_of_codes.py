@@ -12,9 +12,10 @@ from tvm import relax
 
 from tvmlcnn.targets import FLOAT32, INT8
 
+from .code_operators import FACTOR_BITS, product_of_codes, scaled_codes
 from .quantized_forms import Codes, Graph, Sums, of_type
-from .quantized_operators import CODES, FACTOR_BITS, Code, product_of_codes, scaled_codes
-from .sums_as_bits import LARGEST_CODE
+from .quantized_operators import CODES, Code
+from .sums_as_bits import fit
 
 # Codes less their zero take nine bits. What ARM multiplies of 16 bits it widens at once.
 _CENTRED = "int16"
@@ -52,10 +53,10 @@ def codes_of(
     bounds : tuple of int
         The least and the greatest code.
     """
-    if form.scales.size > 1 or form.bias.any() or form.beside is not None:
+    if form.scales.size > 1 or form.bias.any() or not fit(form, code):
         return None
     factor = round(form.scales.item() / code.scale * 2**FACTOR_BITS)
-    if factor >= 2**FACTOR_BITS or form.most(1 / code.scale) + abs(code.zero) >= LARGEST_CODE:
+    if factor >= 2**FACTOR_BITS:
         return None
     return graph.emit(scaled_codes(form.expr, factor, code.zero, *bounds), var)
 

@@ -8,18 +8,6 @@ A code ``q`` stands for the number ``(q - zero) * scale``.
     The numbers that codes stand for.
 ``tvmlcnn.dequantize_channels(codes, scales)``
     The same of constant weights, with scales by channel of the weights' rank, and no zero point.
-``tvmlcnn.to_codes(data)``
-    The codes next to numbers less than 2**31, in steps; past the bounds of the type, its least or
-    greatest.
-``tvmlcnn.number_of_bits(data)``
-    The number of float32 that has the bits of an int32.
-``tvmlcnn.low_codes(data)``
-    The codes, int8, that the lowest 16 bits of numbers are, within ``low`` and ``high``.
-``tvmlcnn.product_of_codes(left, right)``
-    The products, int32, of codes less their zeros, int16, which are broadcast.
-``tvmlcnn.scaled_codes(data)``
-    The codes, int8, within ``low`` and ``high``, that int32 times ``factor``, in steps of 2**-31,
-    plus ``zero`` is next to; halves go up. They fit 16 bits.
 ``tvmlcnn.integer_conv2d(codes, weight)``
     The convolution of codes with integers, NCHW and OIHW, summed in int32. Its attributes are
     those of a ``relax.nn.conv2d``, and ``zero``, the code that lies around the maps.
@@ -37,8 +25,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import tvm
-from tvm import relax, te, tirx
-from tvm.ir import Expr, Op
+from tvm import relax
+from tvm.ir import Op
 
 from tvmlcnn import targets
 
@@ -49,18 +37,11 @@ CODES: dict[str, tuple[int, int]] = {
     name: (int(np.iinfo(name).min), int(np.iinfo(name).max)) for name in targets.CODES
 }
 """The element types of codes, with the least and the greatest."""
-FACTOR_BITS = 31
-"""Places of the factors that integers are scaled with: they are less than 1."""
 AT_ONCE = 4
 """Codes that the instructions of most processors multiply at a time."""
 QUANTIZE = "tvmlcnn.quantize"
 DEQUANTIZE = "tvmlcnn.dequantize"
 DEQUANTIZE_CHANNELS = "tvmlcnn.dequantize_channels"
-TO_CODES = "tvmlcnn.to_codes"
-NUMBER_OF_BITS = "tvmlcnn.number_of_bits"
-LOW_CODES = "tvmlcnn.low_codes"
-PRODUCT_OF_CODES = "tvmlcnn.product_of_codes"
-SCALED_CODES = "tvmlcnn.scaled_codes"
 INTEGER_CONV2D = "tvmlcnn.integer_conv2d"
 INTEGER_MATMUL = "tvmlcnn.integer_matmul"
 MEAN_OF_CODES = "tvmlcnn.mean_of_codes"
@@ -90,11 +71,13 @@ class Code:
         return Code(self.scale, self.zero + shift, dtype)
 
 
-def _codes_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
+def codes_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
+    """Return the type of codes, as the attributes say, of as many numbers as there are."""
     return relax.TensorType(call.args[0].ty.shape, str(call.attrs["dtype"]))
 
 
-def _numbers_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
+def numbers_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
+    """Return the type of as many numbers of float32."""
     return relax.TensorType(call.args[0].ty.shape, targets.FLOAT32.name)
 
 
@@ -116,25 +99,15 @@ def _matmul_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
     return relax.TensorType([*data[:-1], weight[1]], "int32")
 
 
-def _product_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
-    shapes = [[int(n) for n in arg.ty.shape] for arg in call.args]
-    return relax.TensorType(np.broadcast_shapes(*shapes), targets.INT8.accumulator)
-
-
 def _mean_type(call: relax.Call, builder: relax.BlockBuilder) -> relax.Type:
     axes = [int(axis) for axis in call.attrs["axes"]]
     shape = [1 if axis in axes else n for axis, n in enumerate(call.args[0].ty.shape)]
     return relax.TensorType(shape, targets.FLOAT32.name)
 
 
-register(TO_CODES, "Integers next to numbers.", _codes_type)
-register(NUMBER_OF_BITS, "Numbers by their bits.", _numbers_type)
-register(LOW_CODES, "Integers in the lowest bits of numbers.", _codes_type)
-register(PRODUCT_OF_CODES, "Products of codes with each other.", _product_type)
-register(SCALED_CODES, "Integers next to scaled ones.", _codes_type)
-register(QUANTIZE, "Codes of numbers.", _codes_type)
-register(DEQUANTIZE, "Numbers of codes.", _numbers_type)
-register(DEQUANTIZE_CHANNELS, "Numbers of codes with scales by channel.", _numbers_type)
+register(QUANTIZE, "Codes of numbers.", codes_type)
+register(DEQUANTIZE, "Numbers of codes.", numbers_type)
+register(DEQUANTIZE_CHANNELS, "Numbers of codes with scales by channel.", numbers_type)
 register(INTEGER_CONV2D, "Convolution of codes.", _conv2d_type)
 register(INTEGER_MATMUL, "Product of codes with a matrix.", _matmul_type)
 register(MEAN_OF_CODES, "Means of maps of codes.", _mean_type)
@@ -201,123 +174,6 @@ def code_of(call: relax.Call) -> Code:
 def bounds_of(call: relax.Call) -> tuple[int, int]:
     """Return the least and the greatest code of a call of quantize."""
     return int(call.attrs["low"]), int(call.attrs["high"])
-
-
-def to_codes(data: relax.Expr, dtype: str) -> relax.Call:
-    """Return a call of ``tvmlcnn.to_codes``; the numbers are less than 2**31."""
-    attrs = tvm.ir.make_node("ir.DictAttrs", dtype=dtype)
-    return relax.Call(Op.get(TO_CODES), [data], attrs)
-
-
-def rounded(value: Expr, dtype: str) -> Expr:
-    """Return the code next to a number; past the bounds of its type, its least or greatest.
-
-    Code for CPUs takes the whole for its own instructions: see `tvmlcnn.package.narrow_codes`.
-    """
-    low, high = (tirx.const(bound, "int32") for bound in CODES[dtype])
-    integer = tirx.nearbyint(value).astype("int32")
-    return tirx.max(tirx.min(integer, high), low).astype(dtype)
-
-
-def codes_defined(builder: relax.BlockBuilder, call: relax.Call) -> relax.Call:
-    """Return the call of a function that computes ``tvmlcnn.to_codes``."""
-    dtype = str(call.attrs["dtype"])
-
-    def function(data: te.Tensor) -> te.Tensor:
-        return te.compute(data.shape, lambda *place: rounded(data(*place), dtype), name="codes")
-
-    return builder.call_te(function, call.args[0], primfunc_name_hint="codes")
-
-
-def number_of_bits(data: relax.Expr) -> relax.Call:
-    """Return a call of ``tvmlcnn.number_of_bits``."""
-    return relax.Call(Op.get(NUMBER_OF_BITS), [data])
-
-
-def low_codes(data: relax.Expr, low: int, high: int) -> relax.Call:
-    """Return a call of ``tvmlcnn.low_codes``."""
-    attrs = tvm.ir.make_node("ir.DictAttrs", dtype=targets.INT8.name, low=low, high=high)
-    return relax.Call(Op.get(LOW_CODES), [data], attrs)
-
-
-def bits_defined(builder: relax.BlockBuilder, call: relax.Call) -> relax.Call:
-    """Return the call of a function that computes ``tvmlcnn.number_of_bits``."""
-
-    def function(data: te.Tensor) -> te.Tensor:
-        number = targets.FLOAT32.name
-        return te.compute(data.shape, lambda *i: tirx.reinterpret(number, data(*i)), name="number")
-
-    return builder.call_te(function, call.args[0], primfunc_name_hint="number_of_bits")
-
-
-def low_codes_defined(builder: relax.BlockBuilder, call: relax.Call) -> relax.Call:
-    """Return the call of a function that computes ``tvmlcnn.low_codes``.
-
-    Code for ARM takes the whole for its own instructions: see `tvmlcnn.package.narrow_codes`.
-    """
-    bounds = [tirx.const(int(call.attrs[name]), "int16") for name in ("low", "high")]
-    dtype = str(call.attrs["dtype"])
-
-    def code(value: Expr) -> Expr:
-        low = tirx.reinterpret("int32", value).astype("int16")
-        return tirx.max(tirx.min(low, bounds[1]), bounds[0]).astype(dtype)
-
-    def function(data: te.Tensor) -> te.Tensor:
-        return te.compute(data.shape, lambda *place: code(data(*place)), name="low_codes")
-
-    return builder.call_te(function, call.args[0], primfunc_name_hint="low_codes")
-
-
-def product_of_codes(left: relax.Expr, right: relax.Expr) -> relax.Call:
-    """Return a call of ``tvmlcnn.product_of_codes``."""
-    return relax.Call(Op.get(PRODUCT_OF_CODES), [left, right])
-
-
-def product_defined(builder: relax.BlockBuilder, call: relax.Call) -> relax.Call:
-    """Return the call of a function that computes ``tvmlcnn.product_of_codes``.
-
-    What is broadcast is widened where it is multiplied: instructions do both.
-    """
-    shape = [int(n) for n in call.ty.shape]
-
-    def at(factor: te.Tensor, place: Sequence[Expr]) -> Expr:
-        own = place[len(place) - len(factor.shape) :]
-        sizes = map(int, factor.shape)
-        read = [0 if size == 1 else index for index, size in zip(own, sizes, strict=True)]
-        return factor(*read).astype(targets.INT8.accumulator)
-
-    def function(left: te.Tensor, right: te.Tensor) -> te.Tensor:
-        return te.compute(shape, lambda *i: at(left, i) * at(right, i), name="product")
-
-    return builder.call_te(function, *call.args, primfunc_name_hint="product_of_codes")
-
-
-def scaled_codes(data: relax.Expr, factor: int, zero: int, low: int, high: int) -> relax.Call:
-    """Return a call of ``tvmlcnn.scaled_codes``."""
-    numbers = {"factor": factor, "zero": zero, "low": low, "high": high}
-    attrs = tvm.ir.make_node("ir.DictAttrs", dtype=targets.INT8.name, **numbers)
-    return relax.Call(Op.get(SCALED_CODES), [data], attrs)
-
-
-def scaled_defined(builder: relax.BlockBuilder, call: relax.Call) -> relax.Call:
-    """Return the call of a function that computes ``tvmlcnn.scaled_codes``.
-
-    Code for ARM takes the whole for its own instructions: see `tvmlcnn.package.narrow_codes`.
-    """
-    factor, zero, low, high = (
-        tirx.const(int(call.attrs[name]), "int32") for name in ("factor", "zero", "low", "high")
-    )
-    places, no = tirx.const(FACTOR_BITS, "int32"), tirx.const(0, "int32")
-    dtype = str(call.attrs["dtype"])
-
-    def code(value: Expr) -> Expr:
-        steps = tirx.q_multiply_shift(value, factor, places, no)
-        return tirx.max(tirx.min(steps + zero, high), low).astype(dtype)
-
-    def function(data: te.Tensor) -> te.Tensor:
-        return te.compute(data.shape, lambda *place: code(data(*place)), name="scaled_codes")
-
-    return builder.call_te(function, call.args[0], primfunc_name_hint="scaled_codes")
 
 
 def _attributes(code: Code) -> dict[str, object]:

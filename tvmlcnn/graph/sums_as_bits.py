@@ -19,9 +19,10 @@ from tvm import relax
 from tvmlcnn.targets import INT8
 from tvmlcnn.vector_math.expressions import ROUNDER, ROUNDER_BITS
 
+from .code_operators import low_codes, number_of_bits
 from .constants import constant
 from .quantized_forms import Graph, Sums
-from .quantized_operators import Code, low_codes, number_of_bits
+from .quantized_operators import Code
 
 # From half as much more than the rounder, to as much less, its steps are one (IEEE 754).
 _MOST = 2**22
@@ -36,8 +37,13 @@ _SHARED, _NEIGHBOURS = 64739, 32
 # Of a step of the codes, by which constants may be off on average: so many numbers then get another
 # code; and one of them.
 _OFF, _WORST = 2**-11, 2**-7
-LARGEST_CODE = 2**15 - 1
-"""As large as codes may be before they are clipped."""
+# As large as codes may be before they are clipped.
+_LARGEST_CODE = 2**15 - 1
+
+
+def fit(form: Sums, code: Code) -> bool:
+    """Tell whether codes are made of sums alone, and fit 16 bits before they are clipped."""
+    return form.beside is None and form.most(1 / code.scale) + abs(code.zero) < _LARGEST_CODE
 
 
 def codes_by_bits(
@@ -56,11 +62,7 @@ def codes_by_bits(
         The least and the greatest code.
     """
     # Depthwise sums are few steps each: registers for three numbers of a channel are not free.
-    if (
-        form.beside is not None
-        or form.grouped
-        or form.most(1 / code.scale) + abs(code.zero) >= LARGEST_CODE
-    ):
+    if form.grouped or not fit(form, code):
         return None
     found = beginnings(form.scales / code.scale, form.bias / code.scale + code.zero)
     if found is None or np.max(form.sizes + np.abs(found[0]), initial=0) >= _MOST:

@@ -27,7 +27,7 @@ _NARROWS = {"uint8": "sqxtun", "int8": "sqxtn"}
 def number_of(value: Expr, codes: str) -> Expr | None:
     """Return the number of which a value is the code, None where it is none.
 
-    Such a value is what `tvmlcnn.graph.quantized_operators.rounded` writes.
+    Such a value is what `tvmlcnn.graph.code_operators.rounded` writes.
     """
     if codes not in CODES or not isinstance(value, Cast) or scalar_of(value) != codes:
         return None
@@ -45,7 +45,7 @@ def number_of(value: Expr, codes: str) -> Expr | None:
 def low_bits_of(value: Expr) -> tuple[Expr, tuple[int, int]] | None:
     """Return the number whose lowest 16 bits a value is the code in, and its bounds.
 
-    None where it is none, as `tvmlcnn.graph.quantized_operators.low_codes_defined` writes it.
+    None where it is none, as `tvmlcnn.graph.code_operators` writes it.
     """
     if not isinstance(value, Cast) or scalar_of(value) != "int8":
         return None

@@ -33,8 +33,8 @@ class Scaled:
 def scaled_of(value: Expr) -> Scaled | None:
     """Return what a value is made of, None if it is no such code.
 
-    It is what `tvmlcnn.graph.quantized_operators.scaled_defined` writes, but that TVM may have
-    changed the order of the bounds, the zero and the cast.
+    It is what `tvmlcnn.graph.code_operators` writes for ``tvmlcnn.scaled_codes``, but that TVM may
+    have changed the order of the bounds, the zero and the cast.
     """
     if scalar_of(value) != "int8":
         return None

@@ -21,6 +21,7 @@ from tvm import relax
 
 from tvmlcnn.graph import hard_swish, products_of_codes
 from tvmlcnn.graph import quantized_operators as quantized
+from tvmlcnn.graph.code_operators import to_codes
 from tvmlcnn.graph.constants import is_call_of, value_of
 from tvmlcnn.graph.quantized_forms import (
     Centred,
@@ -123,7 +124,7 @@ def _quantize(
     greatest = greatest if round(greatest) < high or not small else math.inf
     if math.isfinite(least) or math.isfinite(greatest):
         steps = graph.emit(relax.op.clip(steps, least, greatest), var)
-    return Codes(graph.emit(quantized.to_codes(steps, wanted.dtype), var), wanted, code.dtype)
+    return Codes(graph.emit(to_codes(steps, wanted.dtype), var), wanted, code.dtype)
 
 
 def _within(

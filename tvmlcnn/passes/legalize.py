@@ -11,6 +11,7 @@ from tvm import relax
 
 from tvmlcnn.elementwise import BY_RELAX
 from tvmlcnn.graph import (
+    code_operators,
     elementwise_operators,
     exact_operators,
     extremes,
@@ -97,11 +98,7 @@ def legalize(device: Device, policy: Policy = DEFAULTS) -> tvm.ir.transform.Pass
     definitions = dict.fromkeys(_ELEMENTWISE, elementwise) | dict.fromkeys(_LAYERS, kernel)
     definitions = extremes.DEFINED | definitions
     definitions |= dict.fromkeys(exact_operators.EXACT, exact)
-    definitions[quantized_operators.TO_CODES] = quantized_operators.codes_defined
-    definitions[quantized_operators.NUMBER_OF_BITS] = quantized_operators.bits_defined
-    definitions[quantized_operators.LOW_CODES] = quantized_operators.low_codes_defined
-    definitions[quantized_operators.PRODUCT_OF_CODES] = quantized_operators.product_defined
-    definitions[quantized_operators.SCALED_CODES] = quantized_operators.scaled_defined
+    definitions |= code_operators.DEFINED
     definitions[SURROUND] = partial(surround_defined, gpu=bool(device.gpu_code))
     definitions[operators.COPY] = lambda builder, call: copied(builder, call.args[0])
     definitions |= dict.fromkeys(("relax.nn.softmax", "relax.nn.log_softmax"), softmax)
