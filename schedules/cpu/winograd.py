@@ -137,7 +137,10 @@ def _input(sch: Schedule, spectrum: SBlockRV, core: Core) -> LoopRV:
     sch.unroll(pairs)
     unroll_vectors(sch, i, j, lanes)
     sch.compute_at(rows, vectors, preserve_unit_loops=True)
-    unroll_vectors(sch, *sch.get_loops(rows)[-3:])
+    i, j, lanes = sch.get_loops(rows)[-3:]
+    # What a column holds is loaded for both rows together.
+    sch.reorder(j, i)
+    unroll_vectors(sch, j, i, lanes)
     # Copying first what a tile reads keeps the tests for the map's border out of the transform.
     sch.compute_at(patch, tiles, preserve_unit_loops=True)
     vectorize(sch, patch, core)
