@@ -13,7 +13,7 @@ from tvmlcnn.errors import UserError, did_you_mean
 
 from .arm import RPI2, RPI3, RPI4, RPI5
 from .arm_others import ANDROID_ARM64, GRAVITON3, ORANGEPI5, RPI_ZERO2
-from .core import LARGEST_SUM, Arithmetic, Core, MultiplyAdd
+from .core import Arithmetic, Core, MultiplyAdd
 from .costs import Costs
 from .cuda_native import NAME as CUDA_NATIVE
 from .cuda_native import cuda_native
@@ -41,12 +41,14 @@ from .jetson import (
 )
 from .nvidia import A10, A100, CUDA, H100, L4, T4
 from .tvm_target import from_tvm
+from .weight_bounds import BYTES, IN_PAIRS, LARGEST_SUM, WeightBounds
 from .x86 import X86, native
 
 __all__ = [
     "ALIASES",
     "AT_HAND",
     "BFLOAT16",
+    "BYTES",
     "CODES",
     "CUDA_NATIVE",
     "DEVICES",
@@ -55,6 +57,7 @@ __all__ = [
     "FLOAT32",
     "INT8",
     "INT16",
+    "IN_PAIRS",
     "LARGEST_SUM",
     "NARROW",
     "TF32",
@@ -68,6 +71,7 @@ __all__ = [
     "Gpu",
     "MultiplyAdd",
     "TensorCores",
+    "WeightBounds",
     "devices",
     "records_name",
     "resolve",

@@ -13,11 +13,6 @@ from .element import ElementType
 
 # Shorter vectors take as much time as whole ones, and a quarter of one is worth no vector code.
 _FEWEST_LANES = 4
-LARGEST_SUM = 255
-"""As large weights of codes may be together whose products are added in 16 bits: times the least
-code, -128, they fit."""
-LONG_RUN = 4
-"""So many products are added in 16 bits where weights are chosen for it."""
 
 
 @dataclass(frozen=True)

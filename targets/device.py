@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from .core import LARGEST_SUM, LONG_RUN, Arithmetic, Core, MultiplyAdd
+from .core import Arithmetic, Core, MultiplyAdd
 from .costs import Costs
 from .element import CODES, ELEMENT_TYPES, FLOAT32, ElementType
+from .weight_bounds import BYTES, IN_PAIRS, WeightBounds
 
 KIB = 1024
 MIB = 1024 * KIB
 _SLOW_CLOCK_GHZ = 2.0
 # Of symmetric weights: -128 has no opposite.
-_BYTE = 127
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +69,9 @@ class Device:
         return None
 
     @property
-    def largest_weight(self) -> int:
-        """As large as quantized weights of dense layers are best chosen: a byte, or less."""
-        return _BYTE
+    def weight_bounds(self) -> WeightBounds:
+        """How small quantized weights of dense layers are best chosen: bytes, or smaller."""
+        return BYTES
 
     def gain(self, dtype: str) -> float | None:
         """Return how many operations it does in a type in the time of one in float32.
@@ -226,16 +226,13 @@ class Cpu(Device):
         return next((name for name in names if name in CODES), None)
 
     @property
-    def largest_weight(self) -> int:
-        """As large as quantized weights of dense layers are best chosen.
-
-        Less than a byte holds, where an instruction takes more of those at a time.
-        """
-        small = (arithmetic.of_small for arithmetic in self.arithmetic)
-        bounds = [each.multiply_add.largest for each in small if each]
+    def weight_bounds(self) -> WeightBounds:
+        """Less than bytes hold, where an instruction takes more of those at a time."""
         if any(arithmetic.multiply_add.paired for arithmetic in self.arithmetic):
-            bounds.append(LARGEST_SUM // LONG_RUN)
-        return min(bounds, default=_BYTE)
+            return IN_PAIRS
+        small = (arithmetic.of_small for arithmetic in self.arithmetic)
+        bounds = [WeightBounds(each.multiply_add.largest) for each in small if each]
+        return bounds[0] if bounds else BYTES
 
     def computes(self, element: ElementType) -> bool:
         """Tell whether it has arithmetic of an element type."""

@@ -137,7 +137,7 @@ def compile(
         from tvmlcnn.quantization import quantized_network  # torchao takes two seconds to import
 
         clock.start("quantize")
-        network, how = quantized_network(network, calibration, keep_float, device.largest_weight)
+        network, how = quantized_network(network, calibration, keep_float, device.weight_bounds)
         quantization = asdict(how)
         notes += network.notes
         if device.codes is None:

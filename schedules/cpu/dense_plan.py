@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from tvmlcnn import ops
-from tvmlcnn.targets import CODES, FLOAT32, Core, Cpu, MultiplyAdd
+from tvmlcnn.targets import CODES, FLOAT32, Core, Cpu
 
 from ..channel_places import planes_of, table
 from ..decisions import Decisions
@@ -19,7 +19,7 @@ from .channel_reads import channel_reads
 from .dense_loops import Layout
 from .dense_tiles import dense_tiles
 from .paired_tiles import paired_tiles
-from .runs import run_of_dense
+from .runs import instruction_of
 
 NAME = "dense"
 """Of the rule."""
@@ -47,7 +47,7 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
     # Where they are no vectors, columns of zeros fill them up.
     whole = channels % min(core.vectors()) == 0
     filled = channels if whole else -(-channels // core.lanes) * core.lanes
-    step = _instruction(core, depth, layer.weight)
+    step = instruction_of(core, depth, layer.weight)
     products = step.products
     steps = 1 if step.paired else core.steps_of_a_load(depth // products)
     if step.paired:
@@ -99,19 +99,6 @@ def _multiplying(core: Core, inner: int, weight: np.ndarray) -> Core:
     return core.multiplying(small.multiply_add.products) if fits else core
 
 
-def _instruction(core: Core, inner: int, weight: np.ndarray) -> MultiplyAdd:
-    """Return what multiplies inner channels: one at a time, where several do not divide them."""
-    usual = core.arithmetic.multiply_add
-    one = replace(usual, products=1, widened="", paired=0)
-    if inner % usual.products:
-        return one
-    if usual.paired:
-        products = math.gcd(inner, core.elements)
-        run = run_of_dense(weight, products)
-        return replace(usual, products=products, paired=run) if run else one
-    return usual
-
-
 def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan | None:
     window, weight, data = layer.window, layer.weight, layer.data
     *kernel, inner, outer = weight.shape
@@ -120,7 +107,7 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
     depth, width = weight.size // outer, layer.shape[2]
     read_at_once = min(inner, data[1 if layer.channels_first else 3])
     core = _multiplying(core, read_at_once, weight)
-    step = _instruction(core, read_at_once, weight)
+    step = instruction_of(core, read_at_once, weight)
     products = step.products
     one_step = 1 < inner == products and kernel[1] > 1
     own = outer // layer.groups

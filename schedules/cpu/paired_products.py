@@ -46,7 +46,7 @@ def paired_products(
     codes : int
         Of a pixel: 4, 8 or 16.
     run : int
-        Products that are added in 16 bits, as `runs.run_of_dense` has them.
+        Products that are added in 16 bits, as `runs.instruction_of` has them.
     rows, vectors, lanes : int
         Of the tile.
     """

@@ -20,11 +20,6 @@ _SHARE = {4: 0.75, 8: 0.92, 16: 1}
 _PIXEL = 4
 
 
-def instructions_of_a_round(paired: int) -> float:
-    """Return what multiplies as many codes as lanes: two, and one adds what several rounds did."""
-    return 2 + 2 / paired
-
-
 def paired_tiles(
     rows: int, steps: int, channels: int, instruction: MultiplyAdd, core: Core
 ) -> list[Tile]:
@@ -40,12 +35,7 @@ def paired_tiles(
         Its products are the codes of a pixel that a step multiplies.
     core : Core
     """
-    codes = instruction.products
-    products = instructions_of_a_round(instruction.paired)
-    rounds = codes // core.lanes
-    # Where codes fill a vector a rotation serves both of its halves.
-    turns = rounds if codes == core.elements else codes // 2
-
+    codes, rounds = instruction.products, _rounds(instruction, core)
     free = core.vector_registers - core.arithmetic.multiply_add.scratch
 
     def fits(tile: Tile) -> bool:
@@ -56,14 +46,6 @@ def paired_tiles(
             codes_held = _PIXEL + (rounds + 2) * tile.vectors
         return sums + codes_held <= free * _SHARE[codes] and on_stack(tile, core)
 
-    def instructions(tile: Tile) -> float:
-        """Return how many are executed for a vector of sums."""
-        sums = tile.pixels * tile.vectors
-        weights = 0 if steps == 1 else rounds * tile.vectors / 2 * _LOAD
-        step = products * rounds * sums + weights + turns * tile.pixels
-        store = _STORE.get(tile.vectors, _STORE_MANY)
-        return (steps * step + core.costs.tile) / sums + store
-
     tiles = (
         Tile(pixels, vectors, core.lanes)
         for vectors in range(1, MOST_VECTORS + 1)
@@ -73,7 +55,37 @@ def paired_tiles(
     return ranked(
         [tile for tile in tiles if fits(tile)] or [Tile(1, 1, core.lanes)],
         lambda tile: (
-            filled(rows, tile.pixels) * filled(channels, tile.channels) / instructions(tile)
+            filled(rows, tile.pixels)
+            * filled(channels, tile.channels)
+            / instructions_of_sums(tile, steps, instruction, core)
         ),
         lambda tile: tile.pixels * tile.channels,
     )
+
+
+def instructions_of_sums(tile: Tile, steps: int, instruction: MultiplyAdd, core: Core) -> float:
+    """Return how many instructions are executed for a vector of a tile's sums.
+
+    Parameters
+    ----------
+    tile : Tile
+    steps : int
+        Of the reduction.
+    instruction : MultiplyAdd
+        Its products are the codes of a pixel that a step multiplies.
+    core : Core
+    """
+    sums, rounds = tile.pixels * tile.vectors, _rounds(instruction, core)
+    # Two multiply as many codes as lanes, and one adds what several rounds did.
+    products = 2 + 2 / instruction.paired
+    # Where codes fill a vector a rotation serves both of its halves.
+    turns = rounds if instruction.products == core.elements else instruction.products // 2
+    weights = 0 if steps == 1 else rounds * tile.vectors / 2 * _LOAD
+    step = products * rounds * sums + weights + turns * tile.pixels
+    store = _STORE.get(tile.vectors, _STORE_MANY)
+    return (steps * step + core.costs.tile) / sums + store
+
+
+def _rounds(instruction: MultiplyAdd, core: Core) -> int:
+    """Return how many times as many codes as lanes a step multiplies."""
+    return instruction.products // core.lanes

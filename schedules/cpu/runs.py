@@ -6,29 +6,43 @@ and weights that are together `LARGEST_SUM` at most, regardless of their signs, 
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 
 from tvmlcnn.ops import place_of_pairs
-from tvmlcnn.targets import LARGEST_SUM
+from tvmlcnn.targets import LARGEST_SUM, Core, MultiplyAdd
 
 # Sums of a vector of 128 bits.
 _LANES = 4
 
 
-def run_of_dense(weight: np.ndarray, products: int) -> int:
-    """Return how many products of a lane may be added up, of weights that are packed in pairs.
+def instruction_of(core: Core, inner: int, weight: np.ndarray) -> MultiplyAdd:
+    """Return what multiplies inner channels: one at a time, where several do not divide them.
 
     Parameters
     ----------
+    core : Core
+    inner : int
     weight : numpy.ndarray
         Shape (..., inner, outer).
-    products : int
-        4, 8 or 16.
+    """
+    usual = core.arithmetic.multiply_add
+    one = replace(usual, products=1, widened="", paired=0)
+    if inner % usual.products:
+        return one
+    if usual.paired:
+        products = math.gcd(inner, core.elements)
+        run = _run_of_dense(weight, products)
+        return replace(usual, products=products, paired=run) if run else one
+    return usual
 
-    Returns
-    -------
-    int
-        2, 4 or 8, as many as half the products at most; 0 where not even two always fit.
+
+def _run_of_dense(weight: np.ndarray, products: int) -> int:
+    """Return how many products of a lane may be added up, of weights that are packed in pairs.
+
+    They are 2, 4 or 8, as many as half of 4, 8 or 16 products at most; 0 where not even two fit.
     """
     outer = weight.shape[-1]
     sizes = np.abs(weight.astype(np.int32)).reshape(-1, products, outer)

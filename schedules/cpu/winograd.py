@@ -41,7 +41,8 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
         return None
     batch, height, width, _ = layer.shape
     codes = layer.element.name in CODES
-    step = direct_step(weight, device.core(layer.element)) if codes else 1
+    pixels = batch * height * width
+    step = direct_step(weight, pixels, device.core(layer.element)) if codes else 1
     choice = winograd_choice((batch, height, width), inner, outer, device, element, step)
     if choice is None or (codes and not all(ops.is_exact(weight, n) for n in (2, 4))):
         return None

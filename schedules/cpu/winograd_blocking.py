@@ -11,8 +11,8 @@ import numpy as np
 from tvmlcnn.ops import Blocking, Tile
 from tvmlcnn.targets import INT16, NARROW, Core, Cpu, ElementType
 
-from .paired_tiles import instructions_of_a_round
-from .runs import run_of_dense
+from .paired_tiles import instructions_of_sums, paired_tiles
+from .runs import instruction_of
 from .tiles import candidates, efficiency, filled, power_of_two_divisor, ranked
 
 
@@ -80,19 +80,27 @@ def winograd_choice(
     return Choice(blockings, cost(blockings[0])[0] < direct) if blockings else None
 
 
-def direct_step(weight: np.ndarray, core: Core) -> float:
+def direct_step(weight: np.ndarray, rows: int, core: Core) -> float:
     """Return what multiplying codes takes, in multiply-adds of one product a lane of 16 bits.
 
     Parameters
     ----------
     weight : numpy.ndarray
         Shape (rows, columns, inner, outer).
+    rows : int
+        Pixels of the output.
     core : Core
         As it multiplies codes, in pairs.
     """
-    products = math.gcd(weight.shape[2], core.elements)
-    run = run_of_dense(weight, products) if products >= core.lanes else 0
-    return instructions_of_a_round(run) / core.lanes if run else 1
+    *taps, inner, outer = weight.shape
+    instruction = instruction_of(core, inner, weight)
+    if not instruction.paired:
+        return 1
+    depth = math.prod(taps) * inner
+    steps = depth // instruction.products
+    tile = paired_tiles(rows, steps, outer, instruction, core)[0]
+    whole = filled(rows, tile.pixels) * filled(outer, tile.channels)
+    return instructions_of_sums(tile, steps, instruction, core) / depth / whole
 
 
 def _tiles(shape: tuple[int, int, int], outputs: int) -> int:

@@ -17,6 +17,7 @@ from tvmlcnn.models.conv_bn import conv_bn
 from tvmlcnn.quantization import Calibration, quantize, quantized
 from tvmlcnn.quantization.equalization import equalize
 from tvmlcnn.quantization.lockstep import Converted
+from tvmlcnn.targets import IN_PAIRS, WeightBounds
 
 ZOO = ["mobilenet_v1?width=0.25", "mobilenet_v2?width=0.25", "mobilenet_v3_small", "shufflenet_v1"]
 ZOO += ["shufflenet_v2_x0_5", "squeezenet1_1", "mobilefacenet", "se_resnet50", "densenet121"]
@@ -78,13 +79,35 @@ def test_weights_of_dense_layers_can_be_smaller() -> None:
     network = nn.Sequential(conv_bn(3, 8), conv_bn(8, 8, groups=8), nn.Flatten()).eval()
     network = nn.Sequential(network, nn.Linear(8 * 12 * 12, 4))
     examples = [(np.random.default_rng(n).random((1, 3, 12, 12), np.float32),) for n in range(4)]
-    result = quantized(network, Calibration(examples, examples, "a test"), largest_weight=64)
+    bounds = WeightBounds(largest=64)
+    result = quantized(network, Calibration(examples, examples, "a test"), bounds=bounds)
     largest = {
         tuple(value.shape[:2]): int(value.abs().max())
         for value in result.program.state_dict.values()
         if value.dtype == torch.int8
     }
     assert largest == {(8, 3): 64, (8, 1): 127, (4, 8 * 12 * 12): 64}
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+@pytest.mark.parametrize("inner", [16, 48])
+def test_weights_of_dense_layers_are_small_together_where_codes_lie_in_pairs(
+    kernel: int, inner: int
+) -> None:
+    """Of all even inner channels of sixteen, and of all odd ones, at each tap; no smaller ones."""
+    torch.manual_seed(0)
+    layer = nn.Conv2d(inner, 40, kernel).eval()
+    layer.weight.data[:8] = 1.0
+    layer.weight.data[8:16, 1::2] = 0
+    layer.weight.data[16:24] = torch.randn(8, inner, kernel, kernel) ** 5  # a few large ones
+    examples = [(np.random.default_rng(n).random((1, inner, 5, 5), np.float32),) for n in range(4)]
+    result = quantized(layer, Calibration(examples, examples, "a test"), bounds=IN_PAIRS)
+    (codes,) = (v for v in result.program.state_dict.values() if v.dtype == torch.int8)
+    sums = codes.abs().int().reshape(40, inner // 16, 8, 2, -1).sum(2).flatten(1).amax(1)
+    assert sums.max() <= IN_PAIRS.together
+    largest = codes.abs().flatten(1).amax(1)
+    assert largest.max() == IN_PAIRS.largest
+    assert torch.all((largest == IN_PAIRS.largest) | (sums >= IN_PAIRS.together - 8))
 
 
 class Hopeless(nn.Module):

@@ -14,7 +14,7 @@ from tvmlcnn.graph.quantized_operators import Code
 from tvmlcnn.schedules import kernels_by_rule
 from tvmlcnn.targets import Cpu
 
-WITHOUT = [device for device in HERE if device.largest_weight < 127]
+WITHOUT = [device for device in HERE if device.weight_bounds.largest < 127]
 
 
 @pytest.mark.parametrize("device", WITHOUT, ids=lambda device: device.name)

@@ -14,7 +14,7 @@ from tvmlcnn.graph.quantized_operators import Code
 from tvmlcnn.targets import DEVICES, Cpu
 
 few = settings(max_examples=12, deadline=None, derandomize=True)
-WITHOUT = [device for device in HERE if device.largest_weight < 127]
+WITHOUT = [device for device in HERE if device.weight_bounds.largest < 127]
 """Processors without dot products."""
 CODE = Code(1.0, 9, "uint8")
 
@@ -34,7 +34,7 @@ def test_sums_are_exact(
 ) -> None:
     """As large as weights and codes may be, half of them, and of one sign."""
     generator = np.random.default_rng(seed)
-    largest = device.largest_weight
+    largest = device.weight_bounds.largest
     codes = generator.choice([0, 255, 131], (1, inner * groups, side, side)).astype(np.uint8)
     shape = (outer * groups, inner, kernel, kernel)
     weight = generator.choice([largest, largest, -largest, 5], shape).astype(np.int8)
@@ -52,13 +52,14 @@ def test_larger_ones_have_another_instruction(
 ) -> None:
     for sign in (1, -1):
         weight = np.zeros((32, 16, kernel, kernel), np.int8)
-        weight[31, 15] = sign * (device.largest_weight + beyond)
+        weight[31, 15] = sign * (device.weight_bounds.largest + beyond)
         graph = convolution(weight, CODE, padding=kernel // 2)
         mod = pipeline.run(module((1, 16, 8, 8), "uint8", graph), device)
         assert ("vpmaddubsw" in assembly_of(mod, device)) == saturates
 
 
 def test_dot_products_take_all_weights() -> None:
-    assert {name: DEVICES[name].largest_weight for name in ("x86", "rpi5", "rpi4", "cuda")} == {
+    names = ("x86", "rpi5", "rpi4", "cuda")
+    assert {name: DEVICES[name].weight_bounds.largest for name in names} == {
         "x86": 64, "rpi5": 127, "rpi4": 63, "cuda": 127,
     }  # fmt: skip

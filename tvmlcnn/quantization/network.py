@@ -9,6 +9,7 @@ from typing import Any
 
 from tvmlcnn.errors import UserError
 from tvmlcnn.frontend import Network, fitted_frames
+from tvmlcnn.targets import BYTES, WeightBounds
 
 from .calibration import calibration
 from .fidelity import Fidelity
@@ -45,7 +46,7 @@ class Quantization:
 
 
 def quantized_network(
-    network: Network, given: Any, keep_float: str | Sequence[str], largest_weight: int = 127
+    network: Network, given: Any, keep_float: str | Sequence[str], bounds: WeightBounds = BYTES
 ) -> tuple[Network, Quantization]:
     """Return a network in int8, with a note for each thing that a user should know, and how.
 
@@ -56,8 +57,8 @@ def quantized_network(
         What `calibration` takes.
     keep_float : str or sequence of str
         Glob patterns of names of layers that stay float32.
-    largest_weight : int
-        As large as weights of dense layers become.
+    bounds : WeightBounds
+        Of weights of dense layers.
 
     Raises
     ------
@@ -80,13 +81,13 @@ def quantized_network(
     )
     patterns = [keep_float] if isinstance(keep_float, str) else list(keep_float)
     with network.running():
-        result = quantized(network.module, data, network.keywords, patterns, largest_weight)
+        result = quantized(network.module, data, network.keywords, patterns, bounds)
     how = Quantization(
         "int8",
         data.source,
         data.is_random,
         len(data.observed),
-        largest_weight,
+        bounds.largest,
         result.kept,
         result.fidelity,
     )

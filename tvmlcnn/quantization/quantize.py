@@ -18,6 +18,7 @@ from torchao.quantization.pt2e.quantizer import QuantizationSpec
 
 from tvmlcnn.frontend.arguments import placed_and_named
 from tvmlcnn.frontend.torch_export import exported_program
+from tvmlcnn.targets import BYTES, WeightBounds
 
 from .bias_correction import channel_means, correct_biases
 from .calibration import Calibration
@@ -68,7 +69,7 @@ def quantized(
     calibration: Calibration,
     keywords: Sequence[str] = (),
     keep_float: Sequence[str] = (),
-    largest_weight: int = 127,
+    bounds: WeightBounds = BYTES,
 ) -> Quantized:
     """Quantize a network by what it computes for inputs that are like those it will be given.
 
@@ -81,7 +82,7 @@ def quantized(
         The names of the last inputs, where ``forward`` takes them by name.
     keep_float : sequence of str
         Glob patterns of names of layers that stay float32, as ``"classifier.*"``.
-    largest_weight : int
+    bounds : WeightBounds
         Of dense layers; depthwise ones have the whole byte, which their kernels take.
 
     Raises
@@ -99,7 +100,7 @@ def quantized(
         units = Units(graph.graph)
         by_name = matching(named(graph.graph, units.all), keep_float)
         observed = [_tensors(one) for one in calibration.observed]
-        dense = dense_weight(largest_weight)
+        dense = dense_weight(bounds)
         prepared, converted, quantizer, by_range = _converted(graph, observed, by_name, dense)
         kept_float = [*by_name, *by_range]
         compared = observed[:_COMPARED]

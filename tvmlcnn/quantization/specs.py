@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torchao.quantization.pt2e import (
@@ -13,6 +14,8 @@ from torchao.quantization.pt2e import (
     PerChannelMinMaxObserver,
 )
 from torchao.quantization.pt2e.quantizer import QuantizationSpec
+
+from tvmlcnn.targets import WeightBounds
 
 ACTIVATION = QuantizationSpec(
     torch.uint8,
@@ -39,9 +42,46 @@ WEIGHT = QuantizationSpec(
 )
 
 
-def dense_weight(largest: int) -> QuantizationSpec:
+_TOGETHER = 16
+"""Inner channels that lie in a vector of codes, every other one in one half of its pairs."""
+
+
+class BoundedSumsObserver(PerChannelMinMaxObserver):
+    """Widens the range of channels whose weights would be too large together.
+
+    Of as many inner channels as the bound is for; where they do not fill vectors no bound helps.
+
+    Parameters
+    ----------
+    bounds : WeightBounds
+    **options
+        What its base class takes.
+    """
+
+    def __init__(self, bounds: WeightBounds, **options: Any) -> None:
+        super().__init__(**options)
+        self._bounds = bounds
+
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        """Observe weights, shape (outer, inner, ...)."""
+        super().forward(weight)
+        if weight.shape[1] % _TOGETHER == 0:
+            pairs = weight.detach().abs().unflatten(1, (-1, _TOGETHER // 2, 2))
+            sums = pairs.sum(2).flatten(1).amax(1)
+            # Rounding adds half a step to each at most.
+            most = self._bounds.together - _TOGETHER / 2 / 2
+            needed = torch.maximum(self.max_val, sums * self._bounds.largest / most)
+            self.max_val.copy_(needed)
+        return weight
+
+
+def dense_weight(bounds: WeightBounds) -> QuantizationSpec:
     """Return how weights are quantized that several codes of a pixel are multiplied by at once."""
-    return replace(WEIGHT, quant_min=-largest, quant_max=largest)
+    spec = replace(WEIGHT, quant_min=-bounds.largest, quant_max=bounds.largest)
+    if not bounds.together:
+        return spec
+    observer = BoundedSumsObserver.with_args(bounds=bounds)
+    return replace(spec, observer_or_fake_quant_ctr=observer)
 
 
 TRAINED_ACTIVATION = replace(

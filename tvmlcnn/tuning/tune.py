@@ -111,7 +111,7 @@ def prepare(
 
                 progress(f"quantize {model}")
                 network, _ = quantized_network(
-                    network, calibration, keep_float, whole.largest_weight
+                    network, calibration, keep_float, whole.weight_bounds
                 )
             with network.running():
                 for number, variant in enumerate(network.variants):

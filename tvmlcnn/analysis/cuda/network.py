@@ -148,7 +148,7 @@ def count_network(model: str, gpu: Gpu, dtype: str = "float32") -> NetworkCount:
     if dtype == "int8":
         from tvmlcnn.quantization import quantized_network  # torchao takes two seconds to import
 
-        network, _ = quantized_network(network, "random", (), gpu.largest_weight)
+        network, _ = quantized_network(network, "random", (), gpu.weight_bounds)
     with network.running():
         graph = frontend.import_graph(network.module, frontend.random_inputs(network.inputs))
     variants = together([pipeline.run(graph.mod, gpu, element=element)])
