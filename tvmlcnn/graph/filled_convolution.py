@@ -166,14 +166,17 @@ def unit_of(call: relax.Call, step: MultiplyAdd, plane: int) -> int:
     """Return what the number of channels that a convolution computes is a multiple of.
 
     It is the lanes of a vector, or what makes the size of a map a multiple of ``plane`` elements,
-    so that it can be joined with others; maps of one pixel are not worth that.
+    so that it can be joined with others; maps of one pixel are not worth that, nor twice the
+    channels.
     """
     _, outer, height, width = (int(n) for n in call.ty.shape)
     unit = step.lanes
     # Shorter vectors take as much time as whole ones, which few channels need not fill.
     while unit > _FEWEST and outer <= unit // 2:
         unit //= 2
-    return plane if height * width > 1 and height * width * unit % plane else unit
+    joins = height * width == 1 or height * width * unit % plane == 0
+    few, many = (outer + -outer % size for size in (unit, plane))
+    return unit if joins or many >= _MOST_UNUSED * few else plane
 
 
 def filled_up(weight: np.ndarray, unit: int) -> tuple[np.ndarray, np.ndarray | None]:
