@@ -59,8 +59,9 @@ _DOT_PRODUCT = MultiplyAdd("sdot", 4, 4, by_lane=True)  # ARMv8.2-DotProd
 # ARMv8.2-FP16. Its sums have 11 bits: of 64 products of like size the rounding errors are, as
 # random, four times what rounding the result is (Higham and Mary, "A New Approach to Probabilistic
 # Rounding Error Analysis", 2019). What widens as it adds, fmlal, is ARMv8.4's.
-# A lane of halves is one of the first sixteen registers (FMLA by element).
-HALF = MultiplyAdd("fmla", 8, longest=64, by_lane=True, lane_rows=8)
+# A lane of halves is one of the first sixteen registers (FMLA by element): with eight rows LLVM
+# spills.
+HALF = MultiplyAdd("fmla", 8, longest=64, by_lane=True, lane_rows=7)
 
 
 def _neon(

@@ -32,8 +32,8 @@ class MultiplyAdd:
     scratch : int
         Registers that it takes for itself.
     longest : int
-        So many products are added up before they are added to a sum of float32; 0 where that makes
-        no difference.
+        So many products are added up before they are added to another sum; 0 where that makes no
+        difference.
     by_lane : bool
         Whether one of its factors may be any one lane of a vector, for all sums.
     lane_rows : int

@@ -50,10 +50,12 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
     step = instruction_of(core, depth, layer.weight)
     products = step.products
     steps = 1 if step.paired else core.steps_of_a_load(depth // products)
+    kernel = (depth // products,)
+    chunked = ops.chunk_of(kernel, step.longest) is not None
     if step.paired:
         tiles = paired_tiles(rows, depth // products, filled, step, core)
     else:
-        tiles = dense_tiles(rows, depth // products, filled, core, steps=steps)
+        tiles = dense_tiles(rows, *kernel, filled, core, steps=steps, chunked=chunked)
     tile = decisions.choose("tile", tiles)
 
     def definition() -> Definition:
@@ -70,8 +72,6 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
         )
         return Definition(define, [ops.pack(layer.weight, tile, products, step.paired)])
 
-    kernel = (depth // products,)
-    chunked = ops.chunk_of(kernel, step.longest) is not None
     layout = Layout(
         tile,
         rows,
@@ -133,11 +133,15 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
         weight = (weight[:, :, read_as.order] * read_as.share[:, None]).astype(weight.dtype)
         depth = weight.size // outer
     width_of = None if linear else width
+    extents = (*kernel, inner // products)
+    chunked = ops.chunk_of(extents, step.longest) is not None
     if step.paired:
         tiles = paired_tiles(rows, depth // products, own, step, core)
     else:
         at_once = steps * core.lanes / along if along else steps
-        tiles = dense_tiles(rows, depth // products, own, core, width_of, one_step, at_once)
+        tiles = dense_tiles(
+            rows, depth // products, own, core, width_of, one_step, at_once, chunked
+        )
     tiles = [tile for tile in tiles if layer.groups == 1 or own % tile.channels == 0]
     if not tiles:
         return None
@@ -177,8 +181,6 @@ def _convolution(layer: Convolution, core: Core, decisions: Decisions) -> Plan |
         packed = ops.pack(weight.reshape(*kernel, inner, outer), tile, products, step.paired)
         return Definition(define, [packed, *tables])
 
-    extents = (*kernel, inner // products)
-    chunked = ops.chunk_of(extents, step.longest) is not None
     # A table counts the zeros around the maps, which are there in a copy alone.
     whole = products > 1 or chunked or layer.element.name in CODES
     skippable = padded and not places and not whole

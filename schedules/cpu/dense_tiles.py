@@ -9,6 +9,8 @@ from .tiles import candidates, efficiency, filled, ranked
 
 # Instructions by which a row's address is held back at the last one.
 _PAST_THE_END = 8
+# Registers for what LLVM loads ahead, and the sums of chunks, where chunks are added to those.
+_OF_CHUNKS = 4
 # Scales and constants of a vector of sums that become codes.
 _OF_CODES = 2
 
@@ -21,6 +23,7 @@ def dense_tiles(
     width: int | None = None,
     one_step: bool = False,
     steps: float = 1,
+    chunked: bool = False,
 ) -> list[Tile]:
     """Return tiles of a matrix product, best first; rows and blocks of channels may not divide it.
 
@@ -38,6 +41,8 @@ def dense_tiles(
         neighbours read beside the sums, which half the registers are left for.
     steps : float
         Of the reduction that one load brings the values of.
+    chunked : bool
+        Whether chunks of the reduction are summed up by themselves.
     """
     costs = core.costs
 
@@ -46,6 +51,10 @@ def dense_tiles(
     # Codes of the same channels that one load brings are multiplied by weights that stay, with what
     # makes codes of the sums, in registers from tile to tile; half of these are left for the sums.
     stay = depth + _OF_CODES if core.arithmetic.multiply_add.products > 1 and depth <= steps else 0
+
+    def spills(tile: Tile) -> bool:
+        held = tile.pixels * tile.vectors + tile.pixels + tile.vectors
+        return chunked and held + _OF_CHUNKS > core.vector_registers
 
     def places(tile: Tile) -> int:
         return 0 if width is None or width % tile.pixels == 0 else tile.pixels * costs.place
@@ -65,6 +74,7 @@ def dense_tiles(
             for tile in candidates(channels, core, steps)
             if addresses(tile) <= costs.addresses
             and tile.pixels * tile.vectors <= most
+            and not spills(tile)
             and stay * tile.vectors <= core.vector_registers // 2
         ),
         lambda tile: (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,10 +11,14 @@ from tvm.ir import Expr
 
 from .widening import in_sums
 
+# So many sums of chunks are added up in the type of their own. With 64 random products each, of a
+# mean or of none, the result's error in float16 grows from 4 times what rounding it adds to 5.
+_FEW = 16
+
 
 @dataclass(frozen=True)
 class Chunk:
-    """What is summed up before it is added to a sum of float32.
+    """What is summed up before it is added to the whole sum, of float32 if there are many.
 
     Attributes
     ----------
@@ -52,7 +57,7 @@ def summed(
     term: Callable[[Expr, Expr, Sequence[Expr]], Expr],
     chunk: Chunk | None,
 ) -> te.Tensor:
-    """Return sums over a kernel; of float32, of the sums of chunks, where there are some."""
+    """Return sums over a kernel, of the sums of chunks where there are some."""
     if chunk is None:
         axes = [te.reduce_axis((0, n), f"r{i}") for i, n in enumerate(kernel)]
         return te.compute(size, lambda m, c: te.sum(term(m, c, axes), axis=axes), name="dense")
@@ -67,6 +72,7 @@ def summed(
         return te.sum(term(m, c, at), axis=inner)
 
     parts = te.compute((*counts, *size), part, name="dense_chunk")
+    added = in_sums if math.prod(counts) > _FEW else (lambda part: part)
     return te.compute(
-        size, lambda m, c: te.sum(in_sums(parts(*outer, m, c)), axis=outer), name="dense"
+        size, lambda m, c: te.sum(added(parts(*outer, m, c)), axis=outer), name="dense"
     )
