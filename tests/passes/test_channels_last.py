@@ -165,3 +165,20 @@ def test_shuffle_moves_nothing() -> None:
     found = operators(net)
     assert found["permute_dims"] == 2  # the borders
     assert not found["reshape"]
+
+
+@pytest.mark.parametrize(("outer", "computed"), [(8, 8), (16, 16), (24, 32), (40, 48)])
+def test_channels_are_filled_up_for_joins_but_not_doubled(outer: int, computed: int) -> None:
+    """Planes of 25 pixels are aligned by 16 channels, where vectors have eight."""
+    graph = frontend.import_graph(
+        nn.Conv2d(8, outer, 1).eval(), frontend.random_inputs([(1, 8, 5, 5)])
+    )
+    mod = channels_last(DEVICES["x86"])(fold_batch_norm(fold_constants(graph.mod)))
+    shapes = []
+
+    def visit(expr: relax.Expr) -> None:
+        if isinstance(expr, relax.Call) and expr.op == tvm.ir.Op.get("tvmlcnn.conv2d"):
+            shapes.append([int(n) for n in expr.ty.shape])
+
+    relax.analysis.post_order_visit(mod["main"], visit)
+    assert shapes == [[1, 5, 5, computed]]
