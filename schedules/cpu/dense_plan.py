@@ -49,11 +49,11 @@ def _product(layer: Product, core: Core, decisions: Decisions) -> Plan | None:
     filled = channels if whole else -(-channels // core.lanes) * core.lanes
     step = instruction_of(core, depth, layer.weight)
     products = step.products
-    steps = 1 if step.paired else core.steps_of_a_load(depth // products)
     kernel = (depth // products,)
+    steps = 1 if step.paired else core.steps_of_a_load(*kernel)
     chunked = ops.chunk_of(kernel, step.longest) is not None
     if step.paired:
-        tiles = paired_tiles(rows, depth // products, filled, step, core)
+        tiles = paired_tiles(rows, *kernel, filled, step, core)
     else:
         tiles = dense_tiles(rows, *kernel, filled, core, steps=steps, chunked=chunked)
     tile = decisions.choose("tile", tiles)

@@ -174,9 +174,15 @@ def unit_of(call: relax.Call, step: MultiplyAdd, plane: int) -> int:
     # Shorter vectors take as much time as whole ones, which few channels need not fill.
     while unit > _FEWEST and outer <= unit // 2:
         unit //= 2
-    joins = height * width == 1 or height * width * unit % plane == 0
-    few, many = (outer + -outer % size for size in (unit, plane))
-    return unit if joins or many >= _MOST_UNUSED * few else plane
+    if height * width == 1 or height * width * unit % plane == 0:
+        return unit
+    return wider(outer, unit, plane, _MOST_UNUSED)
+
+
+def wider(outer: int, unit: int, wanted: int, most: float) -> int:
+    """Return the wanted unit of channels, if not so many times as many are computed with it."""
+    few, many = (outer + -outer % size for size in (unit, wanted))
+    return wanted if many < most * few else unit
 
 
 def filled_up(weight: np.ndarray, unit: int) -> tuple[np.ndarray, np.ndarray | None]:

@@ -22,7 +22,15 @@ from .attributes import ints
 from .byte_channels import gathered, together
 from .concatenate import aligned
 from .constants import constant, value_of
-from .filled_convolution import convolved, depthwise, filled_up, ungrouped, unit_of, whole_pixels
+from .filled_convolution import (
+    convolved,
+    depthwise,
+    filled_up,
+    ungrouped,
+    unit_of,
+    whole_pixels,
+    wider,
+)
 from .permuted import NHWC, OPAQUE, Permuted, compact
 from .quantized_operators import AT_ONCE
 from .rewriter import Rewriter
@@ -121,7 +129,7 @@ def _unit(call: relax.Call, step: MultiplyAdd, codes: MultiplyAdd) -> int:
     unit, joined = (unit_of(call, step, size) for size in (1, aligned(call.args[0])))
     if codes.paired and height * width > 1 and (outer + -outer % unit) % _PAIRED:
         joined = LANES
-    return joined if outer + -outer % joined <= _MOST_FILLED * (outer + -outer % unit) else unit
+    return wider(outer, unit, joined, _MOST_FILLED)
 
 
 def _merged(weight: np.ndarray, groups: int, step: MultiplyAdd) -> tuple[np.ndarray, int]:
