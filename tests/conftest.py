@@ -17,7 +17,7 @@ import board_kernels
 import pytest
 import torch
 from golden import Golden
-from hypothesis import is_hypothesis_test
+from hypothesis import is_hypothesis_test, register_random
 from lab import Lab
 
 import tvmlcnn
@@ -26,6 +26,25 @@ from tvmlcnn.cli import main
 from tvmlcnn.runtime.preprocessing import Preprocessing
 
 ROOT = Path(__file__).parent.parent
+
+
+class TorchRandom:
+    """Torch's random numbers, of which parameters are made, as hypothesis wants to hold them."""
+
+    seed = staticmethod(torch.manual_seed)
+    getstate = staticmethod(torch.get_rng_state)
+    setstate = staticmethod(torch.set_rng_state)
+
+
+# The same parameters for the same example, whichever tests ran before.
+_RANDOM = TorchRandom()
+register_random(_RANDOM)
+
+
+@pytest.fixture(autouse=True)
+def same_parameters() -> None:
+    """Give a network the same parameters, whichever tests ran before in the same process."""
+    torch.manual_seed(0)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

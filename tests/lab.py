@@ -84,6 +84,12 @@ class Lab(ExitStack):
     def board(self, *arguments: str) -> Program:
         return self.device("serve", "--port", "0", *arguments)
 
+    def patched(self, code: str) -> Program:
+        """Start a board after some code has run in its process."""
+        serve = "import runpy; runpy.run_module('tvmlcnn', run_name='__main__')"
+        arguments = ["device", "serve", "--port", "0"]
+        return self._start([sys.executable, "-c", f"{code}\n{serve}", *arguments], None)
+
     def limited(self, kilobytes: int) -> Program:
         """Start a board on which no file can be larger."""
         serve = f"exec {sys.executable} -m tvmlcnn device serve --port 0"

@@ -67,6 +67,35 @@ def test_a_hang_ends_in_time_and_leaves_nothing(lab: Lab, board_library: Path) -
         assert (doubled(board, board_library) == 2 * X).all()
 
 
+NEVER_STARTS = """
+import os, time
+from tvmlcnn.remote import session_process
+session_process._STARTING = 0.5
+fork, forks = os.fork, []
+def first_hangs():
+    forks.append(None)
+    if not (pid := fork()) and len(forks) == 1:
+        time.sleep(600)
+    return pid
+os.fork = first_hangs
+"""
+
+
+@pytest.mark.long
+def test_a_process_that_never_starts_ends_soon(lab: Lab, board_library: Path) -> None:
+    """As a fork may that inherits a lock; the session itself may take as long as it asked for."""
+    server = lab.patched(NEVER_STARTS)
+    with remote.boards(server.address) as (board,):
+        start = time.monotonic()
+        with pytest.raises(remote.BoardLost, match="refused a session"):
+            doubled(board, board_library)
+        assert time.monotonic() - start < 10
+        until(lambda: not children(server.process.pid))
+        with board.session(30) as session:
+            time.sleep(1.5)  # longer than it may take to start
+            session.load(board_library)["double"](session.tensor(X), session.empty((64,)))
+
+
 def test_more_sessions_than_tvm_has_room_for(board_library: Path) -> None:
     with remote.boards() as (board,):
         for _ in range(40):

@@ -33,7 +33,7 @@ from .tvm_runtime import load_runtime
 _PATIENCE = 3.0  # seconds for a client to take an answer
 _LONGEST = 3600.0  # seconds that one wait may take; more than 24 days are too many for epoll
 _GREETINGS = 32  # connections that have not said yet what they want; one more drops the oldest
-_LOOK = 0.002  # seconds between looks whether a session has ended, while its client waits for it
+_LOOK = 0.002  # seconds between looks whether a session has begun, or has ended for who waits
 
 
 class Server:
@@ -103,11 +103,13 @@ class Server:
         if self._registration:
             due.append(time.monotonic() + self._registration.refresh(bool(self._lease)))
         if self._process:
-            if self._process.deadline <= time.monotonic():
+            now = time.monotonic()
+            is_starting = self._process.is_starting()
+            if self._process.deadline <= now:
                 self._end_session()
                 self._how = Ended(timed_out=True)
             else:
-                due.append(self._process.deadline)
+                due.append(now + _LOOK if is_starting else self._process.deadline)
         if self._grace is not None:
             now = time.monotonic()
             if not self._process or self._grace <= now or self._process.has_ended():
@@ -235,7 +237,7 @@ class Server:
         ours: list[Any] = [self._selector, self._listener, self._registration]
         ours += [each.connection for each in (*self._greetings, self._lease) if each]
         close = [each.close for each in ours if each]
-        self._process = session_process.start(connection, close, time.monotonic() + seconds)
+        self._process = session_process.start(connection, close, seconds)
 
 
 def _same(said: str, expected: str) -> bool:

@@ -9,9 +9,11 @@ import shutil
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,16 +22,45 @@ from .protocol import Ended
 from .tvm_runtime import load_runtime
 
 _PR_SET_PDEATHSIG = 1
+# Seconds until a fork serves, which takes milliseconds: one that inherits a lock which another
+# thread held (an emulator's threads do) never does.
+_STARTING = 20.0
 
 
 @dataclass
 class SessionProcess:
-    """A session's process, a group of its own, with the folder of its files and its deadline."""
+    """A session's process, a group of its own, with the folder of its files.
+
+    Attributes
+    ----------
+    pid : int
+    folder : str
+    deadline : float
+        When its time is up, by `time.monotonic`.
+    """
 
     pid: int
     folder: str
     deadline: float
+    _seconds: float
+    _starting: int | None
     _status: int | None = None
+
+    def is_starting(self) -> bool:
+        """Tell whether it cannot serve yet; its seconds count from when it can."""
+        if self._starting is not None:
+            try:
+                os.read(self._starting, 1)
+            except BlockingIOError:
+                return True
+            self.deadline = time.monotonic() + self._seconds
+            self._close()
+        return False
+
+    def _close(self) -> None:
+        if self._starting is not None:
+            os.close(self._starting)
+            self._starting = None
 
     def has_ended(self) -> bool:
         """Tell whether it has ended by itself."""
@@ -40,6 +71,7 @@ class SessionProcess:
 
     def end(self) -> Ended:
         """Kill what is left of it, and return how it ended by itself, where it did."""
+        self._close()
         if not self.has_ended():
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
@@ -54,7 +86,7 @@ class SessionProcess:
 
 
 def start(
-    connection: socket.socket, close: Sequence[Callable[[], None]], deadline: float
+    connection: socket.socket, close: Sequence[Callable[[], None]], seconds: float
 ) -> SessionProcess:
     """Start the process that serves a connection.
 
@@ -64,30 +96,42 @@ def start(
         The caller closes its own copy.
     close : sequence of callable
         Close what the process inherits and must not keep.
-    deadline : float
-        By `time.monotonic`.
+    seconds : float
+        That it may serve.
 
     Raises
     ------
     OSError
         If there is no room for its files, or for another process.
     """
-    folder = tempfile.mkdtemp(prefix="tvmlcnn-")
-    server = os.getpid()
-    try:
-        pid = os.fork()
-    except OSError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    if pid == 0:
-        _serve(connection, Path(folder), server, close)
-    return SessionProcess(pid, folder, deadline)
+    with ExitStack() as stack:
+        folder = tempfile.mkdtemp(prefix="tvmlcnn-")
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        starting, serving = os.pipe()
+        stack.callback(os.close, starting)
+        os.set_blocking(starting, False)
+        server = os.getpid()
+        try:
+            pid = os.fork()
+            if pid == 0:
+                started = partial(os.close, serving)
+                _serve(
+                    connection, Path(folder), server, [*close, partial(os.close, starting)], started
+                )
+        finally:
+            os.close(serving)
+        stack.pop_all()
+    return SessionProcess(pid, folder, time.monotonic() + _STARTING, seconds, starting)
 
 
 def _serve(
-    connection: socket.socket, folder: Path, server: int, close: Sequence[Callable[[], None]]
+    connection: socket.socket,
+    folder: Path,
+    server: int,
+    close: Sequence[Callable[[], None]],
+    started: Callable[[], None],
 ) -> NoReturn:
-    """Serve one session and exit."""
+    """Serve one session and exit; ``started`` is called when it can."""
     try:
         os.setsid()
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -102,6 +146,7 @@ def _serve(
         os.dup2(2, 1)
         functions.register(folder)
         connection.setblocking(True)
+        started()
         load_runtime().get_global_func("rpc.ServerLoop")(connection.fileno())
         os._exit(0)
     finally:
