@@ -13,15 +13,15 @@ from tvmlcnn.ops import Window
 from tvmlcnn.targets import Gpu
 
 from ..decisions import Decisions
-from ..epilogue import inline_epilogue, inner_loops
+from ..epilogue import inline_epilogue
 from ..layer import Layer, Pool
 from ..levels import levels_before
 from ..pool_definition import GLOBAL, WINDOWS, pool_definition
 from ..rule import Plan, Rule
 from .blocks import finish
 from .map_blocks import MapBlock, Tile, bind_map, map_blocks
-from .sums import levels_of_parts, parts_of, sum_together, sums_side_by_side
-from .threads import cycles, lanes_of, load_beside, move_vectors, unroll
+from .sums import levels_of_parts, parts_of, sum_together, sum_up, sums_side_by_side
+from .threads import cycles, lanes_of, load_beside, unroll
 
 # Instructions of a thread beside those for its taps.
 _FIXED = 50
@@ -112,27 +112,9 @@ def _reduce_windows(sch: Schedule, main: SBlockRV, output: SBlockRV, layout: Lay
     unroll(sch, *pixels)
     sch.compute_at(output, thread, preserve_unit_loops=True)
     unroll(sch, *sch.get_loops(output)[2:])
-    sch.compute_at(main, thread, preserve_unit_loops=True)
-    levels = [*levels_before(sch, main), main]
-    at, summed = thread, []
-    for level in reversed(levels):
-        if level is not main:
-            sch.set_scope(level, 0, "local")
-            sch.compute_at(level, at, preserve_unit_loops=True)
-        spatial, reduced = inner_loops(sch, level)
-        sch.reorder(*reduced, *spatial)
-        unroll(sch, *spatial)
-        if math.prod(int(sch.get(loop).extent) for loop in reduced) <= _UNROLLED:
-            unroll(sch, *reduced)
-        at = reduced[-1]
-        summed.append((level, reduced[0]))
-    taps = sch.cache_read(levels[0], 0, "local", consumer_blocks=levels[:1])
-    sch.compute_at(taps, at, preserve_unit_loops=True)
-    move_vectors(sch, taps, channels, len(sch.get_loops(levels[0])) - len(spatial))
+    sum_up(sch, [*levels_before(sch, main), main], thread, channels, _UNROLLED)
     load_beside(sch, output, thread, channels)
     sch.vectorize(lanes)
-    for level, loop in summed:
-        sch.decompose_reduction(level, loop)
 
 
 POOLING = Rule("pooling", 1, Layout, _plan, _schedule)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from tvm.s_tir import Schedule
-from tvm.s_tir.schedule import SBlockRV
+from tvm.s_tir.schedule import LoopRV, SBlockRV
 
 from tvmlcnn.ops.levels import levels_of
 from tvmlcnn.targets import Gpu
 
 from ..epilogue import inner_loops
 from ..levels import levels_before
-from .threads import unroll
+from .threads import lanes_of, move_vectors, unroll
 
 # Sums side by side: 128 bytes, a line of the first cache, as neighbours in memory.
 _ACROSS = 32
@@ -42,7 +45,7 @@ def sums_side_by_side(rows: int, sums: int, device: Gpu) -> int:
 
 
 def parts_of(steps: int, across: int) -> list[int]:
-    """Return how many threads may share a sum of so many steps, best first.
+    """Return into how many parts sums of so many steps may be cut, best first.
 
     Parameters
     ----------
@@ -74,11 +77,12 @@ def sum_together(sch: Schedule, main: SBlockRV, output: SBlockRV, across: int) -
     output : SBlockRV
         Stores what is made of the sums; its elements lie as theirs do.
     across : int
-        Sums of a block: they divide the innermost axis.
+        Sums of a block: they divide the innermost axis. A thread makes neighbouring ones.
     """
-    *inner, own = levels_before(sch, main)
+    levels = levels_before(sch, main)
     _, (steps,) = inner_loops(sch, main)
-    threads = across * int(sch.get(steps).extent)
+    lanes = lanes_of(across)[0]
+    threads = max(across, across // lanes * int(sch.get(steps).extent))
     # Of all loops as one, TVM does not see which of 40 channels of three pictures a block has.
     loops = sch.get_loops(output)
     last = max((n for n, loop in enumerate(loops) if int(sch.get(loop).extent) > 1), default=0)
@@ -88,21 +92,53 @@ def sum_together(sch: Schedule, main: SBlockRV, output: SBlockRV, across: int) -
     sch.set_scope(main, 0, "local")
     sch.compute_at(main, place, preserve_unit_loops=True)
     _, (steps,) = inner_loops(sch, main)
-    sch.set_scope(own, 0, "shared")
-    sch.compute_at(own, block, preserve_unit_loops=True)
+    sch.set_scope(levels[-1], 0, "shared")
+    store = sch.cache_write(levels[-1], 0, "local")
+    sch.compute_at(store, block, preserve_unit_loops=True)
     # A block's first threads add up the parts.
     _, thread = sch.split(place, [1, threads])
     sch.bind(block, "blockIdx.x")
     sch.bind(thread, "threadIdx.x")
-    spatial, (step,) = inner_loops(sch, own)
-    sch.bind(sch.fuse(*spatial), "threadIdx.x")
-    summed = [(main, steps), (own, step)]
-    for level in reversed(inner):
+    *spatial, sums = inner_loops(sch, store)[0]
+    vectors, lane = sch.split(sums, [None, lanes])
+    sch.vectorize(lane)
+    _, thread = sch.split(sch.fuse(*spatial, vectors), [1, threads])
+    sch.bind(thread, "threadIdx.x")
+    sum_up(sch, levels, thread, lanes, _UNROLLED)
+    if int(sch.get(steps).extent) <= _UNROLLED:
+        unroll(sch, steps)
+    sch.decompose_reduction(main, steps)
+
+
+def sum_up(
+    sch: Schedule, levels: Sequence[SBlockRV], thread: LoopRV, lanes: int, unrolled: int
+) -> None:
+    """Have a thread make neighbouring sums in levels, of vectors that it loads.
+
+    Parameters
+    ----------
+    sch : Schedule
+    levels : sequence of SBlockRV
+        The innermost first.
+    thread : LoopRV
+    lanes : int
+        Neighbours.
+    unrolled : int
+        Steps of a level that are.
+    """
+    at, summed = thread, []
+    for level in reversed(levels):
         sch.set_scope(level, 0, "local")
-        sch.compute_at(level, step, preserve_unit_loops=True)
-        _, (step,) = inner_loops(sch, level)
-        summed.append((level, step))
-    for level, step in summed:
-        if int(sch.get(step).extent) <= _UNROLLED:
-            unroll(sch, step)
-        sch.decompose_reduction(level, step)
+        sch.compute_at(level, at, preserve_unit_loops=True)
+        spatial, reduced = inner_loops(sch, level)
+        sch.reorder(*reduced, *spatial)
+        unroll(sch, *spatial)
+        if math.prod(int(sch.get(loop).extent) for loop in reduced) <= unrolled:
+            unroll(sch, *reduced)
+        at = reduced[-1]
+        summed.append((level, reduced[0]))
+    read = sch.cache_read(levels[0], 0, "local", consumer_blocks=levels[:1])
+    sch.compute_at(read, at, preserve_unit_loops=True)
+    move_vectors(sch, read, lanes, len(sch.get_loops(levels[0])) - len(spatial))
+    for level, loop in summed:
+        sch.decompose_reduction(level, loop)
