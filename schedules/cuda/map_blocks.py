@@ -19,6 +19,8 @@ _LEAST, _MOST = 64, 256
 _SECTOR_BYTES, _LINE_BYTES = 32, 128
 # What it costs that a warp's access is in several lines, for each but the first of 128 bytes.
 _LINE = 0.1
+# What lanes without work cost where their multiprocessors would wait for others anyway.
+_IDLE = 0.25
 # Neighbouring threads with neighbouring channels: two lines.
 _MOST_CHANNEL_THREADS = 16
 
@@ -105,7 +107,7 @@ def map_blocks(
         few = max(1.0, _LEAST / block.threads)
         blocks = shape[0] * down * across * vectors // block.threads
         share = -(-blocks // device.multiprocessors) * device.multiprocessors / blocks
-        return traffic * idle * few * share
+        return traffic * few * idle * share * idle**_IDLE
 
     sizes = _divisors(vectors, max(_MOST_CHANNEL_THREADS, _least(vectors)))
     whole = [n for n in sizes if n * tile.lanes * element.bytes >= _SECTOR_BYTES]

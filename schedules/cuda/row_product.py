@@ -26,7 +26,9 @@ from .threads import lanes_of, unroll
 _MOST_ROWS = 3
 # Threads with neighbouring channels: 8 of 16 bytes are a line of the cache, 2 a sector of one.
 _ABREAST = (8, 4, 2)
-_MOST_THREADS = 256
+# Threads of a block; of all blocks on a multiprocessor so many wait for 32 kB of weights, which is
+# more than any memory has on its way (an H100's: 3.35 TB/s times 0.7 us, for 132 of them).
+_LEAST_THREADS, _MOST_THREADS = 64, 256
 _MOST_SHARES = 64
 # Reads of a thread that are on their way at a time.
 _UNROLLED = 8
@@ -62,22 +64,26 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
     rows, (steps, outer) = math.prod(layer.shape[:-1]), weight.shape
     if rows > _MOST_ROWS:
         return None
+
+    def blocks(abreast: int) -> int:
+        return rows * -(-outer // (abreast * LANES))
+
     options = []
     for abreast in _ABREAST:
-        most = min(_MOST_SHARES, _MOST_THREADS // abreast)
-        shares = max(n for n in range(1, most + 1) if steps % n == 0)
+        threads = _MOST_THREADS * device.multiprocessors // blocks(abreast)
+        threads = min(max(threads, _LEAST_THREADS), _MOST_THREADS)
+        shares = _shares(steps, min(_MOST_SHARES, threads // abreast))
         unrolled = max(n for n in range(1, _UNROLLED + 1) if steps // shares % n == 0)
         if shares > 1:  # of a large prime number of steps there are none
             options.append(Layout(abreast, shares, unrolled))
     if not options:
         return None
 
-    def blocks(layout: Layout) -> int:
-        return rows * -(-outer // (layout.abreast * LANES))
-
     # Whole lines, if these are enough for all multiprocessors.
-    options.sort(key=lambda layout: (blocks(layout) < device.multiprocessors, -layout.abreast))
-    if blocks(options[0]) < device.multiprocessors:
+    options.sort(
+        key=lambda layout: (blocks(layout.abreast) < device.multiprocessors, -layout.abreast)
+    )
+    if blocks(options[0].abreast) < device.multiprocessors:
         options.reverse()
     layout = decisions.choose("layout", options)
 
@@ -92,6 +98,12 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
         return Definition(define, [ops.pack(weight, ops.Tile(1, layout.abreast, LANES))])
 
     return Plan(ROW_PRODUCT.name, layer.element, layer.workload, layout, definition=definition)
+
+
+def _shares(steps: int, most: int) -> int:
+    """Return how many equal shares a reduction has, of whole vectors of steps if it can."""
+    dividing = [n for n in range(1, most + 1) if steps % n == 0]
+    return max(dividing, key=lambda n: (n > 1 and steps // n % LANES == 0, n))
 
 
 def _is_product(layer: Convolution) -> bool:
