@@ -25,6 +25,9 @@ from .threads import bind, block_sizes, move_vectors, total, unroll
 # Runs of channels that lie apart, each of which costs two instructions for a place; those of more
 # have a table of them in memory.
 _MOST_JUMPS = 16
+# Multiply-adds of a thread's chunk that stand in a row, 16 kB of machine code: a loop would compute
+# its addresses again in each round.
+_UNROLLED = 1024
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,8 @@ def _accumulate(sch: Schedule, main: SBlockRV, thread: LoopRV, layout: Layout, d
         if lanes > 1:
             sch.vectorize(inner)
     unroll(sch, steps, row, channel)
+    if tile.rows * LANES * tile.steps <= _UNROLLED:
+        unroll(sch, loads)
     sch.decompose_reduction(main, chunk)
     if tile.buffers > 1:
         sch.annotate(chunk, "software_pipeline_stage", [0, 0, tile.buffers - 1])
