@@ -72,7 +72,9 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
     for abreast in _ABREAST:
         threads = _MOST_THREADS * device.multiprocessors // blocks(abreast)
         threads = min(max(threads, _LEAST_THREADS), _MOST_THREADS)
-        shares = _shares(steps, min(_MOST_SHARES, threads // abreast))
+        # A prime number of steps may be one of more threads alone.
+        found = (_shares(steps, min(_MOST_SHARES, n // abreast)) for n in (threads, _MOST_THREADS))
+        shares = next((n for n in found if n > 1), 1)
         unrolled = max(n for n in range(1, _UNROLLED + 1) if steps // shares % n == 0)
         if shares > 1:  # of a large prime number of steps there are none
             options.append(Layout(abreast, shares, unrolled))
