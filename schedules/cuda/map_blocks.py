@@ -107,7 +107,7 @@ def map_blocks(
         few = max(1.0, _LEAST / block.threads)
         blocks = shape[0] * down * across * vectors // block.threads
         share = -(-blocks // device.multiprocessors) * device.multiprocessors / blocks
-        return traffic * few * idle * share * idle**_IDLE
+        return traffic * few * share * idle ** (1 + _IDLE)
 
     sizes = _divisors(vectors, max(_MOST_CHANNEL_THREADS, _least(vectors)))
     whole = [n for n in sizes if n * tile.lanes * element.bytes >= _SECTOR_BYTES]
