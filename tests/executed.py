@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import kernel_library
 import numpy as np
@@ -29,7 +30,8 @@ from tvmlcnn.targets import Device, Gpu
 def results_of(mod: tvm.IRModule, inputs: Sequence[np.ndarray], device: Device) -> list[np.ndarray]:
     """Return what a module computes that `tvmlcnn.pipeline.run` made, on one thread.
 
-    Kernels for another machine run in its emulator, those for a GPU on the CPU, by PoCL.
+    Kernels for another machine run in its emulator, those for a GPU on
+    the one that is here, or on the CPU, by PoCL.
     """
     variants = together([mod])
     (program,) = variants.programs
@@ -44,19 +46,15 @@ def results_of(mod: tvm.IRModule, inputs: Sequence[np.ndarray], device: Device) 
     ):
         owners |= {_owner(base, number): array for number, array in enumerate(arrays)}
     calls = [
-        (SYMBOL + each.function, [(_owner(at.base, at.index), at.offset) for at in each.arguments])
+        (each.function, [(_owner(at.base, at.index), at.offset) for at in each.arguments])
         for each in program.calls
     ]
     if device.gpu_code:
-        import pocl  # needs an OpenCL driver, as no other test does
-
         assert isinstance(device, Gpu)
-        launch = pocl.call_of(variants.mod, device)
-        for name, arguments in calls:
-            places = (owners[owner].ctypes.data + offset for owner, offset in arguments)
-            launch(name.removeprefix(SYMBOL), *places)
+        gpu_runner().run(variants.mod, device, calls, owners)
     else:
         code, scratch = generate(variants.mod, device)
+        calls = [(SYMBOL + function, places) for function, places in calls]
         copied = [_owner(copy.source.base, copy.source.index) for copy in program.copies]
         made = [_owner(Base.OUTPUT, number) for number in range(len(outputs))] + copied
         with tempfile.TemporaryDirectory() as folder:
@@ -71,6 +69,33 @@ def results_of(mod: tvm.IRModule, inputs: Sequence[np.ndarray], device: Device) 
         address = int(source.ctypes.data) + copy.source.offset
         ctypes.memmove(outputs[copy.output].ctypes.data, address, copy.bytes)
     return outputs
+
+
+def gpu_runner() -> ModuleType:
+    """Return what runs kernels of a GPU here: the one of this machine, or else PoCL."""
+    import gpu
+
+    if not gpu.missing():
+        return gpu
+    import pocl  # needs an OpenCL driver, as no other test does
+
+    return pocl
+
+
+def no_pocl() -> bool:
+    """Return whether PoCL is not here, or what Python needs for it."""
+    try:
+        import pocl
+    except ImportError:
+        return True
+    return pocl.missing()
+
+
+def no_gpu_runner() -> bool:
+    """Return whether neither a GPU nor PoCL is here."""
+    import gpu
+
+    return gpu.missing() and no_pocl()
 
 
 def call_of(code: tvm.runtime.Module, scratch: int) -> Callable[..., int]:

@@ -11,7 +11,7 @@ import ctypes
 import functools
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -136,22 +136,24 @@ class Kernels:
             raise IndexError(fault)
 
 
-def call_of(kernels: tvm.IRModule, device: Gpu) -> Callable[..., int]:
-    """Return a function that runs a scheduled kernel by its name, on tensors at addresses."""
+def run(
+    kernels: tvm.IRModule,
+    device: Gpu,
+    calls: Sequence[tuple[str, Sequence[tuple[str, int]]]],
+    arrays: Mapping[str, np.ndarray],
+) -> None:
+    """Run scheduled kernels one after the other, as `gpu.run` does."""
     from tvmlcnn.package.cuda import cuda_source
 
     functions, _ = cuda_source(kernels, device)
     compiled = Kernels(source(kernels, device))
-
-    def call(name: str, *addresses: int) -> int:
+    for name, tensors in calls:
         rooms = [np.zeros(size, np.uint8) for size in functions[name].scratch]
-        tensors = [*addresses, *(room.ctypes.data for room in rooms)]
+        places = [arrays[array].ctypes.data + offset for array, offset in tensors]
+        places += [room.ctypes.data for room in rooms]
         for launch in functions[name].launches:
-            here = [tensors[number] for number in launch.tensors]
+            here = [places[number] for number in launch.tensors]
             compiled.launch(launch.kernel, launch.grid, launch.block, here)
-        return 0
-
-    return call
 
 
 def _memory(address: int) -> np.ndarray:

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 import numpy as np
 import pytest
 import tvm
+from executed import no_pocl
 from tvm.script import tirx as T
 
 from tvmlcnn.targets import DEVICES
 
-
-def _missing() -> bool:
-    if importlib.util.find_spec("pyopencl") is None:
-        return True
-    import pocl
-
-    return pocl.missing()
-
-
-pytestmark = pytest.mark.skipif(_missing(), reason="no OpenCL driver for the CPU")
+pytestmark = pytest.mark.skipif(no_pocl(), reason="no OpenCL driver for the CPU")
 
 
 def kernel(read: int, staged: int, written: int, lanes: int = 1) -> tvm.IRModule:

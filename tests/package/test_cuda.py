@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 import tvm
-from on_pocl import compare, compiled, gpu_here
+from on_gpu import compare, compiled, compiler_here, gpu_here
 from torch import nn
 from tvm.script import tirx as T
 
@@ -235,7 +235,7 @@ def test_files_compute_what_torch_does(name: str, tmp_path: Path) -> None:
     here = gpu_here()
     intrinsics = "tvm.s_tir.tensor_intrin" in sys.modules
     net = network(name)
-    variants, path = compiled(net, [images(1)], here, fake_gpu.NoCompiler(), tmp_path)
+    variants, path = compiled(net, [images(1)], here, compiler_here(here), tmp_path)
     # Importing it takes half a minute.
     assert ("tvm.s_tir.tensor_intrin" in sys.modules) == intrinsics
     compare(net, images(1), variants, path)
@@ -246,6 +246,6 @@ def test_each_size_of_the_inputs(tmp_path: Path) -> None:
     here = gpu_here()
     net = nn.Sequential(*stem(), *head(16)).eval()
     sizes = [images(1), images(3)]
-    variants, path = compiled(net, sizes, here, fake_gpu.NoCompiler(), tmp_path)
+    variants, path = compiled(net, sizes, here, compiler_here(here), tmp_path)
     for program, batch in enumerate((1, 3)):
         compare(net, images(batch), variants, path, program)

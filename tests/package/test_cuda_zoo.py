@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import fake_gpu
 import pytest
 import torch
 from conftest import randomized
-from on_pocl import compare, compiled, gpu_here
+from on_gpu import compare, compiled, compiler_here, gpu_here
 from small_networks import SMALL
 
 from tvmlcnn import frontend
@@ -36,7 +35,7 @@ def check(name: str, folder: Path, codes: bool = False) -> None:
     if codes:
         network, _ = quantized_network(network, "random", ())
     inputs = frontend.random_inputs(network.inputs)
-    made = compiled(network.module, [inputs], device, fake_gpu.NoCompiler(), folder)
+    made = compiled(network.module, [inputs], device, compiler_here(device), folder)
     compare(network.module, inputs, *made, most=MOST_OF_CODES if codes else 1e-4, ways=1)
     if codes:
         assert len(kernels_by_rule(made[0].mod)["tensor_gemm"]) > 2

@@ -1,8 +1,7 @@
-"""Kernels of a GPU in tests of rules: run by PoCL, compiled by nvcc."""
+"""Kernels of a GPU in tests of rules: run here, compiled by nvcc."""
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import subprocess
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import randomized
+from executed import no_gpu_runner
 from networks import compiled, relative_error
 from torch import nn
 
@@ -27,15 +27,9 @@ CUDA = GPUS["cuda"]
 MOST_REGISTERS = 128
 
 
-def _no_opencl() -> bool:
-    if importlib.util.find_spec("pyopencl") is None:
-        return True
-    import pocl
-
-    return pocl.missing()
-
-
-needs_pocl = pytest.mark.skipif(_no_opencl(), reason="no OpenCL driver for the CPU")
+needs_runner = pytest.mark.skipif(
+    no_gpu_runner(), reason="no GPU, and no OpenCL driver for the CPU"
+)
 
 
 def nvcc() -> Path | None:

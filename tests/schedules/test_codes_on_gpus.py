@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from codes import computed, convolution, result_of, sums
-from gpu_kernels import GPUS, needs_pocl, swap_registers
+from gpu_kernels import GPUS, needs_runner, swap_registers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers_of_each_kind import conv
@@ -33,7 +33,7 @@ def random(shape: tuple[int, ...], dtype: str, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(low, high + 1, shape, dtype=dtype)
 
 
-@needs_pocl
+@needs_runner
 @few
 @given(
     batch=st.integers(1, 2),
@@ -68,7 +68,7 @@ def test_any_convolution(
     assert kernels.get(RULES[target]) == 1 or inner == 1
 
 
-@needs_pocl
+@needs_runner
 @few
 @given(
     channels=st.sampled_from([1, 3, 8, 24, 29]),
@@ -100,7 +100,7 @@ def test_any_depthwise_convolution(
     assert kernels.get("depthwise") == 1 or channels == 1
 
 
-@needs_pocl
+@needs_runner
 @gpus
 def test_the_greatest_sums_are_exact(gpu: Gpu) -> None:
     codes = np.full((1, 64, 4, 4), 255, np.uint8)
@@ -110,7 +110,7 @@ def test_the_greatest_sums_are_exact(gpu: Gpu) -> None:
     np.testing.assert_array_equal(found, sums(codes, weight, 0))
 
 
-@needs_pocl
+@needs_runner
 @gpus
 @pytest.mark.parametrize(("rows", "steps", "outer"), [(1, 128, 40), (1, 50, 21), (20, 80, 130)])
 def test_products_with_a_matrix(gpu: Gpu, rows: int, steps: int, outer: int) -> None:
@@ -127,7 +127,7 @@ def test_products_with_a_matrix(gpu: Gpu, rows: int, steps: int, outer: int) -> 
     np.testing.assert_array_equal(result_of(graph, codes, gpu), wanted)
 
 
-@needs_pocl
+@needs_runner
 def test_few_tiles_share_the_reduction() -> None:
     layer = conv((1, 7, 7, 960), (1, 1, 960, 32), element=UINT8)
     assert planned(layer, TURING).layout.tile.parts > 1
@@ -136,7 +136,7 @@ def test_few_tiles_share_the_reduction() -> None:
     np.testing.assert_array_equal(found, sums(codes, weight, 5))
 
 
-@needs_pocl
+@needs_runner
 @gpus
 @pytest.mark.parametrize("activation", ["none", "relu6", "residual"])
 def test_codes_are_those_of_torch(gpu: Gpu, activation: str) -> None:
@@ -171,7 +171,7 @@ def test_codes_are_those_of_torch(gpu: Gpu, activation: str) -> None:
     assert kernels[RULES[gpu.name]] == 1
 
 
-@needs_pocl
+@needs_runner
 def test_maxima_and_means_are_taken_of_codes() -> None:
     codes, code = random((1, 24, 13, 13), "uint8"), Code(0.25, 97, "uint8")
 
@@ -188,7 +188,7 @@ def test_maxima_and_means_are_taken_of_codes() -> None:
     assert kernels["pooling"] == 2
 
 
-@needs_pocl
+@needs_runner
 def test_bytes_of_frames_are_surrounded_by_the_zero_of_their_channel() -> None:
     frames, weight = random((2, 3, 9, 10), "uint8"), random((16, 3, 3, 3), "int8")
     zeros = np.array([124, 116, 104], np.float32).reshape(1, 3, 1, 1)
@@ -207,7 +207,7 @@ def test_bytes_of_frames_are_surrounded_by_the_zero_of_their_channel() -> None:
     assert kernels["tensor_gemm"] == 1
 
 
-@needs_pocl
+@needs_runner
 def test_a_warps_instruction_of_other_registers_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """What PoCL runs tells one order of a lane's registers from another."""
     codes, weight = random((1, 64, 6, 6), "uint8"), random((16, 64, 1, 1), "int8")

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from gpu_kernels import GPUS, MOST_REGISTERS, check, needs_nvcc, needs_pocl, usage
+from gpu_kernels import GPUS, MOST_REGISTERS, check, needs_nvcc, needs_runner, usage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers_of_each_kind import conv
@@ -24,7 +24,7 @@ def depthwise(width: int, kernel: object, *args: object) -> nn.Conv2d:
     return nn.Conv2d(width, width, kernel, *args, groups=width)  # type: ignore[arg-type]
 
 
-@needs_pocl
+@needs_runner
 @few
 @given(
     width=st.sampled_from([8, 14, 24, 29, 40]),
@@ -43,7 +43,7 @@ def test_shapes(
     check(net, (batch, width, rows, columns), "depthwise")
 
 
-@needs_pocl
+@needs_runner
 @few
 @given(
     kernel=st.tuples(st.integers(1, 4), st.integers(1, 4)),
@@ -62,13 +62,13 @@ def test_kernels_that_are_not_square(
     check(depthwise(16, kernel, (2, 1), padding, dilation), (1, 16, rows, columns), "depthwise")
 
 
-@needs_pocl
+@needs_runner
 @pytest.mark.parametrize("size", [1, 3, 7])
 def test_a_kernel_as_large_as_the_map(size: int) -> None:
     check(depthwise(48, size, 1, 0), (1, 48, size, size), "depthwise")
 
 
-@needs_pocl
+@needs_runner
 def test_a_kernel_much_larger_than_a_tile() -> None:
     check(depthwise(8, 13, 1, 6), (1, 8, 9, 20), "depthwise")
 
@@ -82,7 +82,7 @@ class Residual(nn.Module):
         return nn.functional.relu6(x + self.conv(x))
 
 
-@needs_pocl
+@needs_runner
 @pytest.mark.parametrize("size", [1, 7, 13, 56])
 def test_residual(size: int) -> None:
     check(Residual(24), (1, 24, size, size), "depthwise")
@@ -99,7 +99,7 @@ class Scaled(nn.Module):
         return x * torch.sigmoid(self.conv(x))
 
 
-@needs_pocl
+@needs_runner
 def test_scales_that_are_spread_over_a_map() -> None:
     check(Scaled(), (1, 16, 7, 7), "depthwise")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from gpu_kernels import CUDA, GPUS, check, cuda_of, needs_pocl
+from gpu_kernels import CUDA, GPUS, check, cuda_of, needs_runner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import compiled
@@ -30,7 +30,7 @@ class Of(nn.Module):
         return self.function(x)
 
 
-@needs_pocl
+@needs_runner
 @few
 @given(
     shape=st.lists(st.sampled_from([1, 2, 3, 5, 8, 12]), min_size=1, max_size=4),
@@ -41,7 +41,7 @@ def test_shapes(shape: list[int], gelu: bool) -> None:
     check(net, tuple(shape), "elementwise")
 
 
-@needs_pocl
+@needs_runner
 @few
 @given(
     channels=st.sampled_from([5, 8, 31, 32, 40, 64, 70]),
@@ -69,7 +69,7 @@ FUNCTIONS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], tuple[int, ..
 }
 
 
-@needs_pocl
+@needs_runner
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions(name: str) -> None:
     function, shape = FUNCTIONS[name]
@@ -82,7 +82,7 @@ def test_a_thread_has_several_vectors_where_there_are_many(size: int, vectors: i
     assert len(re.findall(r"\*\(float4\*\)\(\w+_ptr \+ .* = ", source)) == 2 * vectors
 
 
-@needs_pocl
+@needs_runner
 @pytest.mark.parametrize("shape", [(1, 64, 28, 28), (2, 28, 5, 48), (1, 1, 1, 30000)])
 def test_several_vectors_of_a_thread(shape: tuple[int, ...]) -> None:
     """A scale of each channel, and what lies along one axis alone."""
@@ -90,7 +90,7 @@ def test_several_vectors_of_a_thread(shape: tuple[int, ...]) -> None:
     check(net, shape, "elementwise", device=GPUS["jetson-orin-nano"])
 
 
-@needs_pocl
+@needs_runner
 def test_truth_values() -> None:
     net = Of(lambda x: torch.logical_and(x > 0, x < 0.5).float())
     check(net, (3, 8), "elementwise")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import randomized
-from gpu_kernels import CUDA, GPUS, MOST_REGISTERS, needs_nvcc, needs_pocl, usage
+from gpu_kernels import CUDA, GPUS, MOST_REGISTERS, needs_nvcc, needs_runner, usage
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from layers_of_each_kind import kernel
@@ -43,7 +43,7 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bands_of, "_LAUNCH", 1e9)
 
 
-@needs_pocl
+@needs_runner
 @pytest.mark.usefixtures("always")
 @settings(few, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
@@ -64,7 +64,7 @@ def test_shapes(
     assert "pointwise_depthwise" in kernels or "depthwise" in kernels
 
 
-@needs_pocl
+@needs_runner
 @pytest.mark.usefixtures("always")
 @pytest.mark.parametrize(("size", "stride"), [(14, 1), (28, 1), (29, 2), (33, 1)])
 @pytest.mark.parametrize("name", ["cuda", "jetson-orin-nano", "h100"])

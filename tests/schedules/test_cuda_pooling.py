@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gpu_kernels import GPUS, MOST_REGISTERS, check, needs_nvcc, needs_pocl, usage
+from gpu_kernels import GPUS, MOST_REGISTERS, check, needs_nvcc, needs_runner, usage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -16,7 +16,7 @@ BEFORE = nn.MaxPool2d(1)
 """Makes data channels-last."""
 
 
-@needs_pocl
+@needs_runner
 @few
 @given(
     kind=st.sampled_from([nn.MaxPool2d, nn.AvgPool2d]),
@@ -40,13 +40,13 @@ def test_windows(
     check(nn.Sequential(pool, nn.Hardswish()), (batch, channels, rows, columns), "pooling")
 
 
-@needs_pocl
+@needs_runner
 @pytest.mark.parametrize("counted", [True, False])
 def test_what_counts_as_a_pixel(counted: bool) -> None:
     check(nn.AvgPool2d(3, 2, 1, True, counted), (1, 8, 12, 13), "pooling")
 
 
-@needs_pocl
+@needs_runner
 def test_a_large_window() -> None:
     check(nn.AvgPool2d(9, 9), (1, 8, 27, 18), "pooling")
 
@@ -60,7 +60,7 @@ class Mean(nn.Module):
         return torch.sigmoid(self.before(x).mean((2, 3), keepdim=self.keep))
 
 
-@needs_pocl
+@needs_runner
 @few
 @given(
     channels=st.sampled_from([1, 8, 16, 29, 58, 64, 96]),
@@ -85,7 +85,7 @@ class Squeezed(nn.Module):
         return x * torch.sigmoid(x.mean((2, 3), keepdim=True))
 
 
-@needs_pocl
+@needs_runner
 def test_scales_that_are_spread_over_the_map() -> None:
     check(Squeezed(), (1, 16, 14, 14), "pooling", count=2)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gpu_kernels import GPUS, check, needs_pocl
+from gpu_kernels import GPUS, check, needs_runner
 from networks import compiled
 from torch import nn
 
@@ -21,7 +21,7 @@ class Softmax(nn.Module):
         return x.log_softmax(self.axis) if self.logarithm else x.softmax(self.axis)
 
 
-@needs_pocl
+@needs_runner
 @pytest.mark.parametrize("logarithm", [False, True])
 @pytest.mark.parametrize(
     ("shape", "axis"), [((1, 21, 9, 7), 1), ((40, 21), 1), ((3, 2, 1), 1), ((1, 301, 20), 1)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from gpu_kernels import needs_pocl
+from gpu_kernels import needs_runner
 from networks import compiled, relative_error
 from torch import nn
 
@@ -27,7 +27,7 @@ class MeanOfOne(nn.Module):
         return nn.functional.hardswish(x.mean((2, 3)) + 1)
 
 
-@needs_pocl
+@needs_runner
 def test_what_follows_a_reduction_of_one_element() -> None:
     """TVM inlines it into the first value of the sum as well, as if there were no sum."""
     error, kernels = relative_error(MeanOfOne(), (1, 64, 1, 1), DEVICES["cuda"])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from gpu_kernels import check, needs_nvcc, needs_pocl, usage
+from gpu_kernels import check, needs_nvcc, needs_runner, usage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from tvmlcnn.targets import DEVICES
 
-pytestmark = needs_pocl
+pytestmark = needs_runner
 
 
 @settings(max_examples=12, deadline=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gpu_kernels import CUDA, ChannelsApart, cuda_of, needs_nvcc, needs_pocl, usage
+from gpu_kernels import CUDA, ChannelsApart, cuda_of, needs_nvcc, needs_runner, usage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers_of_each_kind import conv
@@ -14,7 +14,7 @@ from torch import nn
 from tvmlcnn.schedules import planned
 from tvmlcnn.targets import DEVICES
 
-pytestmark = needs_pocl
+pytestmark = needs_runner
 ORIN = DEVICES["jetson-orin-nano"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gpu_kernels import GPUS, check, needs_nvcc, needs_pocl, usage
+from gpu_kernels import GPUS, check, needs_nvcc, needs_runner, usage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -12,7 +12,7 @@ from torch import nn
 few = settings(max_examples=5, deadline=None, derandomize=True)
 
 
-@needs_pocl
+@needs_runner
 @few
 @given(
     rows=st.integers(1, 3),
@@ -37,14 +37,14 @@ class Scaled(nn.Module):
         return x * nn.functional.hardsigmoid(self.excite(torch.relu(self.squeeze(mean))))
 
 
-@needs_pocl
+@needs_runner
 @few
 @given(width=st.integers(4, 64), squeezed=st.integers(4, 20), batch=st.integers(1, 3))
 def test_squeeze_and_excitation(width: int, squeezed: int, batch: int) -> None:
     check(Scaled(width, squeezed), (batch, width, 7, 5), "row_product", 2)
 
 
-@needs_pocl
+@needs_runner
 @pytest.mark.parametrize("inner", [1, 97])
 def test_what_cannot_be_shared_is_left_to_others(inner: int) -> None:
     """One step, or a prime number of them that is more than a block has shares."""
@@ -52,7 +52,7 @@ def test_what_cannot_be_shared_is_left_to_others(inner: int) -> None:
     check(nn.Linear(inner, 24), (1, inner), "implicit_gemm")
 
 
-@needs_pocl
+@needs_runner
 def test_more_rows_are_left_to_others() -> None:
     """From there on rows share the weights that a block has read."""
     check(nn.Linear(32, 24), (4, 32), "row_product", 0)

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from gpu_kernels import GPUS, ChannelsApart, cuda_of, needs_nvcc, needs_pocl, swap_registers, usage
+from gpu_kernels import (
+    GPUS,
+    ChannelsApart,
+    cuda_of,
+    needs_nvcc,
+    needs_runner,
+    swap_registers,
+    usage,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers_of_each_kind import conv
@@ -14,7 +22,7 @@ from torch import nn
 from tvmlcnn.schedules import planned
 from tvmlcnn.targets import FLOAT16, FLOAT32, Gpu
 
-pytestmark = needs_pocl
+pytestmark = needs_runner
 TURING, ORIN = GPUS["cuda"], GPUS["jetson-orin-nano"]
 
 

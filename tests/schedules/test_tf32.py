@@ -7,7 +7,15 @@ import copy
 import numpy as np
 import pytest
 import torch
-from gpu_kernels import GPUS, ChannelsApart, cuda_of, needs_nvcc, needs_pocl, swap_registers, usage
+from gpu_kernels import (
+    GPUS,
+    ChannelsApart,
+    cuda_of,
+    needs_nvcc,
+    needs_runner,
+    swap_registers,
+    usage,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers_of_each_kind import conv
@@ -40,7 +48,7 @@ def check(layer: nn.Module, shape: tuple[int, ...], gpu: Gpu = ORIN) -> dict[str
     return kernels
 
 
-@needs_pocl
+@needs_runner
 @settings(max_examples=8, deadline=None, derandomize=True)
 @given(
     batch=st.integers(1, 2),
@@ -72,14 +80,14 @@ def test_any_convolution(
         assert error < 1e-3
 
 
-@needs_pocl
+@needs_runner
 @pytest.mark.parametrize(("rows", "outer"), [(20, 130), (4, 64), (20, 7), (150, 40)])
 def test_products_of_few_rows_and_channels(rows: int, outer: int) -> None:
     """Fewer than a warp has, or not whole vectors."""
     assert check(nn.Linear(72, outer, bias=False), (rows, 72))["tensor_gemm"] == 1
 
 
-@needs_pocl
+@needs_runner
 def test_few_tiles_share_the_reduction() -> None:
     """Where there are few tiles, several blocks sum up parts, which a second launch adds."""
     layer = conv((1, 7, 7, 960), (1, 1, 960, 32), element=TF32)
@@ -87,7 +95,7 @@ def test_few_tiles_share_the_reduction() -> None:
     assert check(nn.Conv2d(960, 32, 1, bias=False), (1, 960, 7, 7))["tensor_gemm"] == 1
 
 
-@needs_pocl
+@needs_runner
 def test_what_is_no_product_of_many_stays_as_it_is() -> None:
     """Depthwise and first layers, and rows that are few, keep all digits."""
     for layer, shape, rule in (
@@ -100,7 +108,7 @@ def test_what_is_no_product_of_many_stays_as_it_is() -> None:
         assert error < 1e-5
 
 
-@needs_pocl
+@needs_runner
 def test_channels_that_lie_apart() -> None:
     """Planes, tables, what is applied before, and a residual after."""
     error, kernels = relative_error(ChannelsApart(), (1, 24, 10, 10), ORIN, element=TF32)
@@ -108,14 +116,14 @@ def test_channels_that_lie_apart() -> None:
     assert kernels["tensor_gemm"] >= 3
 
 
-@needs_pocl
+@needs_runner
 def test_a_warps_instruction_of_other_registers_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     swap_registers(monkeypatch)
     with pytest.raises(AssertionError):
         check(nn.Conv2d(64, 64, 1, bias=False), (1, 64, 6, 6))
 
 
-@needs_pocl
+@needs_runner
 def test_what_is_cut_off_rather_than_rounded_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tensor cores leave out the lower bits of what was not rounded."""
     whole, once = tensor_cores.products_of_steps, '"=r"(a[i]) : "r"(a[i])'

@@ -1,11 +1,10 @@
-"""What tuning samples for a GPU computes what the untuned kernel does; PoCL runs it."""
+"""What tuning samples for a GPU computes what the untuned kernel does."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import fake_gpu
@@ -14,13 +13,14 @@ import pytest
 import tuned
 import tvm
 from conftest import randomized
+from executed import gpu_runner, no_gpu_runner, no_pocl
 from torch import nn
 
 from tvmlcnn.package.model_file import link_library, write_parts
 from tvmlcnn.package.variants import Variants
 from tvmlcnn.runtime.machine import machine
 from tvmlcnn.schedules import why_given_up
-from tvmlcnn.targets import DEVICES, Device
+from tvmlcnn.targets import DEVICES, Gpu
 from tvmlcnn.tuning.gpu_program import gpu_functions, gpu_program
 from tvmlcnn.tuning.kernels import RULE, Fixed, Kernel, fitting, scheduled
 from tvmlcnn.tuning.measuring import error_of
@@ -29,6 +29,7 @@ from tvmlcnn.tuning.space import spaces
 from tvmlcnn.tuning.tasks import Task
 
 ORIN = DEVICES["jetson-orin-nano"]
+assert isinstance(ORIN, Gpu)
 SAMPLES = 4
 
 
@@ -82,20 +83,13 @@ def sampled(task: Task, count: int) -> list[dict[str, Any]]:
     return [candidate.decisions for candidate in search.propose(count)]
 
 
-def runner() -> ModuleType:
-    """Return what runs kernels on PoCL; skip the test where it is missing."""
-    pocl: ModuleType = pytest.importorskip("pocl", reason="no pyopencl", exc_type=ImportError)
-    if pocl.missing():
-        pytest.skip("no OpenCL driver for the CPU (Debian: pocl-opencl-icd)")
-    return pocl
-
-
-def computed(kernel: Kernel, gpu: Device) -> list[np.ndarray]:
+def computed(kernel: Kernel, gpu: Gpu) -> list[np.ndarray]:
     function = kernel.function.with_attr("global_symbol", "main")
     room = [np.full(shape, np.nan, dtype) for shape, dtype in kernel.results]
     tensors = [*map(np.ascontiguousarray, kernel.arguments), *room]
-    call = runner().call_of(tvm.IRModule({"main": function}), gpu)
-    call("main", *(tensor.ctypes.data for tensor in tensors))
+    arrays = {str(number): tensor for number, tensor in enumerate(tensors)}
+    calls = [("main", [(name, 0) for name in arrays])]
+    gpu_runner().run(tvm.IRModule({"main": function}), gpu, calls, arrays)
     return room
 
 
@@ -117,6 +111,7 @@ def test_decisions_of_each_rule(name: str) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.skipif(no_gpu_runner(), reason="no GPU, and no OpenCL driver for the CPU")
 @pytest.mark.parametrize("name", NETS)
 def test_each_sample_computes_what_the_untuned_kernel_does(name: str) -> None:
     task = wanted(name)
@@ -130,8 +125,11 @@ def test_each_sample_computes_what_the_untuned_kernel_does(name: str) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.skipif(no_pocl(), reason="no OpenCL driver for the CPU")
 def test_a_program_of_kernels(tmp_path: Path) -> None:
     """Its outputs are those of each kernel, with what is done to the caches between them."""
+    import pocl
+
     gpu = replace(ORIN, machine=machine())
     task = wanted("depthwise")
     chosen = [{}, *sampled(task, 2)]
@@ -149,7 +147,7 @@ def test_a_program_of_kernels(tmp_path: Path) -> None:
     )
     link_library(parts, {}, tmp_path / "kernels.so")
     source, given, found = (tmp_path / name for name in ("kernels.cl", "in.npz", "out.npz"))
-    source.write_text(runner().source(mod, gpu))
+    source.write_text(pocl.source(mod, gpu))
     np.savez(given, *program.inputs)
     (tmp_path / "driver").mkdir()
     driver = fake_gpu.build_driver(tmp_path / "driver")
