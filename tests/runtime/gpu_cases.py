@@ -53,6 +53,38 @@ def replayed(file: ctypes.CDLL, driver: Driver) -> None:
     assert driver.live() == 0
 
 
+def launched_early(file: ctypes.CDLL, driver: Driver) -> None:
+    """Kernels behind kernels do not wait for them where they can themselves; copies do."""
+    for versions in ((12020, 90), (12030, 89)):
+        driver.functions.fake_versions(*versions)
+        instance = opened(file)
+        assert instance.run(0) == OK
+        assert not [line for line in driver.log() if line.startswith("launch early")]
+        instance.close()
+    driver.functions.fake_versions(12030, 90)
+    instance = opened(file)
+    driver.log()
+    launches = [
+        "launch scale_64_kernel",
+        "launch early reverse_64_kernel",
+        "launch early reverse_64_kernel_1",
+    ]
+    assert instance.run(0) == OK
+    log = driver.log()
+    assert [line for line in log if line.startswith("launch")] == 2 * launches
+    assert instance.run(0, 1) == OK
+    assert driver.log() == ["launch graph", "synchronize"]
+    assert instance.times(0, 1) == [[51, 11, 1, 21]]  # events stand in front of the others
+    assert driver.log().count("launch early reverse_64_kernel_1") == 1
+    driver.fail("cuLaunchKernelEx")
+    second = opened(file)
+    assert second.run(0) == FAILED
+    assert "reverse_64_kernel: CUDA_ERROR_ILLEGAL_ADDRESS" in second.error
+    second.close()
+    instance.close()
+    assert driver.live() == 0
+
+
 def shared(file: ctypes.CDLL, driver: Driver) -> None:
     """Instances share code and weights; the last one takes them along."""
     first, second = opened(file), opened(file)
@@ -330,7 +362,16 @@ def in_threads(file: ctypes.CDLL, driver: Driver) -> None:
 CASES: dict[str, Callable[[ctypes.CDLL, Driver], None]] = {
     case.__name__: case
     for case in (
-        *(replayed, shared, observed, timed, never_captured, opening_fails, no_device),
+        *(
+            replayed,
+            launched_early,
+            shared,
+            observed,
+            timed,
+            never_captured,
+            opening_fails,
+            no_device,
+        ),
         *(other_architecture, running_fails, beside_an_application, forked, in_threads),
     )
 }

@@ -24,6 +24,7 @@ from tvmlcnn.targets import Device
 from .async_copies import copied_asynchronously, definitions
 from .cuda_compiler import Compiler, find_compiler
 from .cuda_image import architectures
+from .early_launches import launched_early
 from .launch_bounds import with_resident
 from .launches import GpuFunction, gpu_function
 from .packed_codes import packing, with_packed_codes
@@ -96,7 +97,7 @@ def cuda_source(kernels: tvm.IRModule, device: Device) -> tuple[dict[str, GpuFun
     functions_called = [
         called(source) for called in (definitions, products_of_steps, products_of_taps, packing)
     ]
-    return functions, "".join(functions_called) + source
+    return functions, "".join(functions_called) + launched_early(source)
 
 
 def _bounded(source: str, kernels: tvm.IRModule) -> str:

@@ -57,6 +57,7 @@ typedef struct Kernel {
 
 typedef void OnLaunch(const char *name, const unsigned *shape, uint64_t *arguments);
 
+static int driver_version = 12020, compiled_for = 61;
 static Object *objects;
 static Kernel kernels[1024];
 static int kernel_count, initialized;
@@ -176,6 +177,8 @@ void fake_kernel(const char *name, int arguments) {
 }
 void fake_on_launch(OnLaunch *function) { on_launch = function; }
 void fake_devices(int count) { devices = count; }
+/* The driver's version, and the architecture that kernels were compiled for. */
+void fake_versions(int driver, int kernels) { driver_version = driver, compiled_for = kernels; }
 /* Have the n-th call of a function from now on fail; 0: none. */
 void fake_fail(const char *function, int at, int with) {
     static char name[64];
@@ -201,7 +204,7 @@ int cuInit(unsigned flags) {
     initialized = 1;
     return CUDA_SUCCESS;
 }
-int cuDriverGetVersion(int *version) { return *version = 12020, CUDA_SUCCESS; }
+int cuDriverGetVersion(int *version) { return *version = driver_version, CUDA_SUCCESS; }
 int cuGetErrorName(int error, const char **text) {
     *text = error == 2     ? "CUDA_ERROR_OUT_OF_MEMORY"
             : error == 209 ? "CUDA_ERROR_NO_BINARY_FOR_GPU"
@@ -299,6 +302,11 @@ int cuModuleGetFunction(CUfunction *function, CUmodule module, const char *name)
             return *function = (CUfunction)&kernels[i], CUDA_SUCCESS;
     if (of_environment()) return fake_kernel(name, 0), *function = (CUfunction)&kernels[kernel_count - 1], 0;
     return 500; /* CUDA_ERROR_NOT_FOUND */
+}
+int cuFuncGetAttribute(int *value, int attribute, CUfunction function) {
+    BEGIN(cuFuncGetAttribute)
+    if (!function || attribute != FUNC_PTX_VERSION) wrong("attribute %d of a kernel", attribute);
+    return *value = compiled_for, CUDA_SUCCESS;
 }
 int cuFuncSetAttribute(CUfunction function, int attribute, int value) {
     BEGIN(cuFuncSetAttribute)
@@ -413,23 +421,43 @@ int cuEventElapsedTime(float *milliseconds, CUevent from, CUevent to) {
 }
 #endif
 
-int cuLaunchKernel(CUfunction function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by,
-                   unsigned bz, unsigned shared, CUstream stream, void **arguments, void **extra) {
-    BEGIN(cuLaunchKernel)
+static int launch(const char *how, CUfunction function, CUlaunchConfig config, void **arguments, void **extra) {
+    unsigned gx = config.grid_x, gy = config.grid_y, gz = config.grid_z, shared = config.shared;
+    unsigned bx = config.block_x, by = config.block_y, bz = config.block_z;
     const Kernel *kernel = (const Kernel *)function;
     if (kernel < kernels || kernel >= kernels + kernel_count) wrong("a launch of no kernel");
     unsigned threads = bx * by * bz;
     if (!gx || !gy || !gz || gy > 65535 || gz > 65535 || !threads || threads > 1024 || bz > 64)
         wrong("%s: %u %u %u blocks of %u %u %u threads", kernel->name, gx, gy, gz, bx, by, bz);
     if (extra) wrong("extra arguments");
-    note("launch %s", kernel->name);
+    note("%s %s", how, kernel->name);
     Operation launch = {.kernel = kernel, .shape = {gx, gy, gz, bx, by, bz, shared}};
     for (int i = 0; i < kernel->arguments; i++) {
         memcpy(&launch.arguments[i], arguments[i], sizeof(uint64_t));
         within(DEVICE_MEMORY, (void *)launch.arguments[i], 1, kernel->name);
     }
-    return put(stream, launch, "cuLaunchKernel");
+    return put(config.stream, launch, "cuLaunchKernel");
 }
+int cuLaunchKernel(CUfunction function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by,
+                   unsigned bz, unsigned shared, CUstream stream, void **arguments, void **extra) {
+    BEGIN(cuLaunchKernel)
+    return launch("launch", function, (CUlaunchConfig){gx, gy, gz, bx, by, bz, shared, stream, 0, 0}, arguments,
+                  extra);
+}
+#ifndef WITHOUT_GRAPHS
+/* A launch before the one in front of it ends: that is one of a kernel, in this stream. */
+int cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction function, void **arguments, void **extra) {
+    BEGIN(cuLaunchKernelEx)
+    const CUlaunchAttribute *early = config->attributes;
+    if (config->attribute_count != 1 || early->id != PROGRAMMATIC_STREAM_SERIALIZATION || !early->value.allowed)
+        wrong("attributes of a launch");
+    const Object *stream = is(STREAM, config->stream, "cuLaunchKernelEx");
+    const Operation *last = (stream->capture ? stream->capture : stream)->operations;
+    while (last && last->next) last = last->next;
+    if (last && !last->kernel) wrong("a launch before the end of what is no kernel");
+    return launch("launch early", function, *config, arguments, extra);
+}
+#endif
 
 #ifndef WITHOUT_GRAPHS
 int cuStreamBeginCapture_v2(CUstream handle, int mode) {

@@ -96,6 +96,21 @@ static CUresult mark(const Backend *backend, const Marks *marks, uint32_t number
     return marks ? driver.EventRecord(marks->events[number], backend->stream, marks->flags) : 0;
 }
 
+/* Launch a kernel; after another one, if it can, so that it begins while that ends, and waits. */
+static CUresult launch(Backend *backend, const Prepared *prepared, Launch launch, int after_kernel) {
+    const GpuKernel *kernel = &tvmlcnn_cuda.kernels[launch.kernel];
+    CUfunction function = backend->gpu->functions[launch.kernel];
+    const uint32_t *grid = kernel->grid, *block = kernel->block;
+    void **arguments = prepared->arguments + launch.first;
+    if (!after_kernel || !backend->gpu->early)
+        return driver.LaunchKernel(function, grid[0], grid[1], grid[2], block[0], block[1], block[2],
+                                   kernel->shared, backend->stream, arguments, 0);
+    CUlaunchAttribute early = {.id = PROGRAMMATIC_STREAM_SERIALIZATION, .value = {.allowed = 1}};
+    CUlaunchConfig config = {grid[0],  grid[1],        grid[2],         block[0], block[1],
+                             block[2], kernel->shared, backend->stream, &early,   1};
+    return driver.LaunchKernelEx(&config, function, arguments, 0);
+}
+
 int cuda_enqueue(Backend *backend, const Program *program, Prepared *prepared, Hook hook, const Marks *marks,
                  char *error) {
     CUstream stream = backend->stream;
@@ -108,13 +123,9 @@ int cuda_enqueue(Backend *backend, const Program *program, Prepared *prepared, H
         const char *name = "";
         failed = mark(backend, marks, 2 * i);
         for (uint32_t n = 0; !failed && n < program->calls[i].count; n++) {
-            Launch launch = program->calls[i].launches[n];
-            const GpuKernel *kernel = &tvmlcnn_cuda.kernels[launch.kernel];
-            name = kernel->name;
-            failed = driver.LaunchKernel(backend->gpu->functions[launch.kernel], kernel->grid[0],
-                                         kernel->grid[1], kernel->grid[2], kernel->block[0],
-                                         kernel->block[1], kernel->block[2], kernel->shared, stream,
-                                         prepared->arguments + launch.first, 0);
+            Launch next = program->calls[i].launches[n];
+            name = tvmlcnn_cuda.kernels[next.kernel].name;
+            failed = launch(backend, prepared, next, n || (i && !marks));
         }
         if (!failed) failed = mark(backend, marks, 2 * i + 1);
         if (failed) return driver_failed(failed, error, name);

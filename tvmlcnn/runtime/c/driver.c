@@ -37,6 +37,9 @@ static int load(char *error) {
     GRAPH_FUNCTIONS(NEED)
     driver.has_graphs = !missing;
     missing = 0;
+    EARLY_FUNCTIONS(NEED)
+    driver.has_early = !missing;
+    missing = 0;
     EVENT_FUNCTIONS(NEED)
     driver.has_events = !missing;
     missing = 0;

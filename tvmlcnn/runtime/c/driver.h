@@ -18,6 +18,20 @@ typedef struct CUstream_st *CUstream;
 typedef struct CUgraph_st *CUgraph;
 typedef struct CUgraphExec_st *CUgraphExec;
 typedef struct CUevent_st *CUevent;
+typedef struct {
+    int id; /* CUlaunchAttributeID */
+    char padding[4];
+    union {
+        char padding[64];
+        int allowed;
+    } value;
+} CUlaunchAttribute;
+typedef struct {
+    unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, shared;
+    CUstream stream;
+    CUlaunchAttribute *attributes;
+    unsigned attribute_count;
+} CUlaunchConfig;
 
 enum {
     CUDA_SUCCESS = 0,
@@ -31,7 +45,8 @@ enum {
     CUDA_ERROR_JIT_COMPILATION_DISABLED = 223
 };
 enum { COMPUTE_CAPABILITY_MAJOR = 75, COMPUTE_CAPABILITY_MINOR = 76 }; /* CUdevice_attribute */
-enum { FUNC_MAX_DYNAMIC_SHARED_SIZE_BYTES = 8 };                      /* CUfunction_attribute */
+enum { FUNC_PTX_VERSION = 5, FUNC_MAX_DYNAMIC_SHARED_SIZE_BYTES = 8 }; /* CUfunction_attribute */
+enum { PROGRAMMATIC_STREAM_SERIALIZATION = 6 };                        /* CUlaunchAttributeID */
 enum { STREAM_NON_BLOCKING = 1 };                                      /* CUstream_flags */
 enum { STREAM_CAPTURE_THREAD_LOCAL = 1 };                              /* CUstreamCaptureMode */
 enum { EVENT_RECORD_EXTERNAL = 1 };                                    /* CUevent_record_flags */
@@ -55,6 +70,7 @@ enum { EVENT_RECORD_EXTERNAL = 1 };                                    /* CUeven
     F(ModuleUnload, cuModuleUnload, (CUmodule module))                                               \
     F(ModuleGetFunction, cuModuleGetFunction,                                                        \
       (CUfunction *function, CUmodule module, const char *name))                                     \
+    F(FuncGetAttribute, cuFuncGetAttribute, (int *value, int attribute, CUfunction function))        \
     F(FuncSetAttribute, cuFuncSetAttribute, (CUfunction function, int attribute, int value))         \
     F(MemAlloc, cuMemAlloc_v2, (CUdeviceptr *address, size_t bytes))                                 \
     F(MemFree, cuMemFree_v2, (CUdeviceptr address))                                                  \
@@ -85,6 +101,11 @@ enum { EVENT_RECORD_EXTERNAL = 1 };                                    /* CUeven
     F(GraphLaunch, cuGraphLaunch, (CUgraphExec executable, CUstream stream))                         \
     F(GraphExecDestroy, cuGraphExecDestroy, (CUgraphExec executable))
 
+/* Without it, a kernel is launched when the one before it has ended: new in CUDA 11.8. */
+#define EARLY_FUNCTIONS(F)                                                                           \
+    F(LaunchKernelEx, cuLaunchKernelEx,                                                              \
+      (const CUlaunchConfig *config, CUfunction function, void **arguments, void **extra))
+
 /* Without one of these, kernels are not timed: cuEventRecordWithFlags is new in CUDA 11.1. */
 #define EVENT_FUNCTIONS(F)                                                                           \
     F(EventCreate, cuEventCreate, (CUevent *event, unsigned flags))                                  \
@@ -94,9 +115,9 @@ enum { EVENT_RECORD_EXTERNAL = 1 };                                    /* CUeven
 
 typedef struct {
 #define MEMBER(name, symbol, arguments) CUresult(*name) arguments;
-    DRIVER_FUNCTIONS(MEMBER) GRAPH_FUNCTIONS(MEMBER) EVENT_FUNCTIONS(MEMBER)
+    DRIVER_FUNCTIONS(MEMBER) GRAPH_FUNCTIONS(MEMBER) EARLY_FUNCTIONS(MEMBER) EVENT_FUNCTIONS(MEMBER)
 #undef MEMBER
-    int has_graphs, has_events;
+    int has_graphs, has_early, has_events;
 } Driver;
 
 /* The driver, once it was opened. */

@@ -35,6 +35,15 @@ static int refused(const Gpu *gpu, CUresult result, char *error) {
                 version % 1000 / 10, text ? text : "CUDA refuses it");
 }
 
+/* Kernels compiled for compute capability 9.0 wait for those before them (early_launches.py), and
+ * graphs know such launches from CUDA 12.3 on. */
+static int launches_early(const Gpu *gpu) {
+    int version = 0, compiled = 0;
+    if (!driver.has_early || !tvmlcnn_cuda.kernel_count) return 0;
+    if (driver.DriverGetVersion(&version) || version < 12030) return 0;
+    return !driver.FuncGetAttribute(&compiled, FUNC_PTX_VERSION, gpu->functions[0]) && compiled >= 90;
+}
+
 static int load_code(Gpu *gpu, char *error) {
     CUresult result = driver.ModuleLoadData(&gpu->module, tvmlcnn_cuda_section);
     if (result) return gpu->module = 0, refused(gpu, result, error);
@@ -47,6 +56,7 @@ static int load_code(Gpu *gpu, char *error) {
                                              (int)kernel->shared);
         if (result) return driver_failed(result, error, kernel->name);
     }
+    gpu->early = launches_early(gpu);
     return TVMLCNN_OK;
 }
 
