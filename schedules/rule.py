@@ -25,6 +25,9 @@ from .layer import Layer
 
 RESIDENT = "tvmlcnn.resident"
 """An annotation of a function's root: how many blocks a GPU's multiprocessor is to hold at once."""
+SPREAD = "tvmlcnn.spread"
+"""An annotation of a function's root: blocks that compute for long, so that each of a GPU's
+multiprocessors is to take as many."""
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,8 @@ def build_file(folder: Path) -> Path:
     """
 
     def launch(kernel: str, *tensors: int, size: int, shared: int = 0) -> Launch:
-        return Launch(kernel, tensors, (size // 16, 1, 1), (16, 1, 1), shared)
+        early = kernel.endswith("_1")
+        return Launch(kernel, tensors, (size // 16, 1, 1), (16, 1, 1), shared, early)
 
     functions, programs, inputs, outputs = {}, [], [], []
     for size in SIZES:

@@ -13,7 +13,7 @@ from ..decisions import Decisions
 from ..definitions import definition_of
 from ..layer import Layer
 from ..own_loops import has_own_loops
-from ..rule import Plan, Rule
+from ..rule import SPREAD, Plan, Rule
 from ..unit_reductions import without_unit_reductions
 
 
@@ -60,6 +60,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
             continue
         found = schedules[0] if isinstance(schedules, list) else schedules
         if found is not None and _lowers(found):
+            found.annotate(found.get_sblock("root"), SPREAD, True)
             return found
     raise RuntimeError("dlight has no schedule that can be lowered") from failure
 

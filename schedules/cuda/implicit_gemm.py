@@ -16,7 +16,7 @@ from ..channel_places import jumps
 from ..decisions import Decisions
 from ..epilogue import flatten_pixels, inline_epilogue
 from ..layer import Layer
-from ..rule import RESIDENT, Definition, Plan, Rule
+from ..rule import RESIDENT, SPREAD, Definition, Plan, Rule
 from .blocks import LANES, by_elements, copy_together, finish
 from .gemm import gemm_of
 from .gemm_tiles import GemmTile, gemm_tiles
@@ -131,6 +131,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     _accumulate(sch, main, thread, layout, device)
     # Else the compiler spills registers for the sake of blocks that fit only then.
     sch.annotate(sch.get_sblock("root"), RESIDENT, tile.resident(device))
+    sch.annotate(sch.get_sblock("root"), SPREAD, True)
     return sch
 
 

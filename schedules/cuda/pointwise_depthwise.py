@@ -15,7 +15,7 @@ from ..decisions import Decisions
 from ..epilogue import inline_epilogue, inner_loops
 from ..initial_sums import begin_with_bias
 from ..layer import Layer, PointwiseDepthwise
-from ..rule import Definition, Plan, Rule
+from ..rule import SPREAD, Definition, Plan, Rule
 from ..whole_pieces import reading_whole_pieces
 from .blocks import LANES, finish
 from .depthwise import multiply
@@ -103,6 +103,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     _pointwise(sch, place, bands)
     begun = sch.decompose_reduction(main, sums)
     move_vectors(sch, begun, LANES, _THREADS)
+    sch.annotate(sch.get_sblock("root"), SPREAD, True)
     return sch
 
 

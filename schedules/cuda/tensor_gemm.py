@@ -17,7 +17,7 @@ from tvmlcnn.targets import CODES, INT8, TF32, ElementType, Gpu
 from ..decisions import Decisions
 from ..epilogue import flatten_pixels, inline_epilogue
 from ..layer import Layer
-from ..rule import Definition, Plan, Rule
+from ..rule import SPREAD, Definition, Plan, Rule
 from .blocks import by_elements, copy_together, finish
 from .gemm import gemm_of
 from .implicit_gemm import add_parts, producers
@@ -178,6 +178,7 @@ def schedule_segments(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisio
         sch.unroll(several)
         sch.vectorize(lane)
     _accumulate(sch, main, thread, plan, device)
+    sch.annotate(sch.get_sblock("root"), SPREAD, True)
     return sch
 
 

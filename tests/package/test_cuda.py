@@ -178,8 +178,8 @@ def test_a_function_of_several_launches() -> None:
     assert functions == {
         "two_steps": GpuFunction(
             (
-                Launch("two_steps_kernel", (2, 0), (4, 1, 1), (1, 16, 1), 0),
-                Launch("two_steps_kernel_1", (2, 1), (1, 1, 2), (32, 1, 1), 0),
+                Launch("two_steps_kernel", (2, 0), (4, 1, 1), (1, 16, 1), 0, True),
+                Launch("two_steps_kernel_1", (2, 1), (1, 1, 2), (32, 1, 1), 0, True),
             ),
             (256,),
         )
@@ -225,7 +225,7 @@ def test_functions_have_a_form_on_gpus(tmp_path: Path) -> None:
 def test_dynamic_shared_memory() -> None:
     functions, _ = cuda.cuda_source(tvm.IRModule({"shared": shared}), DEVICES["cuda"])
     (launch,) = functions["shared"].launches
-    assert launch == Launch("shared_kernel", (0, 1), (1, 1, 1), (64, 1, 1), 256)
+    assert launch == Launch("shared_kernel", (0, 1), (1, 1, 1), (64, 1, 1), 256, True)
 
 
 @pytest.mark.system

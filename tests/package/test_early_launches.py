@@ -13,6 +13,7 @@ from tvmlcnn.analysis.cuda.disassembly import disassemble, find_disassembler
 from tvmlcnn.errors import UserError
 from tvmlcnn.package.cuda import Compiler, cuda_source, find_compiler
 from tvmlcnn.package.variants import together
+from tvmlcnn.schedules import kernels_by_rule
 from tvmlcnn.targets import DEVICES, FLOAT16, FLOAT32, ElementType
 
 NET = nn.Sequential(
@@ -33,7 +34,7 @@ def tools() -> Compiler:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("element", [FLOAT32, FLOAT16], ids=str)
+@pytest.mark.parametrize("element", [FLOAT32, FLOAT16], ids=lambda element: element.name)
 def test_no_kernel_touches_memory_before_it_waits(element: ElementType) -> None:
     """Neither compiler may move a load of what is never written, by its type, to the front."""
     compiler = tools()
@@ -49,6 +50,26 @@ def test_no_kernel_touches_memory_before_it_waits(element: ElementType) -> None:
         before = instructions[: instructions.index("ACQBULK")]
         touching = ("LDG", "LDS", "LD.", "ST", "ATOM", "RED")
         assert not [each for each in before if each.startswith(touching)], name
+
+
+@pytest.mark.parametrize("element", [FLOAT32, FLOAT16], ids=lambda element: element.name)
+def test_products_are_not_launched_early(element: ElementType) -> None:
+    """Their blocks would lie unevenly; what adds up their shares, and all others, is brief."""
+    deep = nn.Sequential(nn.Conv2d(512, 64, 1), nn.Conv2d(64, 64, 3, groups=64))
+    launched = {}
+    for net, shape in ((NET, (1, 3, 64, 64)), (deep, (1, 512, 7, 7))):
+        mod = compiled(net, shape, DEVICES["h100"], element=element)
+        functions, _ = cuda_source(together([mod]).mod, DEVICES["h100"])
+        for rule, names in kernels_by_rule(mod).items():
+            for name in names:
+                first, *others = functions[name].launches
+                launched |= {rule: first.early} | ({"shares": others[0].early} if others else {})
+    product = "implicit_gemm" if element == FLOAT32 else "tensor_gemm"
+    assert not launched[product]
+    assert launched["depthwise"]
+    assert launched["pooling"]
+    assert launched["row_product"]
+    assert launched["shares"]
 
 
 @pytest.mark.long

@@ -54,7 +54,7 @@ def replayed(file: ctypes.CDLL, driver: Driver) -> None:
 
 
 def launched_early(file: ctypes.CDLL, driver: Driver) -> None:
-    """Kernels behind kernels do not wait for them where they can themselves; copies do."""
+    """Where kernels wait for those before them, some are launched before those end."""
     for versions in ((12020, 90), (12030, 89)):
         driver.functions.fake_versions(*versions)
         instance = opened(file)
@@ -66,7 +66,7 @@ def launched_early(file: ctypes.CDLL, driver: Driver) -> None:
     driver.log()
     launches = [
         "launch scale_64_kernel",
-        "launch early reverse_64_kernel",
+        "launch reverse_64_kernel",
         "launch early reverse_64_kernel_1",
     ]
     assert instance.run(0) == OK
@@ -79,7 +79,7 @@ def launched_early(file: ctypes.CDLL, driver: Driver) -> None:
     driver.fail("cuLaunchKernelEx")
     second = opened(file)
     assert second.run(0) == FAILED
-    assert "reverse_64_kernel: CUDA_ERROR_ILLEGAL_ADDRESS" in second.error
+    assert "reverse_64_kernel_1: CUDA_ERROR_ILLEGAL_ADDRESS" in second.error
     second.close()
     instance.close()
     assert driver.live() == 0

@@ -18,7 +18,7 @@ from tvm.tirx import PrimFunc
 from tvm.tirx.build import codegen_build, split_host_device_mods
 
 from tvmlcnn.runtime.elf import read_elf
-from tvmlcnn.schedules.rule import RESIDENT
+from tvmlcnn.schedules.rule import RESIDENT, SPREAD
 from tvmlcnn.targets import Device
 
 from .async_copies import copied_asynchronously, definitions
@@ -91,8 +91,14 @@ def cuda_source(kernels: tvm.IRModule, device: Device) -> tuple[dict[str, GpuFun
             ).inspect_source("cuda")
             for device_target, module in device_modules.items()
         ]
-    functions = {variable.name_hint: gpu_function(f) for variable, f in host.functions.items()}
-    source = "\n".join(_bounded(one, kernels) for one in sources)
+    spread = _annotated(kernels, SPREAD)
+    functions = {
+        variable.name_hint: gpu_function(f, variable.name_hint in spread)
+        for variable, f in host.functions.items()
+    }
+    # Of a function's first launch; others add up what it has summed, in few registers.
+    resident = {f"{name}_kernel": blocks for name, blocks in _annotated(kernels, RESIDENT).items()}
+    source = "\n".join(with_resident(one, resident) for one in sources)
     source = with_vectors_of_bytes(source)
     functions_called = [
         called(source) for called in (definitions, products_of_steps, products_of_taps, packing)
@@ -100,22 +106,16 @@ def cuda_source(kernels: tvm.IRModule, device: Device) -> tuple[dict[str, GpuFun
     return functions, "".join(functions_called) + launched_early(source)
 
 
-def _bounded(source: str, kernels: tvm.IRModule) -> str:
-    """Say how many blocks a multiprocessor is to hold of kernels whose schedules say it.
-
-    That is of a function's first launch; others add up what it has summed, in few registers.
-    """
+def _annotated(kernels: tvm.IRModule, key: str) -> dict[str, int]:
+    """Return what schedules say of their functions' roots, by the functions' names."""
     roots = {
-        f"{variable.name_hint}_kernel": function.body.block
+        variable.name_hint: function.body.block
         for variable, function in kernels.functions.items()
         if isinstance(function, PrimFunc) and isinstance(function.body, SBlockRealize)
     }
-    resident = {
-        name: int(root.annotations[RESIDENT])
-        for name, root in roots.items()
-        if RESIDENT in root.annotations
+    return {
+        name: int(root.annotations[key]) for name, root in roots.items() if key in root.annotations
     }
-    return with_resident(source, resident)
 
 
 @contextmanager

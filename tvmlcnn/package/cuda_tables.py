@@ -65,7 +65,7 @@ def cuda_tables(
 
 def _kernel(launch: Launch) -> str:
     grid, block = (f"{{{', '.join(map(str, each))}}}" for each in (launch.grid, launch.block))
-    return f"{{{text(launch.kernel)}, {grid}, {block}, {launch.shared}}}"
+    return f"{{{text(launch.kernel)}, {grid}, {block}, {launch.shared}, {launch.early:d}}}"
 
 
 def _tensors(call: Call, function: GpuFunction, workspace: int) -> tuple[list[Place], int]:

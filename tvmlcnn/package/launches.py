@@ -29,6 +29,8 @@ class Launch:
         Blocks and their threads: x, y, z.
     shared : int
         Bytes of dynamic shared memory.
+    early : bool
+        Whether it may be launched while the kernel before it runs; see `early_launches`.
     """
 
     kernel: str
@@ -36,6 +38,7 @@ class Launch:
     grid: tuple[int, int, int]
     block: tuple[int, int, int]
     shared: int
+    early: bool
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,14 @@ class GpuFunction:
     scratch: tuple[int, ...]
 
 
-def gpu_function(host: tirx.PrimFunc) -> GpuFunction:
+def gpu_function(host: tirx.PrimFunc, spread: bool = False) -> GpuFunction:
     """Return what a host function does, as TVM's ``MakePackedAPI`` leaves it.
+
+    Parameters
+    ----------
+    host : PrimFunc
+    spread : bool
+        Whether its first kernel is not to be launched early; others add up what that has summed.
 
     Raises
     ------
@@ -63,13 +72,14 @@ def gpu_function(host: tirx.PrimFunc) -> GpuFunction:
         If it does something else than to launch kernels one after the other.
     """
     _, tensors, work = wrapped(host.body)
-    reader = _Reader([tensor.buffer for tensor in tensors])
+    reader = _Reader([tensor.buffer for tensor in tensors], spread)
     reader.read(work)
     return GpuFunction(tuple(reader.launches), tuple(reader.scratch))
 
 
 class _Reader:
-    def __init__(self, parameters: list[tvm.ir.Var]) -> None:
+    def __init__(self, parameters: list[tvm.ir.Var], spread: bool) -> None:
+        self._spread = spread
         self._parameters = len(parameters)
         self._tensors = {variable: index for index, variable in enumerate(parameters)}
         self.launches: list[Launch] = []
@@ -108,7 +118,9 @@ class _Reader:
             extents[tag] = value
         x, y, z, *block, shared = extents.values()
         places = tuple(map(self._tensor, tensors))
-        return Launch(str(name.value), places, (x, y, z), (block[0], block[1], block[2]), shared)
+        threads = block[0], block[1], block[2]
+        early = bool(self.launches) or not self._spread
+        return Launch(str(name.value), places, (x, y, z), threads, shared, early)
 
 
 def _is_launch(value: tvm.ir.Expr) -> bool:

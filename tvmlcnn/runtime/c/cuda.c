@@ -102,7 +102,7 @@ static CUresult launch(Backend *backend, const Prepared *prepared, Launch launch
     CUfunction function = backend->gpu->functions[launch.kernel];
     const uint32_t *grid = kernel->grid, *block = kernel->block;
     void **arguments = prepared->arguments + launch.first;
-    if (!after_kernel || !backend->gpu->early)
+    if (!after_kernel || !kernel->early || !backend->gpu->early)
         return driver.LaunchKernel(function, grid[0], grid[1], grid[2], block[0], block[1], block[2],
                                    kernel->shared, backend->stream, arguments, 0);
     CUlaunchAttribute early = {.id = PROGRAMMATIC_STREAM_SERIALIZATION, .value = {.allowed = 1}};

@@ -10,6 +10,7 @@
 typedef struct {
     const char *name;
     uint32_t grid[3], block[3], shared; /* bytes of dynamic shared memory */
+    uint32_t early;                     /* whether it may be launched before the one in front ends */
 } GpuKernel;
 
 typedef struct {

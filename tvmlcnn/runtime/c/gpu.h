@@ -12,7 +12,7 @@ typedef struct Gpu {
     CUmodule module;
     CUfunction *functions; /* of tvmlcnn_cuda.kernels */
     CUdeviceptr weights;
-    int early; /* whether a kernel is launched before the one in front of it ends */
+    int early; /* whether kernels can be launched before those in front of them end */
 } Gpu;
 
 /* Take the GPU of the context that is current, or else the first one; return a status. The first
