@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,4 +141,10 @@ def swap_registers(monkeypatch: pytest.MonkeyPatch) -> None:
         assert order in text
         return text.replace(order, '"r"(a[i + 1]), "r"(b[i])')
 
-    monkeypatch.setattr("tvmlcnn.package.tensor_cores.products_of_steps", swapped)
+    multiply_by(swapped, monkeypatch)
+
+
+def multiply_by(products: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have kernels call other functions for what tensor cores do, on a GPU and on PoCL."""
+    for module in ("cuda", "tensor_cores"):
+        monkeypatch.setattr(f"tvmlcnn.package.{module}.products_of_steps", products)

@@ -11,6 +11,7 @@ from gpu_kernels import (
     GPUS,
     ChannelsApart,
     cuda_of,
+    multiply_by,
     needs_nvcc,
     needs_runner,
     swap_registers,
@@ -133,7 +134,7 @@ def test_what_is_cut_off_rather_than_rounded_is_found(monkeypatch: pytest.Monkey
         assert once in text
         return "\n".join(line for line in text.splitlines() if once not in line)
 
-    monkeypatch.setattr("tvmlcnn.package.tensor_cores.products_of_steps", without)
+    multiply_by(without, monkeypatch)
     with pytest.raises(AssertionError):
         check(nn.Conv2d(64, 64, 1, bias=False), (1, 64, 6, 6))
 
