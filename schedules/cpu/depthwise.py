@@ -54,10 +54,11 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     *_, columns, channels = layer.shape
     # Codes that are made numbers want to serve the taps of neighbours, wherever they come from.
     size = 0 if as_numbers(layer, core) else core.bytes(math.prod(layer.data))
-    tiles = depthwise_tiles(columns, channels, core, size, layer.window.strides[1])
+    taps = layer.weight.shape[:2]
+    tiles = depthwise_tiles(columns, channels, core, size, layer.window.strides[1], taps[1])
     if not tiles:
         return None
-    layout = Layout(decisions.choose("tile", tiles), columns, channels, layer.weight.shape[:2])
+    layout = Layout(decisions.choose("tile", tiles), columns, channels, taps)
     return Plan(
         DEPTHWISE.name,
         layer.element,
@@ -68,19 +69,24 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
 
 
 def depthwise_tiles(
-    width: int, channels: int, core: Core, size: int = 0, stride: int = 1
+    width: int, channels: int, core: Core, size: int = 0, stride: int = 1, taps: int = 1
 ) -> list[Tile]:
     """Return tiles for rows of ``width`` pixels, best first; none where no vector divides.
 
     Half the registers hold the tile. It costs its pixels, and one more for loading the weights.
     A map of ``size`` bytes that the second cache does not hold is read in whole lines; with larger
     steps than one, where a tile reads twice as many pixels, that gains nothing. Where a tile of
-    whole lines would have too few pixels, its registers are better spent on these.
+    whole lines would have too few pixels, its registers are better spent on these. A core that
+    wants registers spared loads the ``taps`` weights of a row ahead, and the pixels under them:
+    with steps of one each serves another tap at once, with larger ones it waits for the next pixel.
     """
     for lanes in core.vectors():
         if channels % lanes == 0:
             whole = stride == 1 and size > core.whole_second_cache
             chains, most = core.costs.chains, core.free_registers // 2
+            if core.costs.spared_registers and stride > 1:
+                ahead = taps + max(taps - stride, 1)
+                most = min(most, max(core.free_registers - ahead, most // 2))
             line = max(1, core.line // lanes) if whole else 1
             while most // line < _PIXELS and line > 1:
                 line //= 2

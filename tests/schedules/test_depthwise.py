@@ -158,3 +158,12 @@ def test_a_map_beyond_the_second_cache_is_read_in_whole_lines(name: str) -> None
 def test_few_registers_are_for_pixels_rather_than_for_whole_lines() -> None:
     core = core_of("rpi2")
     assert depthwise_tiles(56, 96, core, 8 * core.caches[1])[0].pixels >= 3
+
+
+def test_few_registers_hold_what_a_row_of_a_large_kernel_reads_ahead() -> None:
+    """A row's weights, and the pixels that are yet to be read by the next one, beside the sums."""
+    core = core_of("rpi2")
+    for taps in (3, 5):
+        tile = depthwise_tiles(56, 96, core, stride=2, taps=taps)[0]
+        assert tile.pixels * tile.vectors + taps + taps - 2 <= core.free_registers
+    assert depthwise_tiles(56, 96, core, stride=2, taps=9)[0].pixels >= 3
