@@ -4,8 +4,9 @@ A kernel of a small layer takes a GPU about as long to launch as to compute. Fro
 9.0 on one can be launched while the one before it runs, and waits in its first instruction for all
 that has written (PTX ISA, "griddepcontrol"; CUDA C++ programming guide, "Programmatic dependent
 launch"). The runtime launches kernels so that were compiled for such a GPU, but for those whose
-blocks compute for long: where others hold room, several of those blocks come to lie on one
-multiprocessor, and take up to 1.5 times as long (`tvmlcnn.schedules.rule.SPREAD`).
+blocks compute for long (`tvmlcnn.schedules.rule.SPREAD`): those took longer so, presumably since
+several of their blocks come to lie on one multiprocessor where others hold room
+(docs/measuring.md, "On a GPU").
 """
 
 from __future__ import annotations
