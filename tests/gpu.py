@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from gpu_calls import Calls, launches_of
 
 from tvmlcnn.runtime.nvidia import find_gpu, has_gpu
 
@@ -24,12 +25,7 @@ def missing() -> bool:
     return not has_gpu()
 
 
-def run(
-    kernels: tvm.IRModule,
-    device: Gpu,
-    calls: Sequence[tuple[str, Sequence[tuple[str, int]]]],
-    arrays: Mapping[str, np.ndarray],
-) -> None:
+def run(kernels: tvm.IRModule, device: Gpu, calls: Calls, arrays: Mapping[str, np.ndarray]) -> None:
     """Run scheduled kernels one after the other.
 
     Parameters
@@ -37,34 +33,31 @@ def run(
     kernels : tvm.IRModule
     device : Gpu
         What they were scheduled for; they are compiled for the one that is here.
-    calls : sequence of (str, sequence of (str, int))
-        The name of a kernel, and its tensors: the name of an array and an offset in it, in bytes.
+    calls : Calls
     arrays : mapping of str to numpy.ndarray
         Their contents are what the kernels leave there.
     """
     from tvmlcnn.package.cuda import cuda_source, find_compiler
 
     functions, source = cuda_source(kernels, device)
+    launches, scratch = launches_of(functions, calls)
     code = (f"sm_{find_gpu().capability}",)
     module = _new(_driver().cuModuleLoadData, find_compiler(code).compile(source, code)[1])
-    there = {name: _new(_driver().cuMemAlloc_v2, max(a.nbytes, 1)) for name, a in arrays.items()}
-    for name, array in arrays.items():
+    all_arrays = {**arrays, **scratch}
+    there = {
+        name: _new(_driver().cuMemAlloc_v2, max(a.nbytes, 1)) for name, a in all_arrays.items()
+    }
+    for name, array in all_arrays.items():
         _check(_driver().cuMemcpyHtoD_v2(there[name], _at(array), _size(array)))
-    for name, tensors in calls:
-        scratch = [_new(_driver().cuMemAlloc_v2, size) for size in functions[name].scratch]
-        places = [there[array].value + offset for array, offset in tensors]
-        places += [each.value for each in scratch]
-        for launch in functions[name].launches:
-            function = _new(_driver().cuModuleGetFunction, module, launch.kernel.encode())
-            _check(_driver().cuFuncSetAttribute(function, _MAX_DYNAMIC_SHARED, launch.shared))
-            given = [ctypes.c_uint64(places[number]) for number in launch.tensors]
-            arguments = (ctypes.c_void_p * len(given))(*map(ctypes.addressof, given))
-            shape = (*launch.grid, *launch.block, launch.shared)
-            _check(_driver().cuLaunchKernel(function, *shape, None, arguments, None))
-            _check(_driver().cuCtxSynchronize())
-        for each in scratch:
-            _check(_driver().cuMemFree_v2(each))
-    for name, array in arrays.items():
+    for launch, places in launches:
+        function = _new(_driver().cuModuleGetFunction, module, launch.kernel.encode())
+        _check(_driver().cuFuncSetAttribute(function, _MAX_DYNAMIC_SHARED, launch.shared))
+        given = [ctypes.c_uint64(there[name].value + offset) for name, offset in places]
+        arguments = (ctypes.c_void_p * len(given))(*map(ctypes.addressof, given))
+        shape = (*launch.grid, *launch.block, launch.shared)
+        _check(_driver().cuLaunchKernel(function, *shape, None, arguments, None))
+        _check(_driver().cuCtxSynchronize())
+    for name, array in all_arrays.items():
         _check(_driver().cuMemcpyDtoH_v2(_at(array), there[name], _size(array)))
         _check(_driver().cuMemFree_v2(there[name]))
     _check(_driver().cuModuleUnload(module))

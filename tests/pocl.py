@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pocl_bounds
 import pyopencl as cl
+from gpu_calls import Calls, launches_of
 from pocl_bytes import with_gathered_bytes
 from pocl_halves import with_halves
 from pocl_warps import with_warps
@@ -136,24 +137,16 @@ class Kernels:
             raise IndexError(fault)
 
 
-def run(
-    kernels: tvm.IRModule,
-    device: Gpu,
-    calls: Sequence[tuple[str, Sequence[tuple[str, int]]]],
-    arrays: Mapping[str, np.ndarray],
-) -> None:
+def run(kernels: tvm.IRModule, device: Gpu, calls: Calls, arrays: Mapping[str, np.ndarray]) -> None:
     """Run scheduled kernels one after the other, as `gpu.run` does."""
     from tvmlcnn.package.cuda import cuda_source
 
-    functions, _ = cuda_source(kernels, device)
+    launches, scratch = launches_of(cuda_source(kernels, device)[0], calls)
     compiled = Kernels(source(kernels, device))
-    for name, tensors in calls:
-        rooms = [np.zeros(size, np.uint8) for size in functions[name].scratch]
-        places = [arrays[array].ctypes.data + offset for array, offset in tensors]
-        places += [room.ctypes.data for room in rooms]
-        for launch in functions[name].launches:
-            here = [places[number] for number in launch.tensors]
-            compiled.launch(launch.kernel, launch.grid, launch.block, here)
+    there = {name: array.ctypes.data for name, array in {**arrays, **scratch}.items()}
+    for launch, places in launches:
+        addresses = [there[name] + offset for name, offset in places]
+        compiled.launch(launch.kernel, launch.grid, launch.block, addresses)
 
 
 def _memory(address: int) -> np.ndarray:
