@@ -21,6 +21,18 @@ def planes_of(layer: Convolution) -> tuple[int, int, np.ndarray]:
     return 1, inner, reads
 
 
+def first_of_neighbours(layer: Convolution) -> int | None:
+    """Return the first of the channels that are read, None where they are not neighbours."""
+    first = int(layer.reads[0]) if len(layer.reads) else 0
+    together = np.array_equal(layer.reads, np.arange(len(layer.reads)) + first)
+    return first if together else None
+
+
+def in_one_plane(first: int, inner: int, wide: int, lanes: int) -> bool:
+    """Tell whether each vector of neighbouring channels lies in one plane."""
+    return first % wide + inner <= wide or not (wide % lanes or first % lanes)
+
+
 def table(
     reads: np.ndarray, data: tuple[int, ...], batch: int, window: ops.Window, load: int = 1
 ) -> np.ndarray:

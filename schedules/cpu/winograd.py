@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
 from tvmlcnn import ops
-from tvmlcnn.ops import Blocking, Tile
+from tvmlcnn.ops import Blocking
 from tvmlcnn.targets import BFLOAT16, CODES, INT16, Core, Cpu, ElementType
 
+from ..channel_places import first_of_neighbours, in_one_plane
 from ..decisions import Decisions
 from ..layer import Convolution, Layer
 from ..rule import Definition, Plan, Rule
-from .accumulate import accumulate, load_by_vectors, unroll
 from .blocks import vectorize
+from .products_of_points import multiply_points
 from .tiles import power_of_two_divisor
 from .winograd_blocking import direct_step, winograd_choice
 from .winograd_output import schedule_output, unroll_vectors
@@ -34,10 +34,9 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     core = device.core(element)
     if 0 < core.arithmetic.multiply_add.longest < inner:
         return None
-    first, wide = int(layer.reads[0]) if len(layer.reads) else 0, layer.data[3]
-    together = np.array_equal(layer.reads, np.arange(len(layer.reads)) + first)
-    simple = together and window == ops.Window(padding=window.padding)
-    if (rows, columns) != (3, 3) or not simple:
+    first = first_of_neighbours(layer)
+    simple = window == ops.Window(padding=window.padding)
+    if first is None or (rows, columns) != (3, 3) or not simple:
         return None
     batch, height, width, _ = layer.shape
     codes = layer.element.name in CODES
@@ -46,9 +45,8 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     choice = winograd_choice((batch, height, width), inner, outer, device, element, step)
     if choice is None or (codes and not all(ops.is_exact(weight, n) for n in (2, 4))):
         return None
-    # A vector of channels is to lie in one plane.
     lanes = power_of_two_divisor(inner, core.elements)
-    if first % wide + inner > wide and (wide % lanes or first % lanes):
+    if not in_one_plane(first, inner, layer.data[3], lanes):
         return None
     blocking = decisions.choose("blocking", choice.blockings)
 
@@ -91,7 +89,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     main = sch.get_sblock("winograd")
     spectrum = sch.get_sblock("input")
     blocks, channel_blocks = schedule_output(sch, main, blocking, core)
-    reduction = _products(sch, main, blocking.registers, channel_blocks, core)
+    reduction = multiply_points(sch, main, 2, blocking.registers, channel_blocks, core)
     if int(sch.get(blocks).extent) > 1:
         sch.compute_at(spectrum, blocks, preserve_unit_loops=True)
         _input(sch, spectrum, core)
@@ -104,25 +102,6 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     sch.storage_align(spectrum, 0, 1, 2 * core.line, core.line)
     sch.decompose_reduction(main, reduction)
     return sch
-
-
-def _products(sch: Schedule, main: SBlockRV, tile: Tile, at: LoopRV, core: Core) -> LoopRV:
-    """Accumulate in registers; return the summing loop."""
-    # Of a scope of their own, for TVM not to have them in the memory of another buffer.
-    products = sch.cache_write(main, 0, "local")
-    sch.compute_at(products, at, preserve_unit_loops=True)
-    tiles, i, j, channel = sch.get_loops(products)[-4:]
-    tiles, near = sch.split(tiles, [None, tile.pixels])
-    vectors, lanes = sch.split(channel, [None, tile.lanes])
-    # A point of the transform after the other.
-    sch.reorder(i, j, tiles, near, vectors, lanes)
-    unroll_vectors(sch, near, vectors, lanes)
-    (near, _, _), reduced = accumulate(sch, main, tiles, tile.lanes)
-    unroll(sch, near)
-    steps = core.steps_of_a_load(int(sch.get(reduced[0]).extent))
-    if steps > 1:
-        reduced[0] = load_by_vectors(sch, main, reduced[0], steps)
-    return reduced[0]
 
 
 def _input(sch: Schedule, spectrum: SBlockRV, core: Core) -> LoopRV:

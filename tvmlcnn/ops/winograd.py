@@ -16,10 +16,12 @@ from tvm import te, tirx
 from tvmlcnn.wrapping_arithmetic import total, widened_product
 
 from .formula import Formula
+from .planes import in_plane
 from .prologue import prepared
 from .tile import Tile
+from .values import Values, chosen
 from .widening import as_type
-from .winograd_transforms import Values, divided, input_transform, output_transform
+from .winograd_transforms import divided, input_transform, output_transform
 
 
 @dataclass(frozen=True)
@@ -39,24 +41,6 @@ class Blocking:
     outputs: int
     registers: Tile
     block: int
-
-
-def _chosen(values: Values, index: tvm.ir.Expr) -> tvm.ir.Expr:
-    """Return the value of an index that unrolling makes a constant."""
-    result = values[-1]
-    for number in reversed(range(len(values) - 1)):
-        result = tirx.if_then_else(index == number, values[number], result)
-    return result
-
-
-def _located(
-    first: int, channel: tirx.Var, count: int, wide: int
-) -> tuple[int | tvm.ir.Expr, tvm.ir.Expr]:
-    """Return plane and position of one of ``count`` channels after the ``first`` one."""
-    plane, start = divmod(first, wide)
-    if start + count <= wide:
-        return plane, channel + start
-    return (channel + first) // wide, (channel + first) % wide
 
 
 def winograd(
@@ -114,7 +98,7 @@ def winograd(
         t = t if computed == count else tirx.min(t, count - 1)
         n, y, x = t // (down * across), t // across % down, t % across
         y, x = y * outputs + p - top, x * outputs + q - left
-        plane, c = _located(first, c, inner, wide_data)
+        plane, c = in_plane(first, c, inner, wide_data)
         value = prepared(data, prologue, parameters, (plane * batch + n, y, x, c))
         value = as_type(value, weight.dtype)
         return tirx.if_then_else(inside(y, x), value, tirx.const(zero, weight.dtype))
@@ -122,7 +106,7 @@ def winograd(
     def along(
         transform: Callable[[Values], Values], read: Callable[[int], tvm.ir.Expr], at: tirx.Var
     ) -> tvm.ir.Expr:
-        return _chosen(transform([read(k) for k in range(points)]), at)
+        return chosen(transform([read(k) for k in range(points)]), at)
 
     patches = te.compute((computed, points, points, inner), patch, name="patch")
     rows = te.compute(

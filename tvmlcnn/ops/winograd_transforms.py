@@ -18,7 +18,7 @@ from tvm import tirx
 
 from tvmlcnn.wrapping_arithmetic import add, multiply, subtract
 
-Values = list[tvm.ir.Expr]
+from .values import Values
 
 # G of section 4.1 (F(2x2, 3x3)) and 4.3 (F(4x4, 3x3)); rows are the points of the transform, here
 # in an order in which two neighbours are made of the same terms.
