@@ -65,6 +65,9 @@ class Costs:
     winograd_apart : int
         Tiles whose even rows are computed before the odd ones, at most: with one both are computed
         at once, which takes more registers and loads each product once.
+    strassen_transform : float
+        What the combinations of rows and the sums of products of Strassen's algorithm cost for each
+        value that a product of blocks reads or makes.
     memory_bytes : float
         Bytes of weights that memory delivers in the time of a multiply-add of one core, where the
         device's bandwidth is not known.
@@ -107,6 +110,7 @@ class Costs:
     winograd_transforms: tuple[tuple[int, float], ...]
     winograd_tiles: int
     winograd_apart: int
+    strassen_transform: float
     memory_bytes: float
     unrolled_taps: int
     unrolled_vectors: int
@@ -149,6 +153,9 @@ AVX2 = Costs(
     winograd_tiles=24,
     # Operands come from memory: sums that no register holds cost no load.
     winograd_apart=1,
+    # None is to be taken: on AMD Zen no network gains by it, MobileNet V2 takes 1.02 of the time,
+    # ResNet-50 1.03.
+    strassen_transform=100,
     # A PC's: 16 bytes in the time of four.
     memory_bytes=4,
     # Chosen by measuring depthwise and pooling layers up to 7x7 on AMD Zen 3.

@@ -26,7 +26,7 @@ BEGIN, END = "<!-- operators -->\n", "<!-- /operators -->"
 
 # The rules of CPUs that have kernels for a family of converters, a file of tvmlcnn/frontend/aten.
 _RULES = {
-    "convolution": ("winograd", "dense", "depthwise", "grouped"),
+    "convolution": ("winograd", "strassen", "dense", "depthwise", "grouped"),
     "products": ("dense", "batched_product"),
     "frames": ("dense", "depthwise"),
     "quantization": ("dense", "depthwise"),

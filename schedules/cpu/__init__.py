@@ -14,12 +14,14 @@ from .reduction import REDUCTION
 from .resample import RESAMPLE
 from .rows import ROWS
 from .softmax import SOFTMAX
+from .strassen import STRASSEN
 from .winograd import WINOGRAD
 
 __all__ = ["RULES"]
 
 RULES = (
     WINOGRAD,
+    STRASSEN,
     DENSE,
     DEPTHWISE_PRODUCTS,
     DEPTHWISE_PAIRS,

@@ -51,7 +51,7 @@ def winograd_choice(
     if lanes < min(core.vectors()):
         return None
     batch, height, width = shape
-    weights = core.bytes(inner * outer) * _balance(device, core)
+    weights = core.bytes(inner * outer) * balance(device, core)
     direct = 9 * (step * batch * height * width * inner * outer + weights)
 
     ways = dict(core.costs.winograd_transforms)
@@ -148,7 +148,7 @@ def _whole(tiles: int, tile: Tile) -> int:
     return -(-tiles // tile.pixels) * tile.pixels
 
 
-def _balance(device: Cpu, core: Core) -> float:
+def balance(device: Cpu, core: Core) -> float:
     """Return how many multiply-adds the device does while a byte of the weights is read.
 
     The weights of a network come from memory, of which half the nominal bandwidth can be had.

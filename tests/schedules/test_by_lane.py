@@ -9,26 +9,14 @@ import numpy as np
 import pytest
 import torch
 from conftest import randomized
-from cores import core_of, cpu
+from cores import by_lane, core_of, cpu
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from networks import assembly, relative_error
 from torch import nn
 
 from tvmlcnn.schedules.cpu.channel_reads import channel_reads
-from tvmlcnn.targets import FLOAT32, Cpu
-
-
-def by_lane(device: Cpu) -> Cpu:
-    """Return a device whose kernels load values so: on any machine they are as right."""
-    arithmetic = tuple(
-        replace(each, multiply_add=replace(each.multiply_add, by_lane=True), load=0.2)
-        if each.element == FLOAT32
-        else each
-        for each in device.arithmetic
-    )
-    return replace(device, arithmetic=arithmetic)
-
+from tvmlcnn.targets import Cpu
 
 HERE = by_lane(cpu("x86")).with_cores(2)
 few = settings(max_examples=6, deadline=None, derandomize=True)

@@ -25,6 +25,7 @@ CASES: dict[str, dict[str, tuple[str, ...]]] = {
         "3x3 by five": ("rpi4",),
         "3x3 signed bytes": ("rpi4",),
     },
+    "strassen": {"pointwise": BOTH, "prologue": ("rpi4",)},
     "dense": {
         "pointwise": (*BOTH, "rpi2"),
         "strided": BOTH,

@@ -36,6 +36,7 @@ from .search import search
 from .shuffle import shuffle
 from .softmax import softmax
 from .sort import sort
+from .strassen import PRODUCTS, Halving, combine_weights, strassen
 from .suppress import suppress
 from .surround import surround
 from .tensor_product import tensor_product
@@ -44,11 +45,13 @@ from .winograd import Blocking, winograd
 from .winograd_transforms import is_exact, transform_weights
 
 __all__ = [
+    "PRODUCTS",
     "Banding",
     "Blocking",
     "Earlier",
     "Formula",
     "Gathering",
+    "Halving",
     "Operand",
     "Parameter",
     "Step",
@@ -58,6 +61,7 @@ __all__ = [
     "batched_product",
     "chain",
     "chunk_of",
+    "combine_weights",
     "concatenate",
     "dense",
     "depthwise",
@@ -94,6 +98,7 @@ __all__ = [
     "shuffle",
     "softmax",
     "sort",
+    "strassen",
     "suppress",
     "surround",
     "tensor_product",

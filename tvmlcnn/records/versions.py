@@ -27,6 +27,7 @@ VERSIONS: dict[str, int] = {
     "row_product": 1,
     "rows": 1,
     "softmax": 1,
+    "strassen": 1,
     "tensor_gemm": 1,
     "winograd": 1,
 }
