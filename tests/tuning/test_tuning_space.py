@@ -163,6 +163,11 @@ def test_both_algorithms_of_a_3x3_convolution_are_sampled() -> None:
     assert rules == {"winograd", "dense"}
 
 
+def test_both_algorithms_of_a_pointwise_convolution_are_sampled() -> None:
+    rules = {decisions[RULE] for decisions in sampled(wanted("pointwise"), 64)}
+    assert rules == {"strassen", "dense"}
+
+
 def test_options_that_depend_on_another_decision_are_not_recorded_where_they_do_not_fit() -> None:
     task = wanted("depthwise")
     options = TemplateSpace(task, tuned.DEVICE, 0).options[0]
@@ -180,7 +185,7 @@ def test_options_that_depend_on_another_decision_are_not_recorded_where_they_do_
 def test_an_option_that_is_gone_is_stale(changes: dict[str, Any], tmp_path: Path) -> None:
     net, shape, _ = NETS["pointwise"]
     task = wanted("pointwise")
-    (decisions,) = sampled(task, 1)
+    decisions = next(each for each in sampled(task, 16) if each[RULE] == "dense")
     Store(tmp_path / "records").add(record(task, decisions | changes))
     report = tvmlcnn.compile(
         randomized(net),
