@@ -155,3 +155,9 @@ def unroll(sch: Schedule, *loops: LoopRV) -> None:
     """Unroll loops."""
     for loop in loops:
         sch.unroll(loop)
+
+
+def unroll_vectors(sch: Schedule, *loops: LoopRV) -> None:
+    """Unroll loops, of which the last one is over the lanes of a vector."""
+    unroll(sch, *loops[:-1])
+    sch.vectorize(loops[-1])

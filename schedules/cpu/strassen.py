@@ -20,9 +20,9 @@ from ..decisions import Decisions
 from ..epilogue import flatten_pixels, inline_epilogue
 from ..layer import Convolution, Layer
 from ..rule import Definition, Plan, Rule
-from .accumulate import unroll
+from .accumulate import unroll_vectors
 from .blocks import spread
-from .products_of_points import multiply_points
+from .products_of_points import schedule_points
 from .strassen_halving import strassen_choice
 from .tiles import power_of_two_divisor
 
@@ -70,25 +70,11 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     For each block of pairs what they combine to is stored; for each block of channels come the
     seven products and then, from the cache, their sums with the epilogue. Combinations and sums
     are made of one pair and one vector of channels at a time, fully unrolled.
-
-    With one block of pairs, the cores share the blocks of channels, each reading its own weights
-    once; the rows are then combined before, by all of them.
     """
     halving, core = plan.layout, device.core(plan.element)
-    main, combined = sch.get_sblock("strassen"), sch.get_sblock("input")
-    blocks, channel_blocks = _output(sch, halving, core)
-    reduction = multiply_points(sch, main, 1, halving.registers, channel_blocks, core)
-    if int(sch.get(blocks).extent) > 1:
-        sch.compute_at(combined, blocks, preserve_unit_loops=True)
-        _input(sch, combined, core)
-        sch.parallel(blocks)
-    else:
-        sch.parallel(_input(sch, combined, core))
-        sch.parallel(sch.fuse(blocks, channel_blocks))
-    # The seven planes are to lie an odd number of lines apart: they are written side by side, and
-    # at a power of two they would share a few sets of the first cache.
-    sch.storage_align(combined, 0, 0, 2 * core.line, core.line)
-    sch.decompose_reduction(main, reduction)
+    main = sch.get_sblock("strassen")
+    at = _output(sch, halving, core)
+    schedule_points(sch, main, 1, halving.registers, at, _input, core)
     return sch
 
 
@@ -104,12 +90,10 @@ def _output(sch: Schedule, halving: Halving, core: Core) -> tuple[LoopRV, LoopRV
     blocks, near, second = sch.split(row, [None, halving.block, 2])
     channels, vectors, lanes = sch.split(channel, [None, tile.vectors, tile.lanes])
     sch.reorder(blocks, channels, near, vectors, second, half, lanes)
-    unroll(sch, second, half)
-    sch.vectorize(lanes)
+    unroll_vectors(sch, second, half, lanes)
     sch.compute_at(sums, vectors, preserve_unit_loops=True)
     second, half, lanes = sch.get_loops(sums)[-3:]
-    unroll(sch, second, half)
-    sch.vectorize(lanes)
+    unroll_vectors(sch, second, half, lanes)
     return blocks, channels
 
 
@@ -135,8 +119,7 @@ def _input(sch: Schedule, combined: SBlockRV, core: Core) -> LoopRV:
     wide = power_of_two_divisor(int(sch.get(channel).extent), core.elements)
     vectors, lanes = sch.split(channel, [None, wide])
     sch.reorder(pairs, vectors, points, lanes)
-    sch.unroll(points)
-    sch.vectorize(lanes)
+    unroll_vectors(sch, points, lanes)
     return pairs
 
 

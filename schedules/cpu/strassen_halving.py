@@ -31,6 +31,7 @@ def strassen_choice(rows: int, inner: int, outer: int, device: Cpu) -> Choice | 
     tiles = dense_tiles(rows, inner, outer, core, steps=core.steps_of_a_load(inner))
     if not tiles:
         return None
+    count = -(-rows // 2)  # of pairs
     weights = core.bytes(inner * outer) * balance(device, core)
 
     def rate(tile: Tile, depth: int, rows: int, channels: int) -> float:
@@ -42,7 +43,7 @@ def strassen_choice(rows: int, inner: int, outer: int, device: Cpu) -> Choice | 
     def cost(halving: Halving) -> tuple[float, int]:
         """Return what it costs in multiply-adds; as few blocks as possible where all is equal."""
         tile = halving.registers
-        blocks = -(-_pairs(rows) // halving.block)
+        blocks = -(-count // halving.block)
         pairs = blocks * halving.block
         products = pairs * inner * outer / 4 / rate(tile, inner // 2, pairs, outer // 2)
         pieces = blocks if blocks > 1 else -(-outer // 2 // tile.channels)
@@ -51,19 +52,14 @@ def strassen_choice(rows: int, inner: int, outer: int, device: Cpu) -> Choice | 
         return PRODUCTS * ((products + transforms) * imbalance + weights / 4), blocks
 
     halvings = ranked(
-        _halvings(rows, inner, outer, core),
+        _halvings(count, inner, outer, core),
         lambda halving: direct / cost(halving)[0],
         lambda halving: -cost(halving)[1],
     )
     return Choice(halvings, cost(halvings[0])[0] < direct) if halvings else None
 
 
-def _pairs(rows: int) -> int:
-    return -(-rows // 2)
-
-
-def _halvings(rows: int, inner: int, outer: int, core: Core) -> Iterator[Halving]:
-    count = _pairs(rows)
+def _halvings(count: int, inner: int, outer: int, core: Core) -> Iterator[Halving]:
     most = max(1, core.second_cache // 2 // core.bytes(PRODUCTS * inner // 2))
     fewest = -(-count // most)
     for tile in candidates(outer // 2, core, core.steps_of_a_load(inner // 2)):

@@ -15,11 +15,12 @@ from ..channel_places import first_of_neighbours, in_one_plane
 from ..decisions import Decisions
 from ..layer import Convolution, Layer
 from ..rule import Definition, Plan, Rule
+from .accumulate import unroll_vectors
 from .blocks import vectorize
-from .products_of_points import multiply_points
+from .products_of_points import schedule_points
 from .tiles import power_of_two_divisor
 from .winograd_blocking import direct_step, winograd_choice
-from .winograd_output import schedule_output, unroll_vectors
+from .winograd_output import schedule_output
 
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
@@ -81,26 +82,11 @@ def _schedule(sch: Schedule, plan: Plan, device: Cpu, decisions: Decisions) -> S
     transformed output is never larger than a block of channels, and the weights are read in the
     order in which they lie. Both transforms work on one tile and one vector of channels at a
     time, fully unrolled, so that their matrices become additions.
-
-    With one block of tiles, the cores share the blocks of channels, each reading its own weights
-    once; the input is then transformed before, by all of them.
     """
     blocking, core = plan.layout, device.core(_multiplied(plan.element))
     main = sch.get_sblock("winograd")
-    spectrum = sch.get_sblock("input")
-    blocks, channel_blocks = schedule_output(sch, main, blocking, core)
-    reduction = multiply_points(sch, main, 2, blocking.registers, channel_blocks, core)
-    if int(sch.get(blocks).extent) > 1:
-        sch.compute_at(spectrum, blocks, preserve_unit_loops=True)
-        _input(sch, spectrum, core)
-        sch.parallel(blocks)
-    else:
-        sch.parallel(_input(sch, spectrum, core))
-        sch.parallel(sch.fuse(blocks, channel_blocks))
-    # The points of the transform lie an odd number of lines apart: a transform touches all of them,
-    # and at a power of two they would share a few sets of the first cache.
-    sch.storage_align(spectrum, 0, 1, 2 * core.line, core.line)
-    sch.decompose_reduction(main, reduction)
+    at = schedule_output(sch, main, blocking, core)
+    schedule_points(sch, main, 2, blocking.registers, at, _input, core)
     return sch
 
 

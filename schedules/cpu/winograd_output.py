@@ -11,7 +11,7 @@ from tvmlcnn.ops import Blocking
 from tvmlcnn.targets import Core
 
 from ..epilogue import inline_epilogue
-from .accumulate import unroll
+from .accumulate import unroll, unroll_vectors
 from .tiles import largest_divisor, power_of_two_divisor
 
 # Iterations of a loop over tiles that LLVM unrolls whole: half a transform is 80 instructions.
@@ -121,9 +121,3 @@ def _only(sch: Schedule, loop: LoopRV, index: LoopRV) -> None:
     )
     new = For(old.loop_var, zero, one, old.kind, body, old.thread_binding, old.annotations)
     sch.state.replace(sch.get_sref(loop), new, {})
-
-
-def unroll_vectors(sch: Schedule, *loops: LoopRV) -> None:
-    """Unroll loops, of which the last one is over the lanes of a vector."""
-    unroll(sch, *loops[:-1])
-    sch.vectorize(loops[-1])

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
@@ -13,10 +11,11 @@ from conftest import randomized
 from cores import by_lane, cpu
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from named_rule import NamedRule
 from networks import assembly, compiled, relative_error
 from torch import nn
 
-from tvmlcnn.schedules import Layer, kernels_by_rule
+from tvmlcnn.schedules import kernels_by_rule
 from tvmlcnn.schedules.cpu.strassen_halving import strassen_choice
 from tvmlcnn.targets import Cpu
 
@@ -26,32 +25,10 @@ size = st.integers(1, 20)
 X86 = cpu("x86")
 
 
-class Strassen:
-    """Decides for Strassen's algorithm, pays it or not, cut in one of the ways that there are."""
-
-    def __init__(self, way: int = 0) -> None:
-        self.way = way
-
-    def rule(self, layer: Layer) -> str:
-        return "strassen"
-
-    def of(self, *_: object) -> Strassen:
-        return self
-
-    def choose(self, name: str, ranked: Sequence[Any]) -> Any:
-        return ranked[self.way % len(ranked)]
-
-    def trace(self) -> None:
-        return None
-
-    def reject(self, name: str) -> None:
-        raise AssertionError(name)
-
-
 def check(
     module: nn.Module, shape: tuple[int, ...], device: Cpu, way: int = 0, kernels: int = 1
 ) -> None:
-    error, by_rule = relative_error(randomized(module), shape, device, Strassen(way))
+    error, by_rule = relative_error(randomized(module), shape, device, NamedRule("strassen", way))
     assert error < 2e-5
     assert by_rule.get("strassen", 0) == kernels, by_rule
 
@@ -143,12 +120,12 @@ def test_channels_of_planes(first: int, count: int, batch: int) -> None:
     ],
 )
 def test_other_convolutions_are_left_alone(layer: nn.Conv2d) -> None:
-    mod = compiled(layer, (1, layer.in_channels, 14, 14), X86, Strassen())
+    mod = compiled(layer, (1, layer.in_channels, 14, 14), X86, NamedRule("strassen"))
     assert "strassen" not in kernels_by_rule(mod)
 
 
 def test_products_with_matrices_are_left_alone() -> None:
-    mod = compiled(nn.Linear(64, 64), (1, 196, 64), X86, Strassen())
+    mod = compiled(nn.Linear(64, 64), (1, 196, 64), X86, NamedRule("strassen"))
     assert "strassen" not in kernels_by_rule(mod)
 
 

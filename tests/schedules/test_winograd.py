@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,14 +15,15 @@ from cores import CPUS, cpu
 from executed import assembly_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from named_rule import NamedRule
 from networks import assembly, compiled, relative_error
 from torch import nn
 
 from tvmlcnn import pipeline
 from tvmlcnn.graph.quantized_operators import Code
-from tvmlcnn.schedules import Layer, kernels_by_rule
+from tvmlcnn.schedules import kernels_by_rule
 from tvmlcnn.schedules.cpu.winograd_blocking import winograd_choice
-from tvmlcnn.targets import DEVICES, FLOAT16, FLOAT32, INT16, Cpu, ElementType
+from tvmlcnn.targets import DEVICES, FLOAT16, FLOAT32, INT16, Cpu
 
 # Weights that cost nothing to read: the decision is left to the arithmetic.
 X86 = DEVICES["x86"]
@@ -35,29 +35,10 @@ size = st.integers(7, 31)
 sides = st.sampled_from([2, 4, 5])
 
 
-class Winograd:
-    """Decides for Winograd's filtering, pays it or not."""
-
-    def rule(self, layer: Layer) -> str:
-        return "winograd"
-
-    def of(self, rule: str, workload: str, element: ElementType) -> Winograd:
-        return self
-
-    def choose(self, name: str, ranked: Sequence[Any]) -> Any:
-        return ranked[0]
-
-    def trace(self) -> None:
-        return None
-
-    def reject(self, name: str) -> None:
-        raise AssertionError(name)
-
-
 def check(module: nn.Module, shape: tuple[int, ...], outputs: int, device: Cpu = EAGER) -> None:
     # Where it does not pay it must be right all the same.
     device = replace(device, costs=replace(device.costs, winograd_transforms=((outputs, 1),)))
-    error, kernels = relative_error(randomized(module), shape, device, Winograd())
+    error, kernels = relative_error(randomized(module), shape, device, NamedRule("winograd"))
     assert error < 2e-5
     assert kernels.get("winograd", 0) == 1, kernels
 
