@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import multiprocessing
-import os
 import subprocess
 import sys
 import threading
@@ -13,27 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from thread_count import SEVERAL, tasks, until_ended
 
 import tvmlcnn
 from tools.peers.neighbours import neighbours
 from tvmlcnn.runtime import instances
 from tvmlcnn.runtime.arrays import random_arrays
 from tvmlcnn.runtime.machine import logical_cpus
-
-SEVERAL = min(4, logical_cpus())
-
-
-def tasks() -> int:
-    """Return how many threads this process has."""
-    return len(os.listdir("/proc/self/task"))
-
-
-def until_ended(before: int) -> None:
-    """Wait for threads that are joined to leave the kernel's list."""
-    deadline = time.monotonic() + 10
-    while tasks() > before:
-        assert time.monotonic() < deadline, f"{tasks() - before} threads are left"
-        time.sleep(0.01)
 
 
 def test_a_model_has_as_many_threads_as_it_was_told_and_leaves_none(small_file: Path) -> None:
@@ -132,55 +116,6 @@ def test_an_instance_that_cannot_be_opened_leaves_its_place(
         monkeypatch.undo()
         if logical_cpus() > 1:
             assert np.array_equal(model(*inputs), expected)
-
-
-def _in_child(model: tvmlcnn.Model, inputs: list[np.ndarray], expected: np.ndarray) -> None:
-    wrong = []
-
-    def call() -> None:
-        wrong.extend(not np.array_equal(model(*inputs), expected) for _ in range(20))
-
-    threads = [threading.Thread(target=call) for _ in range(3)]
-    call()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    sys.exit(int(any(wrong) or len(wrong) != 80))
-
-
-@pytest.mark.parametrize("callers", [0, 1, 3])
-def test_forked_processes_compute_and_end(small_file: Path, callers: int) -> None:
-    """As a server's workers, forked before its model was used, or while threads use it."""
-    model = tvmlcnn.load(small_file, SEVERAL)
-    inputs = random_arrays(model.inputs)
-    expected = tvmlcnn.load(small_file, SEVERAL)(*inputs)
-    done = threading.Event()
-    wrong = []
-
-    def call() -> None:
-        while not done.is_set():
-            wrong.append(not np.array_equal(model(*inputs), expected))
-
-    threads = [threading.Thread(target=call) for _ in range(callers)]
-    for thread in threads:
-        thread.start()
-    fork = multiprocessing.get_context("fork")
-    children = [fork.Process(target=_in_child, args=(model, inputs, expected)) for _ in range(4)]
-    try:
-        for child in children:
-            child.start()
-        for child in children:
-            child.join(60)
-        assert [child.exitcode for child in children] == [0] * 4
-    finally:
-        done.set()
-        for thread in threads:
-            thread.join()
-        for child in children:
-            child.kill()
-    assert not any(wrong)
-    assert np.array_equal(model(*inputs), expected)
 
 
 def test_an_interpreter_ends_while_threads_call(small_file: Path) -> None:
