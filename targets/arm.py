@@ -33,7 +33,7 @@ _COUNTED = replace(
     AVX2,
     transform=12,
     winograd_margin=1,
-    winograd_transforms=((2, 2 / 3), (4, 1), (5, 1.25)),
+    winograd_transforms=((1, 2, 2 / 3), (1, 4, 1), (1, 5, 1.25), (2, 2, 2 / 3), (2, 4, 3 / 4)),
     winograd_apart=8,
     strassen_transform=2.5,
 )

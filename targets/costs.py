@@ -57,9 +57,9 @@ class Costs:
     winograd_margin : float
         Gain that is asked of each step to Winograd's larger weights: they take room, and the
         estimate is rough.
-    winograd_transforms : tuple of (int, float)
-        Outputs of a tile of Winograd's filtering along each side, and what the transforms of one of
-        its points take, over those of tiles of 4x4.
+    winograd_transforms : tuple of (int, int, float)
+        A convolution's stride, the outputs of a tile of Winograd's filtering along each side, and
+        what the transforms of one of its points take, over those of tiles of 4x4 with steps of one.
     winograd_tiles : int
         Tiles of a block at least, for each weight that is read to be used often enough.
     winograd_apart : int
@@ -107,7 +107,7 @@ class Costs:
     fusion_margin: float
     transform: float
     winograd_margin: float
-    winograd_transforms: tuple[tuple[int, float], ...]
+    winograd_transforms: tuple[tuple[int, int, float], ...]
     winograd_tiles: int
     winograd_apart: int
     strassen_transform: float
@@ -149,7 +149,7 @@ AVX2 = Costs(
     # Chosen by measuring the 3x3 layers of ResNet-50 and SqueezeNet on AMD Zen 3.
     transform=8,
     winograd_margin=1.15,
-    winograd_transforms=((2, 1), (4, 1)),
+    winograd_transforms=((1, 2, 1), (1, 4, 1), (2, 2, 1), (2, 4, 1)),
     winograd_tiles=24,
     # Operands come from memory: sums that no register holds cost no load.
     winograd_apart=1,

@@ -24,7 +24,7 @@ from .winograd_output import schedule_output
 
 
 def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
-    """Take 3x3 convolutions of whole channels-last maps with steps of one."""
+    """Take 3x3 convolutions of whole channels-last maps with steps of one or two."""
     if not isinstance(layer, Convolution) or layer.groups > 1 or layer.channels_first:
         return None
     weight, window = layer.weight, layer.window
@@ -36,15 +36,16 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     if 0 < core.arithmetic.multiply_add.longest < inner:
         return None
     first = first_of_neighbours(layer)
-    simple = window == ops.Window(padding=window.padding)
-    if first is None or (rows, columns) != (3, 3) or not simple:
+    stride = window.strides[0]
+    simple = window == ops.Window(strides=(stride, stride), padding=window.padding)
+    if first is None or (rows, columns) != (3, 3) or not simple or stride > 2:
         return None
     batch, height, width, _ = layer.shape
     codes = layer.element.name in CODES
     pixels = batch * height * width
     step = direct_step(weight, pixels, device.core(layer.element)) if codes else 1
-    choice = winograd_choice((batch, height, width), inner, outer, device, element, step)
-    if choice is None or (codes and not all(ops.is_exact(weight, n) for n in (2, 4))):
+    choice = winograd_choice((batch, height, width), inner, outer, device, element, stride, step)
+    if choice is None or (codes and not all(ops.is_exact(weight, n, stride) for n in (2, 4))):
         return None
     lanes = power_of_two_divisor(inner, core.elements)
     if not in_one_plane(first, inner, layer.data[3], lanes):
@@ -52,7 +53,7 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
     blocking = decisions.choose("blocking", choice.blockings)
 
     def definition() -> Definition:
-        transformed = ops.transform_weights(weight, blocking.outputs)
+        transformed = ops.transform_weights(weight, blocking.outputs, stride)
         define = partial(
             ops.winograd,
             shape=layer.shape,
@@ -60,6 +61,7 @@ def _plan(layer: Layer, device: Cpu, decisions: Decisions) -> Plan | None:
             first=first,
             padding=window.padding,
             blocking=blocking,
+            stride=stride,
             prologue=ops.chain(layer.prologue) if layer.prologue else None,
             steps=core.steps_of_a_load(inner),
             zero=layer.zero,

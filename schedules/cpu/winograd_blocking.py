@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tvmlcnn.ops import Blocking, Tile
+from tvmlcnn.ops import Blocking, Tile, filtering
 from tvmlcnn.targets import INT16, NARROW, Core, Cpu, ElementType
 
 from .paired_tiles import instructions_of_sums, paired_tiles
@@ -30,6 +30,7 @@ def winograd_choice(
     outer: int,
     device: Cpu,
     element: ElementType,
+    stride: int = 1,
     step: float = 1,
 ) -> Choice | None:
     """Return the ways to cut a 3x3 convolution, or None where there is none.
@@ -43,6 +44,8 @@ def winograd_choice(
     device : Cpu
     element : ElementType
         Of what is multiplied.
+    stride : int
+        Of the convolution, 1 or 2.
     step : float
         What the convolution as it is takes for a multiply-add, in those of the element's type.
     """
@@ -54,12 +57,12 @@ def winograd_choice(
     weights = core.bytes(inner * outer) * balance(device, core)
     direct = 9 * (step * batch * height * width * inner * outer + weights)
 
-    ways = dict(core.costs.winograd_transforms)
+    ways = _ways(core, stride)
 
     def cost(blocking: Blocking) -> tuple[float, int]:
         """Return what it costs in multiply-adds; as few blocks as possible where all is equal."""
         steps = list(ways).index(blocking.outputs) + 1
-        tile, points = blocking.registers, (blocking.outputs + 2) ** 2
+        tile, way = blocking.registers, filtering(blocking.outputs, stride)
         blocks = -(-_tiles(shape, blocking.outputs) // blocking.block)
         tiles = blocks * blocking.block
         products = tiles * inner * outer / filled(outer, tile.channels)
@@ -70,10 +73,11 @@ def winograd_choice(
         transforms = values * core.costs.transform * ways[blocking.outputs]
         rate = efficiency(tile, inner, core, steps=core.steps_of_a_load(inner))
         work = (products / rate + transforms) * imbalance
-        return points * (work + weights) * core.costs.winograd_margin**steps, blocks
+        work = way.points**2 * work + len(way.weights) ** 2 * weights
+        return work * core.costs.winograd_margin**steps, blocks
 
     blockings = ranked(
-        _blockings(shape, inner, outer, core),
+        _blockings(shape, inner, outer, core, stride),
         lambda blocking: direct / cost(blocking)[0],
         lambda blocking: -cost(blocking)[1],
     )
@@ -109,14 +113,14 @@ def _tiles(shape: tuple[int, int, int], outputs: int) -> int:
 
 
 def _blockings(
-    shape: tuple[int, int, int], inner: int, outer: int, core: Core
+    shape: tuple[int, int, int], inner: int, outer: int, core: Core, stride: int
 ) -> Iterator[Blocking]:
-    for outputs in _outputs(core):
+    for outputs in _ways(core, stride):
         count = _tiles(shape, outputs)
         # What is larger, the weights or the transformed input, passes through the cache once.
         most = count
         if outer < count:
-            tile_bytes = core.bytes((outputs + 2) ** 2 * inner)
+            tile_bytes = core.bytes(filtering(outputs, stride).points ** 2 * inner)
             most = max(core.costs.winograd_tiles, core.second_cache // 2 // tile_bytes)
         fewest = -(-count // most)
         for tile in candidates(outer, core, core.steps_of_a_load(inner)):
@@ -126,14 +130,17 @@ def _blockings(
                     yield Blocking(outputs, tile, block)
 
 
-def _outputs(core: Core) -> list[int]:
-    """Return the outputs of a tile along each side that an element type allows."""
-    ways = [outputs for outputs, _ in core.costs.winograd_transforms]
+def _ways(core: Core, stride: int) -> dict[int, float]:
+    """Return the outputs of a tile along each side, and what the transforms of a point take."""
+    ways = {
+        outputs: cost for step, outputs, cost in core.costs.winograd_transforms if step == stride
+    }
     if core.element.name in NARROW:
         # What the transforms add up is 16 times as large as their input, and a hundred times.
-        return [outputs for outputs in ways if outputs == 2]
+        return {outputs: ways[outputs] for outputs in ways if outputs == 2}
     # Codes have no halves to be multiplied by.
-    return [outputs for outputs in ways if outputs < 5] if core.element == INT16 else ways
+    whole = core.element != INT16
+    return {n: cost for n, cost in ways.items() if whole or filtering(n, stride).whole is not None}
 
 
 def _nests(block: int, count: int, one: int) -> bool:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tvmlcnn.ops import Blocking, Tile, Window, is_exact, pack, transform_weights, winograd
 
 TILE = Tile(2, 1, 4)
+OF_CODES = [(1, 2), (1, 4), (2, 2), (2, 4)]  # strides, and outputs of a tile
 
 
 @pytest.mark.parametrize(
@@ -39,9 +40,9 @@ def test_a_kernel_of_one_tap_is_one_row_and_column_of_g() -> None:
     np.testing.assert_array_equal(transform_weights(weight, 2)[:, :, 0, 0], expected)
 
 
-@settings(max_examples=4, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(
-    outputs=st.sampled_from([2, 4, 5]),
+    way=st.sampled_from([(1, 2), (1, 4), (1, 5), (2, 2), (2, 4)]),
     size=st.tuples(st.integers(3, 9), st.integers(3, 9)),
     padding=st.tuples(*[st.integers(0, 2)] * 4),
     block=st.sampled_from([2, 4, 6]),
@@ -49,7 +50,7 @@ def test_a_kernel_of_one_tap_is_one_row_and_column_of_g() -> None:
     channels=st.integers(1, 6),
 )
 def test_convolution(
-    outputs: int,
+    way: tuple[int, int],
     size: tuple[int, int],
     padding: tuple[int, int, int, int],
     block: int,
@@ -57,35 +58,47 @@ def test_convolution(
     channels: int,
 ) -> None:
     """Also of maps and blocks that are no whole number of tiles."""
+    stride, outputs = way
     data, weight = random(batch, *size, 3), random(3, 3, 3, channels, seed=1)
-    packed = pack(transform_weights(weight, outputs), TILE)
+    packed = pack(transform_weights(weight, outputs, stride), TILE)
     blocking = Blocking(outputs, TILE, block)
-    expected = convolution(data, weight, Window(padding=padding))
-    define = partial(winograd, shape=expected.shape, inner=3, padding=padding, blocking=blocking)
+    expected = convolution(data, weight, Window((stride, stride), padding))
+    define = partial(
+        winograd,
+        shape=expected.shape,
+        inner=3,
+        padding=padding,
+        blocking=blocking,
+        stride=stride,
+    )
     assert_close(computed(define, data, packed), expected, 2e-5)
 
 
-def _sums(codes: np.ndarray, weight: np.ndarray, zero: int, padding: int) -> np.ndarray:
+def _sums(
+    codes: np.ndarray, weight: np.ndarray, zero: int, padding: int, stride: int
+) -> np.ndarray:
     """Return the sums of products of codes, those around the map as well, of 64 bits."""
     around = [(0, 0), (padding, padding), (padding, padding), (0, 0)]
     data = np.pad(codes.astype(np.int64), around, constant_values=zero)
     windows = np.lib.stride_tricks.sliding_window_view(data, (3, 3), (1, 2))
+    windows = windows[:, ::stride, ::stride]
     return np.einsum("nhwcyx,yxck->nhwk", windows, weight.astype(np.int64))
 
 
 def _of_codes(
-    codes: np.ndarray, weight: np.ndarray, zero: int, padding: int, outputs: int
+    codes: np.ndarray, weight: np.ndarray, zero: int, padding: int, way: tuple[int, int]
 ) -> np.ndarray:
-    height, width, inner = codes.shape[1:]
-    shape = (1, height + 2 * padding - 2, width + 2 * padding - 2, weight.shape[3])
-    packed = pack(transform_weights(weight, outputs), TILE)
+    (stride, outputs), inner = way, codes.shape[3]
+    size = ((n + 2 * padding - 3) // stride + 1 for n in codes.shape[1:3])
+    packed = pack(transform_weights(weight, outputs, stride), TILE)
     assert packed.dtype == np.int16
     define = partial(
         winograd,
-        shape=shape,
+        shape=(1, *size, weight.shape[3]),
         inner=inner,
         padding=(padding,) * 4,
         blocking=Blocking(outputs, TILE, 4),
+        stride=stride,
         zero=zero,
     )
     return computed(define, codes, packed)
@@ -93,43 +106,45 @@ def _of_codes(
 
 @settings(max_examples=6, deadline=None, derandomize=True)
 @given(
-    outputs=st.sampled_from([2, 4]),
+    way=st.sampled_from(OF_CODES),
     size=st.tuples(st.integers(3, 9), st.integers(3, 9)),
     padding=st.integers(0, 2),
     zero=st.sampled_from([-128, 0, 5, 127]),
     seed=st.integers(0, 9),
 )
 def test_sums_of_codes_are_exact(
-    outputs: int, size: tuple[int, int], padding: int, zero: int, seed: int
+    way: tuple[int, int], size: tuple[int, int], padding: int, zero: int, seed: int
 ) -> None:
     generator = np.random.default_rng(seed)
     codes = generator.choice([-128, 127, zero, 3], (1, *size, 5)).astype(np.int8)
     weight = generator.choice([-128, 127, -63, 1], (3, 3, 5, 6)).astype(np.int8)
-    found = _of_codes(codes, weight, zero, padding, outputs)
+    found = _of_codes(codes, weight, zero, padding, way)
     assert found.dtype == np.int32
-    np.testing.assert_array_equal(found, _sums(codes, weight, zero, padding))
+    np.testing.assert_array_equal(found, _sums(codes, weight, zero, padding, way[0]))
 
 
-@pytest.mark.parametrize("outputs", [2, 4])
+@pytest.mark.parametrize("way", OF_CODES)
 @pytest.mark.parametrize("weights", [(127, 127), (-128, -128), (127, -128)])
-def test_what_leaves_32_bits_on_the_way_comes_back(outputs: int, weights: tuple[int, int]) -> None:
+def test_what_leaves_32_bits_on_the_way_comes_back(
+    way: tuple[int, int], weights: tuple[int, int]
+) -> None:
     """Transformed codes and weights of all points are as large as they can be, of many channels."""
     weight = np.full((3, 3, 224, 2), weights[0], np.int8)
     weight[:, 1] = weights[1]
-    assert is_exact(weight, outputs)
+    assert is_exact(weight, way[1], way[0])
     codes = np.full((1, 6, 6, 224), -128, np.int8)
     codes[:, ::2, 1::2] = codes[:, 1::2, ::2] = 127
-    found = _of_codes(codes, weight, 0, 0, outputs)
-    np.testing.assert_array_equal(found, _sums(codes, weight, 0, 0))
+    found = _of_codes(codes, weight, 0, 0, way)
+    np.testing.assert_array_equal(found, _sums(codes, weight, 0, 0, way[0]))
 
 
-@pytest.mark.parametrize(("outputs", "bits"), [(2, 22), (4, 18)])
-def test_sums_that_are_too_long_are_told(outputs: int, bits: int) -> None:
+@pytest.mark.parametrize(("way", "bits"), [((1, 2), 22), ((1, 4), 18), ((2, 4), 22)])
+def test_sums_that_are_too_long_are_told(way: tuple[int, int], bits: int) -> None:
     """Of a channel of the result: that of another one does not matter."""
     channels = 2**bits // (9 * 64) + 1
     weight = np.zeros((3, 3, channels, 2), np.int8)
     weight[..., 0] = 64
     weight[:, :, -1, 0] = 0
-    assert is_exact(weight, outputs)
+    assert is_exact(weight, way[1], way[0])
     weight[:, :, -1, 0] = 127
-    assert not is_exact(weight, outputs)
+    assert not is_exact(weight, way[1], way[0])

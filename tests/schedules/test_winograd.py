@@ -32,12 +32,15 @@ EAGER = replace(X86, clock_ghz=1e-3, bandwidth_gbs=1e9).with_cores(2)
 few = settings(max_examples=8, deadline=None, derandomize=True)
 channels = st.sampled_from([16, 24, 40, 64])
 size = st.integers(7, 31)
-sides = st.sampled_from([2, 4, 5])
+ways = st.sampled_from([(1, 2), (1, 4), (1, 5), (2, 2), (2, 4)])
 
 
-def check(module: nn.Module, shape: tuple[int, ...], outputs: int, device: Cpu = EAGER) -> None:
+def check(
+    module: nn.Module, shape: tuple[int, ...], way: tuple[int, int], device: Cpu = EAGER
+) -> None:
+    """Check a network of one convolution with a stride, filtered by so many outputs of a tile."""
     # Where it does not pay it must be right all the same.
-    device = replace(device, costs=replace(device.costs, winograd_transforms=((outputs, 1),)))
+    device = replace(device, costs=replace(device.costs, winograd_transforms=((*way, 1),)))
     error, kernels = relative_error(randomized(module), shape, device, NamedRule("winograd"))
     assert error < 2e-5
     assert kernels.get("winograd", 0) == 1, kernels
@@ -52,11 +55,13 @@ def check(module: nn.Module, shape: tuple[int, ...], outputs: int, device: Cpu =
     padding=st.integers(0, 2),
     batch=st.integers(1, 2),
     cores=st.integers(1, 3),
-    outputs=sides,
+    way=ways,
 )
-@example(inner=64, outer=64, height=55, width=55, padding=1, batch=1, cores=1, outputs=4)
-@example(inner=64, outer=24, height=13, width=27, padding=0, batch=2, cores=2, outputs=2)
-@example(inner=64, outer=40, height=14, width=13, padding=1, batch=2, cores=2, outputs=5)
+@example(inner=64, outer=64, height=55, width=55, padding=1, batch=1, cores=1, way=(1, 4))
+@example(inner=64, outer=24, height=13, width=27, padding=0, batch=2, cores=2, way=(1, 2))
+@example(inner=64, outer=40, height=14, width=13, padding=1, batch=2, cores=2, way=(1, 5))
+@example(inner=64, outer=24, height=31, width=30, padding=1, batch=2, cores=2, way=(2, 4))
+@example(inner=16, outer=64, height=14, width=27, padding=0, batch=1, cores=1, way=(2, 2))
 def test_many_shapes(
     inner: int,
     outer: int,
@@ -65,10 +70,12 @@ def test_many_shapes(
     padding: int,
     batch: int,
     cores: int,
-    outputs: int,
+    way: tuple[int, int],
 ) -> None:
-    net = nn.Sequential(nn.Conv2d(inner, outer, 3, padding=padding), nn.ReLU())
-    check(net, (batch, inner, height, width), outputs, EAGER.with_cores(cores))
+    conv = nn.Conv2d(inner, outer, 3, stride=way[0], padding=padding)
+    check(
+        nn.Sequential(conv, nn.ReLU()), (batch, inner, height, width), way, EAGER.with_cores(cores)
+    )
 
 
 class Residual(nn.Module):
@@ -84,18 +91,19 @@ class Residual(nn.Module):
 
 
 @few
-@given(width=channels, rows=size, columns=size, outputs=sides)
+@given(width=channels, rows=size, columns=size, outputs=st.sampled_from([2, 4, 5]))
 @example(width=64, rows=7, columns=7, outputs=4)
 @example(width=64, rows=56, columns=56, outputs=4)
 @example(width=64, rows=55, columns=55, outputs=5)
 def test_residual(width: int, rows: int, columns: int, outputs: int) -> None:
-    check(Residual(width), (1, width, rows, columns), outputs)
+    check(Residual(width), (1, width, rows, columns), (1, outputs))
 
 
 @pytest.mark.parametrize(
     ("conv", "shape"),
     [
-        (nn.Conv2d(64, 64, 3, stride=2, padding=1), (1, 64, 56, 56)),
+        (nn.Conv2d(64, 64, 3, stride=3, padding=1), (1, 64, 56, 56)),
+        (nn.Conv2d(64, 64, 3, stride=(2, 1), padding=1), (1, 64, 56, 56)),
         (nn.Conv2d(64, 64, 3, padding=2, dilation=2), (1, 64, 56, 56)),
         (nn.Conv2d(64, 64, 5, padding=2), (1, 64, 56, 56)),
         (nn.Conv2d(64, 64, (1, 3), padding=(0, 1)), (1, 64, 56, 56)),
@@ -199,7 +207,7 @@ class _Wired(nn.Module):
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize(("first", "count"), [(0, 128), (64, 64), (20, 40), (32, 64)])
 def test_channels_of_planes(first: int, count: int, batch: int) -> None:
-    check(_Wired(first, count), (batch, 16, 16, 16), 2)
+    check(_Wired(first, count), (batch, 16, 16, 16), (1, 2))
 
 
 @pytest.mark.parametrize("batch", [2, 3])

@@ -1,8 +1,9 @@
 """Winograd's minimal filtering for 3x3 convolutions of NHWC data, of numbers or of codes.
 
 A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2015: F(m x m, 3 x 3)
-computes m x m outputs from (m + 2) x (m + 2) inputs with as many multiplications. Channels are
-summed between the transforms, which makes (m + 2)^2 products of matrices (tiles x channels).
+computes m x m outputs from (m + 2) x (m + 2) inputs with as many multiplications, here with steps
+of two as well. Channels are summed between the transforms, which makes as many products of matrices
+(tiles x channels).
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from tvm import te, tirx
 
 from tvmlcnn.wrapping_arithmetic import total, widened_product
 
+from .filtering import Transform
 from .formula import Formula
 from .planes import in_plane
 from .prologue import prepared
 from .tile import Tile
-from .values import Values, chosen
+from .values import chosen
 from .widening import as_type
-from .winograd_transforms import divided, input_transform, output_transform
+from .winograd_transforms import divided, filtering
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Blocking:
     Attributes
     ----------
     outputs : int
-        Outputs of a tile of the map along each side: 2, 4, or of numbers 5.
+        Outputs of a tile of the map along each side: 2, 4, or of numbers with steps of one 5.
     registers : Tile
         Of the products of matrices; their rows are tiles of the map.
     block : int
@@ -51,12 +53,13 @@ def winograd(
     inner: int,
     padding: Sequence[int],
     blocking: Blocking,
+    stride: int = 1,
     first: int = 0,
     prologue: Formula | None = None,
     steps: int = 1,
     zero: int = 0,
 ) -> te.Tensor:
-    """Return the 3x3 convolution, with steps of one, of NHWC data.
+    """Return the 3x3 convolution of NHWC data.
 
     Parameters
     ----------
@@ -73,6 +76,8 @@ def winograd(
     padding : sequence of int
         Top, left, bottom, right.
     blocking : Blocking
+    stride : int
+        1 or 2.
     first : int
         The first of the channels that are read, counted through the planes.
     prologue : Formula, optional
@@ -83,8 +88,10 @@ def winograd(
     """
     batch, out_height, out_width, channels = shape
     _, height, width, wide_data = (int(n) for n in data.shape)
-    blocks, points, _, _, wide = (int(n) for n in weight.shape)
+    blocks, kernels, _, _, wide = (int(n) for n in weight.shape)
     outputs, block = blocking.outputs, blocking.block
+    way = filtering(outputs, stride)
+    points = way.points
     top, left, _, _ = padding
     down, across = -(-out_height // outputs), -(-out_width // outputs)
     count = batch * down * across
@@ -97,26 +104,26 @@ def winograd(
         # Whole blocks are computed: tiles past the end repeat the last one, and are not stored.
         t = t if computed == count else tirx.min(t, count - 1)
         n, y, x = t // (down * across), t // across % down, t % across
-        y, x = y * outputs + p - top, x * outputs + q - left
+        y, x = (y * outputs) * stride + p - top, (x * outputs) * stride + q - left
         plane, c = in_plane(first, c, inner, wide_data)
         value = prepared(data, prologue, parameters, (plane * batch + n, y, x, c))
         value = as_type(value, weight.dtype)
         return tirx.if_then_else(inside(y, x), value, tirx.const(zero, weight.dtype))
 
     def along(
-        transform: Callable[[Values], Values], read: Callable[[int], tvm.ir.Expr], at: tirx.Var
+        transform: Transform, read: Callable[[int], tvm.ir.Expr], at: tirx.Var
     ) -> tvm.ir.Expr:
         return chosen(transform([read(k) for k in range(points)]), at)
 
     patches = te.compute((computed, points, points, inner), patch, name="patch")
     rows = te.compute(
         (computed, points, points, inner),
-        lambda t, i, q, c: along(input_transform, lambda p: patches(t, p, q, c), i),
+        lambda t, i, q, c: along(way.input, lambda p: patches(t, p, q, c), i),
         name="input_rows",
     )
     spectrum = te.compute(
         (points, points, computed, inner),
-        lambda i, j, t, c: along(input_transform, lambda q: rows(t, i, q, c), j),
+        lambda i, j, t, c: along(way.input, lambda q: rows(t, i, q, c), j),
         name="input",
     )
     rc = te.reduce_axis((0, inner), "rc")
@@ -125,8 +132,12 @@ def winograd(
         values = te.compute(spectrum.shape, lambda *place: spectrum(*place), name="values")
     codes = data.dtype != weight.dtype
 
+    def kernel_of(point: tirx.Var) -> tvm.ir.Expr:
+        return point if kernels == points else tirx.min(point, kernels - 1)
+
     def summed(t: tirx.Var, i: tirx.Var, j: tirx.Var, k: tirx.Var) -> tvm.ir.Expr:
-        factors = values[i, j, t, rc], weight[k // wide, i, j, rc, k % wide]
+        kernel = weight[k // wide, kernel_of(i), kernel_of(j), rc, k % wide]
+        factors = values[i, j, t, rc], kernel
         if codes:
             return total(widened_product(*factors), axis=rc)
         return te.sum(factors[0] * factors[1], axis=rc)
@@ -140,7 +151,7 @@ def winograd(
     def rows_of_outputs(
         t: tirx.Var, odd: tirx.Var, y: tirx.Var, j: tirx.Var, k: tirx.Var
     ) -> tvm.ir.Expr:
-        return along(output_transform, lambda i: product(t, i, j, k), y * apart + odd)
+        return along(way.output, lambda i: product(t, i, j, k), y * apart + odd)
 
     output_rows = te.compute(
         (computed, apart, together, points, channels), rows_of_outputs, name="output_rows"
@@ -148,7 +159,7 @@ def winograd(
     result = te.compute(
         (computed, apart, together, outputs, channels),
         lambda t, odd, y, x, k: divided(
-            along(output_transform, lambda j: output_rows(t, odd, y, j, k), x), outputs
+            along(way.output, lambda j: output_rows(t, odd, y, j, k), x), way
         ),
         name="output",
     )
