@@ -26,14 +26,14 @@ from .element import FLOAT16, FLOAT32, INT8, INT16
 #
 # So were the costs of Winograd's transforms, for ResNet-50 and SqueezeNet; what was counted needs
 # no margin. Tiles of 2x2 add up fewer terms a point; in those of 5x5 one has no pair to share its
-# terms with. With eight tiles between them LLVM keeps the two halves of a transform apart, and
-# their products are in the first cache. Strassen's were chosen for ResNet-50 and MobileNet V2; a
-# core that issues in order waits for its loads.
+# terms with; with steps of two half the values are only copied. With eight tiles between them LLVM
+# keeps the two halves of a transform apart, and their products are in the first cache. Strassen's
+# were chosen for ResNet-50 and MobileNet V2; a core that issues in order waits for its loads.
 _COUNTED = replace(
     AVX2,
     transform=12,
     winograd_margin=1,
-    winograd_transforms=((1, 2, 2 / 3), (1, 4, 1), (1, 5, 1.25), (2, 2, 2 / 3), (2, 4, 3 / 4)),
+    winograd_transforms=((1, 2, 2 / 3), (1, 4, 1), (1, 5, 1.25), (2, 2, 1 / 4), (2, 4, 0.3)),
     winograd_apart=8,
     strassen_transform=2.5,
 )
