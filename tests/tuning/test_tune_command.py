@@ -23,6 +23,7 @@ pytestmark = pytest.mark.long
 
 TARGET = records_name(tuned.DEVICE)
 SHAPE = ("--input-shape", "1x3x32x32", "--threads", 1)
+ONE_TRIAL = ("--tasks", "features.3*", "--trials", 1)
 
 
 @pytest.fixture
@@ -163,6 +164,16 @@ def entries(workload: str, decisions: dict[str, Any], **changes: Any) -> tuple[T
     )
 
 
+@pytest.fixture(scope="module")
+def workload(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The workload of the one kernel of the network's ``features.3``."""
+    folder = tmp_path_factory.mktemp("workload")
+    arguments = [f"{tuned.write_nets(folder)}:net", *SHAPE, "--records", folder, *ONE_TRIAL]
+    subprocess.run(tuned.tune_command(*arguments), check=True)
+    (found,) = tuned.untuned(folder)
+    return found
+
+
 @pytest.mark.parametrize(
     ("changes", "taken"),
     [
@@ -171,19 +182,14 @@ def entries(workload: str, decisions: dict[str, Any], **changes: Any) -> tuple[T
     ],
 )
 def test_what_was_measured_alike_is_gone_on_from(
-    changes: dict[str, Any], taken: bool, cli: Cli, nets: Path, tmp_path: Path
+    changes: dict[str, Any], taken: bool, workload: str, cli: Cli, nets: Path, tmp_path: Path
 ) -> None:
     """Not what was measured with other threads, of another element type, or by an emulator."""
     records = tmp_path / "records"
-    arguments = [f"{nets}:net", *SHAPE, "--records", records, "--tasks", "features.3*", "--json"]
-    cli("tune", *arguments, "--trials", 1)
-    (workload,) = tuned.untuned(records)
-    for path in (records / TARGET).iterdir():
-        path.unlink()
     store = Store(records)
     store.add(*entries(workload, {}, **changes))
     store.add(*entries(workload, {"unroll": False}, **changes))
-    done = cli("tune", *arguments, "--trials", 1)
+    done = cli("tune", f"{nets}:net", *SHAPE, "--records", records, *ONE_TRIAL, "--json")
     (kernel,) = done.json["kernels"]
     assert tuned.untuned(records) == [workload] * (1 if taken else 2)
     if taken:

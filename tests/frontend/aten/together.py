@@ -65,24 +65,34 @@ def faults(cases: Sequence[Case]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for start in range(0, len(cases), _ONE_SIZE):
-        found |= _faults(cases[start : start + _ONE_SIZE])
+        group = cases[start : start + _ONE_SIZE]
+        # What is refused is found out before the others' kernels are made, not again and again.
+        refused = _one_by_one(group, lambda some: _imported(some) and {})
+        rest = [case for case in group if case.name not in refused]
+        found |= refused | _one_by_one(rest, _differences)
     return found
 
 
-def _faults(cases: Sequence[Case]) -> dict[str, str]:
+def _one_by_one(
+    cases: Sequence[Case], work: Callable[[Sequence[Case]], dict[str, str]]
+) -> dict[str, str]:
+    """Do some work for all cases together, or where that raises for those for which it can be."""
     if not cases:
         return {}
     try:
-        results = computed(cases)
+        return work(cases)
     except Exception as error:  # whatever exporting, importing or compiling raises
         if len(cases) > 1:
             half = len(cases) // 2
-            return _faults(cases[:half]) | _faults(cases[half:])
+            return _one_by_one(cases[:half], work) | _one_by_one(cases[half:], work)
         if isinstance(error, UserError):
             return {cases[0].name: f"refused: {error}"}
         said = [line for line in str(error).splitlines() if line.strip()] or [""]
         return {cases[0].name: f"{type(error).__name__}: {said[0]} ... {said[-1]}"[:600]}
-    found = {}
+
+
+def _differences(cases: Sequence[Case]) -> dict[str, str]:
+    results, found = computed(cases), {}
     for case in cases:
         expected = case.expected()
         made, results = results[: len(expected)], results[len(expected) :]
@@ -98,11 +108,15 @@ def _faults(cases: Sequence[Case]) -> dict[str, str]:
 
 def computed(cases: Sequence[Case]) -> list[np.ndarray]:
     """Return what our code computes for all cases."""
-    inputs = [_array(tensor) for case in cases for tensor in case.inputs]
+    graph, inputs = _imported(cases)
     device = DEVICES["x86"]
-    graph = frontend.import_graph(Together(cases).eval(), inputs)
     mod = pipeline.run(graph.mod, device)
     return results_of(mod, inputs, _quick(device))
+
+
+def _imported(cases: Sequence[Case]) -> tuple[frontend.Graph, list[np.ndarray]]:
+    inputs = [_array(tensor) for case in cases for tensor in case.inputs]
+    return frontend.import_graph(Together(cases).eval(), inputs), inputs
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
