@@ -39,6 +39,9 @@ class Device:
     extremes_of_nan : bool
         Whether it has instructions for the larger and the smaller of two numbers that give NaN
         where either is.
+    estimates_reciprocals : bool
+        Whether a product with a reciprocal, of an estimate and two steps to it, takes it less time
+        than a quotient.
     """
 
     family: ClassVar[str]
@@ -57,6 +60,7 @@ class Device:
     gpu_code: tuple[str, ...] = ()
     emulated_cpu: str | None = None
     extremes_of_nan: bool = False
+    estimates_reciprocals: bool = False
 
     @property
     def peak_gflops(self) -> float | None:

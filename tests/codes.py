@@ -80,6 +80,12 @@ def convolution(
     return graph
 
 
+def random_codes(generator: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Return codes of all sizes."""
+    low, high = quantized.CODES[dtype]
+    return generator.integers(low, high + 1, shape, dtype=dtype)
+
+
 def sums(
     codes: np.ndarray, weight: np.ndarray, zero: int, *, strides: int = 1, padding: int = 0,
     dilation: int = 1, groups: int = 1,

@@ -175,11 +175,11 @@ def test_wrong_code_is_not_published(
 @pytest.mark.long
 def test_interrupt_leaves_nothing(tmp_path: Path) -> None:
     """Interrupt the command while it works on several phases; the old file stays."""
-    path = tmp_path / "mobilenet_v2-x86.so"
+    path = tmp_path / "squeezenet1_1-x86.so"
     path.write_bytes(b"the old file")
     for phase in ("legalize", "link", "write"):
         process = subprocess.Popen(
-            [sys.executable, "-m", "tvmlcnn", "compile", "mobilenet_v2", "--no-check", "-v"]
+            [sys.executable, "-m", "tvmlcnn", "compile", "squeezenet1_1", "--no-check", "-v"]
             + ["--input-shape", "1x3x64x64"],
             cwd=tmp_path,
             stderr=subprocess.PIPE,

@@ -12,7 +12,7 @@ import math
 from tvm import tirx
 from tvm.ir import Expr
 
-from tvmlcnn.vector_math import EXPM1, POWER
+from tvmlcnn.vector_math import EXPM1, POWER, RATIO
 
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848, 1.0507009873554804934
 
@@ -25,6 +25,11 @@ def _negative(x: Expr) -> Expr:
     return _like(x, 0) - x
 
 
+def _ratio(above: Expr, below: Expr) -> Expr:
+    """Return a quotient by what is never less than one."""
+    return tirx.call_intrin(str(above.ty.dtype), RATIO, above, below)
+
+
 def expm1(x: Expr) -> Expr:
     """Return e^x - 1."""
     return tirx.call_intrin(x.ty.dtype, EXPM1, x)
@@ -32,12 +37,12 @@ def expm1(x: Expr) -> Expr:
 
 def sigmoid(x: Expr) -> Expr:
     """Return 1 / (1 + e^-x): 4e-7."""
-    return _like(x, 1) / (_like(x, 1) + tirx.exp(_negative(x)))
+    return _ratio(_like(x, 1), _like(x, 1) + tirx.exp(_negative(x)))
 
 
 def silu(x: Expr) -> Expr:
     """Return x / (1 + e^-x) (Elfwing and others 2017): 4e-7."""
-    return x / (_like(x, 1) + tirx.exp(_negative(x)))
+    return _ratio(x, _like(x, 1) + tirx.exp(_negative(x)))
 
 
 def gelu(x: Expr) -> Expr:
@@ -55,7 +60,7 @@ def gelu_tanh(x: Expr) -> Expr:
     """
     scale = -2 * math.sqrt(2 / math.pi)
     inner = x * (_like(x, scale) + _like(x, 0.044715 * scale) * x * x)
-    return x / (_like(x, 1) + tirx.exp(inner))
+    return _ratio(x, _like(x, 1) + tirx.exp(inner))
 
 
 def mish(x: Expr) -> Expr:
@@ -66,7 +71,7 @@ def mish(x: Expr) -> Expr:
     # From 20 on the factor is 1 in float32, and w no infinity.
     e = tirx.exp(tirx.Min(_like(x, 20), x))
     w = e * (e + _like(x, 2))
-    return x * (w / (w + _like(x, 2)))
+    return x * _ratio(w, w + _like(x, 2))
 
 
 def leaky_relu(x: Expr, slope: float) -> Expr:

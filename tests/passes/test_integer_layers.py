@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 import torch
 import tvm
-from codes import HERE, convolution, module, result_of, sums
+from codes import HERE, convolution, module, random_codes, result_of, sums
 from executed import assembly_of
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tvm import relax
 
 from tvmlcnn import pipeline
@@ -21,92 +19,8 @@ from tvmlcnn.graph.quantized_operators import Code
 from tvmlcnn.passes.integer_layers import integer_layers
 from tvmlcnn.targets import DEVICES, Cpu
 
-few = settings(max_examples=12, deadline=None, derandomize=True)
 Emit = Callable[[relax.Expr], relax.Var]
 devices = pytest.mark.parametrize("device", HERE, ids=lambda device: device.name)
-
-
-def random(generator: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-    low, high = quantized.CODES[dtype]
-    return generator.integers(low, high + 1, shape, dtype=dtype)
-
-
-@devices
-@few
-@given(
-    inner=st.integers(1, 40),
-    outer=st.integers(1, 40),
-    size=st.tuples(st.integers(3, 14), st.integers(3, 14)),
-    kernel=st.sampled_from([1, 1, 3]),
-    strides=st.integers(1, 2),
-    dtype=st.sampled_from(["uint8", "int8"]),
-    zero=st.sampled_from([0.0, 0.4, 1.0]),
-    seed=st.integers(0, 9),
-)
-def test_sums_are_exact(
-    device: Cpu, inner: int, outer: int, size: tuple[int, int], kernel: int, strides: int,
-    dtype: str, zero: float, seed: int,
-) -> None:  # fmt: skip
-    generator = np.random.default_rng(seed)
-    low, high = quantized.CODES[dtype]
-    code = Code(1.0, low + int(zero * (high - low)), dtype)
-    codes = random(generator, (1, inner, *size), dtype)
-    weight = random(generator, (outer, inner, kernel, kernel), "int8")
-    options = {"strides": strides, "padding": kernel // 2}
-    found = result_of(convolution(weight, code, **options), codes, device)
-    np.testing.assert_array_equal(found, sums(codes, weight, code.zero, **options))
-
-
-@devices
-@few
-@given(
-    channels=st.one_of(st.integers(1, 40), st.sampled_from([48, 64, 96])),
-    size=st.tuples(st.integers(7, 14), st.integers(7, 14)),
-    kernel=st.sampled_from([1, 3, 5, 7]),
-    strides=st.integers(1, 2),
-    dilation=st.integers(1, 2),
-    zero=st.sampled_from([0, 97, 255]),
-)
-def test_depthwise_sums_are_exact(
-    device: Cpu, channels: int, size: tuple[int, int], kernel: int, strides: int, dilation: int,
-    zero: int,
-) -> None:  # fmt: skip
-    generator = np.random.default_rng(channels)
-    codes = random(generator, (1, channels, *size), "uint8")
-    weight = random(generator, (channels, 1, kernel, kernel), "int8")
-    options = {
-        "strides": strides, "padding": kernel // 2 * dilation, "dilation": dilation,
-        "groups": channels,
-    }  # fmt: skip
-    found = result_of(convolution(weight, Code(1.0, zero, "uint8"), **options), codes, device)
-    np.testing.assert_array_equal(found, sums(codes, weight, zero, **options))
-
-
-@devices
-def test_the_greatest_sums_are_exact(device: Cpu) -> None:
-    """Products of four codes that pass 16 bits together, which some instructions saturate."""
-    codes = np.full((1, 64, 4, 4), 255, np.uint8)
-    weight = np.full((16, 64, 1, 1), 127, np.int8)
-    weight[8:] = -128
-    found = result_of(convolution(weight, Code(1.0, 0, "uint8")), codes, device)
-    np.testing.assert_array_equal(found, sums(codes, weight, 0))
-
-
-@devices
-@pytest.mark.parametrize("rows", [1, 7])
-def test_products_with_a_matrix_are_exact(device: Cpu, rows: int) -> None:
-    generator = np.random.default_rng(rows)
-    codes, weight = random(generator, (rows, 50), "uint8"), random(generator, (50, 21), "int8")
-
-    def graph(emit: Emit, given: relax.Var) -> relax.Expr:
-        numbers = emit(quantized.dequantize(given, Code(1.0, 33, "uint8")))
-        scales = np.ones((1, 21), np.float32)
-        return relax.op.matmul(
-            numbers, emit(quantized.dequantize_channels(constant(weight), scales))
-        )
-
-    wanted = (codes.astype(np.int64) - 33) @ weight.astype(np.int64)
-    np.testing.assert_array_equal(result_of(graph, codes, device), wanted)
 
 
 @devices
@@ -115,8 +29,8 @@ def test_codes_are_those_of_torch(device: Cpu, activation: str) -> None:
     """A step at most, in less than one of a thousand, as rounding decides in float32."""
     generator = np.random.default_rng(3)
     code, after = Code(0.021, 100, "uint8"), Code(0.047, 17, "uint8")
-    codes = random(generator, (1, 32, 30, 30), "uint8")
-    weight = random(generator, (48, 32, 3, 3), "int8")
+    codes = random_codes(generator, (1, 32, 30, 30), "uint8")
+    weight = random_codes(generator, (48, 32, 3, 3), "int8")
     scales = generator.uniform(1e-4, 9e-4, 48).astype(np.float32)
     bias = generator.normal(size=(1, 48, 1, 1)).astype(np.float32)
 
@@ -209,31 +123,11 @@ def test_codes_that_are_the_same_are_not_computed() -> None:
 
 
 @devices
-@few
-@given(
-    groups=st.sampled_from([2, 3, 4, 8]),
-    inner=st.integers(1, 9),
-    outer=st.integers(1, 18),
-    kernel=st.sampled_from([1, 3]),
-    zero=st.sampled_from([0, 97]),
-)
-def test_sums_of_groups_are_exact(
-    device: Cpu, groups: int, inner: int, outer: int, kernel: int, zero: int
-) -> None:
-    generator = np.random.default_rng(inner)
-    codes = random(generator, (1, groups * inner, 7, 9), "uint8")
-    weight = random(generator, (groups * outer, inner, kernel, kernel), "int8")
-    options = {"padding": kernel // 2, "groups": groups}
-    found = result_of(convolution(weight, Code(1.0, zero, "uint8"), **options), codes, device)
-    np.testing.assert_array_equal(found, sums(codes, weight, zero, **options))
-
-
-@devices
 @pytest.mark.parametrize("channels", [16, 58, 116])
 def test_shuffled_channels_are_the_same(device: Cpu, channels: int) -> None:
     """As ShuffleNet's units split, join and shuffle them, through several of them."""
     code, generator = Code(1.0, 7, "uint8"), np.random.default_rng(channels)
-    codes = random(generator, (1, channels, 6, 5), "uint8")
+    codes = random_codes(generator, (1, channels, 6, 5), "uint8")
     half = channels // 2
 
     def graph(emit: Emit, given: relax.Var) -> relax.Expr:
@@ -260,8 +154,8 @@ def test_shuffled_channels_are_the_same(device: Cpu, channels: int) -> None:
 def test_a_residual_of_codes_is_added_in_the_kernel(device: Cpu) -> None:
     """Its numbers are made where they are added, not before."""
     code, generator = Code(0.5, 3, "uint8"), np.random.default_rng(0)
-    weight = random(generator, (32, 32, 1, 1), "int8")
-    codes = random(generator, (1, 32, 6, 6), "uint8")
+    weight = random_codes(generator, (32, 32, 1, 1), "int8")
+    codes = random_codes(generator, (1, 32, 6, 6), "uint8")
 
     def graph(emit: Emit, given: relax.Var) -> relax.Expr:
         made = emit(convolution(weight, code, np.full(32, 0.01, np.float32))(emit, given))
@@ -310,48 +204,3 @@ def test_a_gpu_without_integer_products_computes_with_numbers(target: str, integ
     assert [name for name in names if name.startswith("tvmlcnn.")] == (
         [quantized.INTEGER_CONV2D] if integers else []
     )
-
-
-@devices
-@few
-@given(
-    channels=st.integers(1, 5),
-    size=st.tuples(st.integers(5, 14), st.integers(5, 14)),
-    kernel=st.sampled_from([1, 3, 5]),
-    strides=st.integers(1, 2),
-    depthwise=st.booleans(),
-    seed=st.integers(0, 9),
-)
-def test_bytes_less_a_zero_of_each_channel(
-    device: Cpu, channels: int, size: tuple[int, int], kernel: int, strides: int,
-    depthwise: bool, seed: int,
-) -> None:  # fmt: skip
-    """They are convolved as bytes, and around the maps lies what stands for zero."""
-    generator = np.random.default_rng(seed)
-    codes = random(generator, (1, channels, *size), "uint8")
-    zeros = generator.choice([0, 3, 104, 255], channels)
-    shape = (channels, 1) if depthwise else (24, channels)
-    weight = random(generator, (*shape, kernel, kernel), "int8")
-    scales = generator.uniform(0.5, 1, len(weight)).astype(np.float32)
-    options = {
-        "strides": strides, "padding": kernel // 2, "groups": channels if depthwise else 1,
-    }  # fmt: skip
-
-    def graph(emit: Emit, codes: relax.Var) -> relax.Expr:
-        numbers = emit(relax.op.astype(codes, "float32"))
-        taken = constant(zeros.reshape(1, -1, 1, 1).astype(np.float32))
-        numbers = emit(relax.op.subtract(numbers, taken))
-        along = scales.reshape(-1, 1, 1, 1)
-        weights = emit(quantized.dequantize_channels(constant(weight), along))
-        return relax.op.nn.conv2d(numbers, weights, **options)
-
-    centred = codes.astype(np.int64) - zeros.reshape(1, -1, 1, 1)
-    with torch.no_grad():
-        expected = torch.nn.functional.conv2d(
-            torch.from_numpy(centred).double(), torch.from_numpy(weight).double(),
-            None, strides, kernel // 2, 1, options["groups"],
-        ).numpy() * scales.reshape(1, -1, 1, 1)  # fmt: skip
-    found = result_of(graph, codes, device)
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6 * 255 * 127 * weight.size)
-    mod = integer_layers(device)(module(codes.shape, "uint8", graph))
-    assert quantized.INTEGER_CONV2D in mod.script()

@@ -14,6 +14,7 @@ from tvmlcnn.targets import Device
 from . import ld1
 from .extremes import extremes_by_instruction
 from .loads_of_vectors import MOST, loads_of_vectors
+from .ratios import ratios_by_estimates
 from .stores_of_vectors import stores_of_vectors
 from .sums_on_stack import sums_on_stack
 
@@ -68,6 +69,8 @@ def lowered(kernels: tvm.IRModule, device: Device) -> tvm.IRModule:
         tirx.transform.BF16StorageLegalize(),
     ]
     wrapped = tvm.ir.transform.Sequential(passes)(kernels)
+    if device.estimates_reciprocals:
+        wrapped = ratios_by_estimates(wrapped, device.machine)
     return extremes_by_instruction(wrapped) if device.extremes_of_nan else wrapped
 
 

@@ -24,12 +24,14 @@ from .power import power
 from .quotients import erf, tanh
 from .trigonometric import cos, sin
 
-__all__ = ["EXPM1", "FUNCTIONS", "POWER"]
+__all__ = ["EXPM1", "FUNCTIONS", "POWER", "RATIO"]
 
 EXPM1 = "tirx.expm1"
 """An intrinsic of ours: TVM has none."""
 POWER = "tirx.float_power"
 """Another one: wherever TVM simplifies its own it prints a warning of exponents of 3 and more."""
+RATIO = "tirx.ratio"
+"""A quotient by a denominator from one on, where a core may have something faster than division."""
 
 FUNCTIONS: dict[str, Callable[..., Expr]] = {
     "tirx.cos": cos,
@@ -86,11 +88,13 @@ def _register() -> None:
     for name, text, lower in (
         (EXPM1, "e^x - 1.", _expm1_by_sinh),
         (POWER, "x^y.", _power_of_library),
+        (RATIO, "a / b, for b from 1 on.", lambda call: call.args[0] / call.args[1]),
     ):
         _ffi_api.RegisterOp(name, text)
         register_op_attr(name, "TCallEffectKind", _PURE)
         register_op_attr(name, "TScriptPrinterName", name.removeprefix("tirx."))
         register_op_attr(name, "default.FLowerIntrinsic", lower)
+    register_op_attr(RATIO, "TVectorizable", True)
     for name, function in FUNCTIONS.items():
         known = Op.get(name).get_attr(_KEY) or Op.get(name).get_attr("default.FLowerIntrinsic")
         assert known is not None, f"TVM has no {name}"
