@@ -80,6 +80,7 @@ def main() -> None:
         "the same for float64": fit(
             _expm1_rest, (-half * 1.01, half * 1.01), (5, 0), lambda r: r**2 + 1e-6
         ),
+        "exp(-r)": fit(lambda r: mpmath.exp(-r), (-half * 1.01, half * 1.01), (5, 0), np.exp),
         "(log1p(f) - f + f^2 / 2) / f^3": fit(
             _log1p_rest, mantissas, (7, 0), lambda f: np.abs(f**3 / np.log1p(f))
         ),

@@ -12,7 +12,7 @@ import math
 from tvm import tirx
 from tvm.ir import Expr
 
-from tvmlcnn.vector_math import EXPM1, POWER, RATIO
+from tvmlcnn.vector_math import EXPM1, LOGISTIC_DENOMINATOR, POWER, RATIO
 
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848, 1.0507009873554804934
 
@@ -30,6 +30,11 @@ def _ratio(above: Expr, below: Expr) -> Expr:
     return tirx.call_intrin(str(above.ty.dtype), RATIO, above, below)
 
 
+def _by_logistic(above: Expr, x: Expr) -> Expr:
+    """Return a numerator times 1 / (1 + e^-x)."""
+    return _ratio(above, tirx.call_intrin(str(x.ty.dtype), LOGISTIC_DENOMINATOR, x))
+
+
 def expm1(x: Expr) -> Expr:
     """Return e^x - 1."""
     return tirx.call_intrin(x.ty.dtype, EXPM1, x)
@@ -37,12 +42,12 @@ def expm1(x: Expr) -> Expr:
 
 def sigmoid(x: Expr) -> Expr:
     """Return 1 / (1 + e^-x): 4e-7."""
-    return _ratio(_like(x, 1), _like(x, 1) + tirx.exp(_negative(x)))
+    return _by_logistic(_like(x, 1), x)
 
 
 def silu(x: Expr) -> Expr:
     """Return x / (1 + e^-x) (Elfwing and others 2017): 4e-7."""
-    return _ratio(x, _like(x, 1) + tirx.exp(_negative(x)))
+    return _by_logistic(x, x)
 
 
 def gelu(x: Expr) -> Expr:
@@ -58,9 +63,9 @@ def gelu_tanh(x: Expr) -> Expr:
 
     ``(1 + tanh(u)) / 2`` is a sigmoid of 2u.
     """
-    scale = -2 * math.sqrt(2 / math.pi)
+    scale = 2 * math.sqrt(2 / math.pi)
     inner = x * (_like(x, scale) + _like(x, 0.044715 * scale) * x * x)
-    return _ratio(x, _like(x, 1) + tirx.exp(inner))
+    return _by_logistic(x, inner)
 
 
 def mish(x: Expr) -> Expr:

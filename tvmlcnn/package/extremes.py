@@ -7,6 +7,8 @@ Manual"), as torch does; x86's give the second operand, which LLVM knows a compa
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tvm
 import tvm_ffi
 from tvm import tirx
@@ -23,22 +25,19 @@ def extremes_by_instruction(kernels: tvm.IRModule) -> tvm.IRModule:
     kernels : tvm.IRModule
         Lowered as far as intrinsics, which TVM no longer simplifies.
     """
-    replaced = {
-        variable: function.with_body(_replaced(function.body))
+    # Functions of vectors bound what they take, which is seen when they are lowered.
+    lowered = tirx.transform.LowerIntrin()(_mapped(kernels, [(Call, _exact)]))
+    maximum = (tirx.Max, lambda node: _instruction(_MAXIMUM, node, node.a, node.b))
+    minimum = (tirx.Min, lambda node: _instruction(_MINIMUM, node, node.a, node.b))
+    return _mapped(lowered, [maximum, minimum])
+
+
+def _mapped(kernels: tvm.IRModule, changes: list[tuple[type, Callable[..., Expr]]]) -> tvm.IRModule:
+    made = {
+        variable: function.with_body(tvm_ffi.structural_map(function.body, changes))
         for variable, function in kernels.functions.items()
     }
-    return tvm.IRModule(replaced, attrs=kernels.attrs)
-
-
-def _replaced(body: tirx.Stmt) -> tirx.Stmt:
-    return tvm_ffi.structural_map(
-        body,
-        [
-            (tirx.Max, lambda node: _instruction(_MAXIMUM, node, node.a, node.b)),
-            (tirx.Min, lambda node: _instruction(_MINIMUM, node, node.a, node.b)),
-            (Call, _exact),
-        ],
-    )
+    return tvm.IRModule(made, attrs=kernels.attrs)
 
 
 def _exact(call: Call) -> Expr:

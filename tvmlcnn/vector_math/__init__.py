@@ -17,19 +17,21 @@ from tvm import tirx
 from tvm.ir import Call, Expr, Op, register_op_attr
 from tvm.ir.op import _ffi_api
 
-from .exponential import exp, expm1
+from .exponential import exp, expm1, logistic_denominator
 from .expressions import cast, let, like
 from .logarithm import log, log1p
 from .power import power
 from .quotients import erf, tanh
 from .trigonometric import cos, sin
 
-__all__ = ["EXPM1", "FUNCTIONS", "POWER", "RATIO"]
+__all__ = ["EXPM1", "FUNCTIONS", "LOGISTIC_DENOMINATOR", "POWER", "RATIO"]
 
 EXPM1 = "tirx.expm1"
 """An intrinsic of ours: TVM has none."""
 POWER = "tirx.float_power"
 """Another one: wherever TVM simplifies its own it prints a warning of exponents of 3 and more."""
+LOGISTIC_DENOMINATOR = "tirx.logistic_denominator"
+"""1 + e^-x."""
 RATIO = "tirx.ratio"
 """A quotient by a denominator from one on, where a core may have something faster than division."""
 
@@ -38,6 +40,7 @@ FUNCTIONS: dict[str, Callable[..., Expr]] = {
     "tirx.erf": erf,
     "tirx.exp": exp,
     EXPM1: expm1,
+    LOGISTIC_DENOMINATOR: logistic_denominator,
     POWER: power,
     "tirx.log": log,
     "tirx.log1p": log1p,
@@ -80,6 +83,11 @@ def _expm1_by_sinh(call: Call) -> Expr:
     return like(half, 2) * tirx.exp(half) * tirx.sinh(half)
 
 
+def _denominator_by_exp(call: Call) -> Expr:
+    (x,) = call.args
+    return like(x, 1) + tirx.exp(like(x, 0) - x)
+
+
 def _power_of_library(call: Call) -> Expr:
     return tirx.call_intrin(str(call.ty.dtype), "tirx.pow", *call.args)
 
@@ -87,6 +95,7 @@ def _power_of_library(call: Call) -> Expr:
 def _register() -> None:
     for name, text, lower in (
         (EXPM1, "e^x - 1.", _expm1_by_sinh),
+        (LOGISTIC_DENOMINATOR, "1 + e^-x.", _denominator_by_exp),
         (POWER, "x^y.", _power_of_library),
         (RATIO, "a / b, for b from 1 on.", lambda call: call.args[0] / call.args[1]),
     ):

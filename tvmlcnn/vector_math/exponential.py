@@ -1,4 +1,4 @@
-"""e^x and e^x - 1.
+"""e^x, e^x - 1 and 1 + e^-x.
 
 ``x = n log(2) + r`` with ``|r| <= log(2) / 2`` (Cody and Waite 1980), a polynomial for
 ``expm1(r)``, and ``2^n`` as bits. The nearest integer n comes of adding 1.5 * 2^23, whose last bit
@@ -29,8 +29,10 @@ from .expressions import (
 # log(2) in two parts: the first has 9 bits, so that its products with n are exact.
 LOG2_HIGH, LOG2_LOW = 0.693359375, -2.12194440054690583e-4
 _LOG2_E = 1.4426950408889634
+_ROUNDER_OF_POWERS = ROUNDER + 127  # whose last bits are the exponent's of 2^n
 _ROUNDER_OF_HALVES = ROUNDER + 126  # whose last bits are the exponent's of 2^(n - 1)
 _EXPM1_REST = (0.50000001, 0.166665129, 0.0416661873, 0.00836959817, 0.00139517189)
+_EXP_OF_NEGATIVE = (1.00000008, -0.999999673, 0.499988504, -0.166676115, 0.04192035, -0.00829693885)
 # exp of more is infinity; of less it is below 2^-126, or for expm1 nothing beside the 1.
 _HIGHEST, _LOWEST, _LOWEST_EXPM1 = 88.8, -87.4, -20.0
 
@@ -74,3 +76,15 @@ def expm1(x: Expr) -> Expr:
     """Return e^x - 1: 2 ulp, near 0 as well; of a denormal number it may be 0."""
     p, half = _reduced(at_most(at_least(x, _LOWEST_EXPM1), _HIGHEST))
     return (p * half + (half - like(p, 0.5))) * like(p, 2)
+
+
+def logistic_denominator(x: Expr) -> Expr:
+    """Return 1 + e^-x: 4e-7, or infinity where that is over 1.7e38.
+
+    The sum hides what a single constant leaves out of n log(2), and so does the exponential's sign.
+    """
+    x = at_most(at_least(x, -_HIGHEST), -_LOWEST)
+    rounded = like(x, _ROUNDER_OF_POWERS) - x * like(x, _LOG2_E)
+    r = x + (rounded - like(x, _ROUNDER_OF_POWERS)) * like(x, math.log(2))
+    power = float_of(tirx.shift_left(bits_of(rounded), like(bits_of(rounded), 23)))
+    return horner(r, _EXP_OF_NEGATIVE) * power + like(x, 1)
