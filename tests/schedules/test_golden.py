@@ -23,6 +23,7 @@ CASES: dict[str, dict[str, tuple[str, ...]]] = {
         "3x3 large": BOTH,
         "3x3": ("x86",),
         "3x3 by five": ("rpi4",),
+        "strided": ("rpi4",),
         "3x3 signed bytes": ("rpi4",),
     },
     "strassen": {"pointwise": BOTH, "prologue": ("rpi4",)},

@@ -79,7 +79,8 @@ def test_a_policy_names_the_rule(target: str) -> None:
 
 def test_two_rules_can_make_a_3x3_convolution() -> None:
     assert alternatives(LAYERS["3x3"], X86) == ["winograd", "dense"]
-    assert alternatives(LAYERS["strided"], X86) == ["dense"]
+    assert alternatives(LAYERS["strided"], X86) == ["winograd", "dense"]
+    assert alternatives(LAYERS["first"], X86) == ["dense"]
     assert alternatives(LAYERS["odd"], X86) == []
 
 
