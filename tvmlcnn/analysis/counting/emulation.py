@@ -16,8 +16,9 @@ from .machines import MACHINES, Core
 from .profile import Section, read_profile
 from .programs import program
 
-# The same from run to run: one thread, and sets of names in one order.
-_STEADY = {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+# The same from run to run: one thread, sets of names in one order, and no bytecode that the next
+# run would find: where modules are compiled memory is laid out otherwise.
+_STEADY = {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def counted(
