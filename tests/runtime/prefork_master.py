@@ -38,12 +38,14 @@ class Server:
         """Call the model, and tell whether it computes that too."""
         return np.array_equal(self._model(*self._inputs), self._expected)
 
-    def all_right(self, threads: int) -> bool:
+    def all_right(self, threads: int, times: int = 1) -> bool:
         """Call from several threads at once."""
         results: list[bool] = []
-        callers = [
-            threading.Thread(target=lambda: results.append(self.right())) for _ in range(threads)
-        ]
+
+        def call() -> None:
+            results.append(all(self.right() for _ in range(times)))
+
+        callers = [threading.Thread(target=call) for _ in range(threads)]
         for caller in callers:
             caller.start()
         for caller in callers:
@@ -101,8 +103,22 @@ def short_threads(server: Server) -> None:
     until_ended(before)
 
 
+def many_calls(server: Server, threads: str) -> None:
+    """Fork workers before the model was used, or while threads use it."""
+
+    def worker() -> bool:
+        return all(server.right() for _ in range(20)) and server.all_right(3, 20)
+
+    with server.calling(int(threads)) as results:
+        workers = [forked(worker) for _ in range(4)]
+        assert [end_of(worker) for worker in workers] == [0] * 4
+    assert all(results)
+    assert server.right()
+
+
 def again_and_again(server: Server, threads: str) -> None:
-    """Fork as gunicorn does for workers that ended, before any call or while the master calls."""
+    """Fork as gunicorn does for workers that ended, while the master may be at work itself."""
+    assert server.right()
     with server.calling(int(threads)) as results:
         for _ in range(5):
             workers = [forked(lambda: server.all_right(3)) for _ in range(3)]
@@ -170,7 +186,7 @@ def exits_during_loading(server: Server) -> None:
     threads = [threading.Thread(target=load) for _ in range(2)]
     for thread in threads:
         thread.start()
-    for _ in range(20):
+    for _ in range(50):
         worker = os.fork()
         if not worker:
             sys.exit(0)

@@ -10,9 +10,7 @@ import pytest
 
 CASES = [
     pytest.param("short_threads", marks=pytest.mark.long),
-    "again_and_again 0",
-    "again_and_again 1",
-    "again_and_again 3",
+    *(f"{case} {threads}" for case in ("many_calls", "again_and_again") for threads in (0, 1, 3)),
     "workers_of_workers",
     "killed_workers",
     "models_of_workers",
