@@ -86,6 +86,25 @@ def random_codes(generator: np.random.Generator, shape: tuple[int, ...], dtype: 
     return generator.integers(low, high + 1, shape, dtype=dtype)
 
 
+def greatest() -> tuple[np.ndarray, np.ndarray]:
+    """Return codes and weights of a pointwise layer as large as there are, of either sign."""
+    weight = np.full((16, 64, 1, 1), 127, np.int8)
+    weight[8:] = -128
+    return np.full((1, 64, 4, 4), 255, np.uint8), weight
+
+
+def matrix_product(weight: np.ndarray, code: Code) -> Graph:
+    """Return the product of the numbers that codes stand for with a quantized matrix."""
+    scales = np.ones((1, weight.shape[1]), np.float32)
+
+    def graph(emit: Callable[[relax.Expr], relax.Var], codes: relax.Var) -> relax.Expr:
+        numbers = emit(quantized.dequantize(codes, code))
+        weights = emit(quantized.dequantize_channels(constant(weight), scales))
+        return relax.op.matmul(numbers, weights)
+
+    return graph
+
+
 def sums(
     codes: np.ndarray, weight: np.ndarray, zero: int, *, strides: int = 1, padding: int = 0,
     dilation: int = 1, groups: int = 1,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tvmlcnn.ops import Blocking, Tile, filtering
+from tvmlcnn.ops import Blocking, Tile, filtering_of
 from tvmlcnn.targets import INT16, NARROW, Core, Cpu, ElementType
 
 from .paired_tiles import instructions_of_sums, paired_tiles
@@ -62,7 +62,7 @@ def winograd_choice(
     def cost(blocking: Blocking) -> tuple[float, int]:
         """Return what it costs in multiply-adds; as few blocks as possible where all is equal."""
         steps = list(ways).index(blocking.outputs) + 1
-        tile, way = blocking.registers, filtering(blocking.outputs, stride)
+        tile, way = blocking.registers, filtering_of(blocking.outputs, stride)
         blocks = -(-_tiles(shape, blocking.outputs) // blocking.block)
         tiles = blocks * blocking.block
         products = tiles * inner * outer / filled(outer, tile.channels)
@@ -73,8 +73,8 @@ def winograd_choice(
         transforms = values * core.costs.transform * ways[blocking.outputs]
         rate = efficiency(tile, inner, core, steps=core.steps_of_a_load(inner))
         work = (products / rate + transforms) * imbalance
-        work = way.points**2 * work + len(way.weights) ** 2 * weights
-        return work * core.costs.winograd_margin**steps, blocks
+        whole = way.points**2 * work + len(way.weights) ** 2 * weights
+        return whole * core.costs.winograd_margin**steps, blocks
 
     blockings = ranked(
         _blockings(shape, inner, outer, core, stride),
@@ -120,7 +120,7 @@ def _blockings(
         # What is larger, the weights or the transformed input, passes through the cache once.
         most = count
         if outer < count:
-            tile_bytes = core.bytes(filtering(outputs, stride).points ** 2 * inner)
+            tile_bytes = core.bytes(filtering_of(outputs, stride).points ** 2 * inner)
             most = max(core.costs.winograd_tiles, core.second_cache // 2 // tile_bytes)
         fewest = -(-count // most)
         for tile in candidates(outer, core, core.steps_of_a_load(inner)):
@@ -140,7 +140,9 @@ def _ways(core: Core, stride: int) -> dict[int, float]:
         return {outputs: ways[outputs] for outputs in ways if outputs == 2}
     # Codes have no halves to be multiplied by.
     whole = core.element != INT16
-    return {n: cost for n, cost in ways.items() if whole or filtering(n, stride).whole is not None}
+    return {
+        n: cost for n, cost in ways.items() if whole or filtering_of(n, stride).whole is not None
+    }
 
 
 def _nests(block: int, count: int, one: int) -> bool:

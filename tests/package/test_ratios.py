@@ -30,7 +30,7 @@ def test_values(module: nn.Module, target: str) -> None:
     device = DEVICES[target].with_cores(1)
     (found,) = results_of(compiled(module, x.shape, device), [x], device)
     wanted = module(torch.from_numpy(x.astype(np.float64))).numpy()
-    # GELU's tanh form and Mish are told by the error that their factor makes of x.
+    # GELU's tanh form is told by the error that its factor makes of x.
     absolute = isinstance(module, nn.GELU)
     slack = 4e-7 * np.abs(x) if absolute else 8e-7 * np.abs(wanted)
     finite = np.isfinite(wanted)

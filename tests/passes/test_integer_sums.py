@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from codes import HERE, convolution, module, random_codes, result_of, sums
+from codes import HERE, convolution, greatest, matrix_product, module, random_codes, result_of, sums
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tvm import relax
@@ -77,9 +77,7 @@ def test_depthwise_sums_are_exact(
 @devices
 def test_the_greatest_sums_are_exact(device: Cpu) -> None:
     """Products of four codes that pass 16 bits together, which some instructions saturate."""
-    codes = np.full((1, 64, 4, 4), 255, np.uint8)
-    weight = np.full((16, 64, 1, 1), 127, np.int8)
-    weight[8:] = -128
+    codes, weight = greatest()
     found = result_of(convolution(weight, Code(1.0, 0, "uint8")), codes, device)
     np.testing.assert_array_equal(found, sums(codes, weight, 0))
 
@@ -88,18 +86,9 @@ def test_the_greatest_sums_are_exact(device: Cpu) -> None:
 @pytest.mark.parametrize("rows", [1, 7])
 def test_products_with_a_matrix_are_exact(device: Cpu, rows: int) -> None:
     generator = np.random.default_rng(rows)
-    codes, weight = (
-        random_codes(generator, (rows, 50), "uint8"),
-        random_codes(generator, (50, 21), "int8"),
-    )
-
-    def graph(emit: Emit, given: relax.Var) -> relax.Expr:
-        numbers = emit(quantized.dequantize(given, Code(1.0, 33, "uint8")))
-        scales = np.ones((1, 21), np.float32)
-        return relax.op.matmul(
-            numbers, emit(quantized.dequantize_channels(constant(weight), scales))
-        )
-
+    codes = random_codes(generator, (rows, 50), "uint8")
+    weight = random_codes(generator, (50, 21), "int8")
+    graph = matrix_product(weight, Code(1.0, 33, "uint8"))
     wanted = (codes.astype(np.int64) - 33) @ weight.astype(np.int64)
     np.testing.assert_array_equal(result_of(graph, codes, device), wanted)
 

@@ -7,7 +7,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from codes import computed, convolution, result_of, sums
+from codes import (
+    computed,
+    convolution,
+    greatest,
+    matrix_product,
+    random_codes,
+    result_of,
+    sums,
+)
 from gpu_kernels import GPUS, needs_runner, swap_registers
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,8 +37,7 @@ Emit = Callable[[relax.Expr], relax.Var]
 
 
 def random(shape: tuple[int, ...], dtype: str, seed: int = 0) -> np.ndarray:
-    low, high = quantized.CODES[dtype]
-    return np.random.default_rng(seed).integers(low, high + 1, shape, dtype=dtype)
+    return random_codes(np.random.default_rng(seed), shape, dtype)
 
 
 @needs_runner
@@ -103,9 +110,7 @@ def test_any_depthwise_convolution(
 @needs_runner
 @gpus
 def test_the_greatest_sums_are_exact(gpu: Gpu) -> None:
-    codes = np.full((1, 64, 4, 4), 255, np.uint8)
-    weight = np.full((16, 64, 1, 1), 127, np.int8)
-    weight[8:] = -128
+    codes, weight = greatest()
     found = result_of(convolution(weight, Code(1.0, 0, "uint8")), codes, gpu)
     np.testing.assert_array_equal(found, sums(codes, weight, 0))
 
@@ -115,14 +120,7 @@ def test_the_greatest_sums_are_exact(gpu: Gpu) -> None:
 @pytest.mark.parametrize(("rows", "steps", "outer"), [(1, 128, 40), (1, 50, 21), (20, 80, 130)])
 def test_products_with_a_matrix(gpu: Gpu, rows: int, steps: int, outer: int) -> None:
     codes, weight = random((rows, steps), "uint8"), random((steps, outer), "int8")
-
-    def graph(emit: Emit, given: relax.Var) -> relax.Expr:
-        numbers = emit(quantized.dequantize(given, Code(1.0, 33, "uint8")))
-        scales = np.ones((1, outer), np.float32)
-        return relax.op.matmul(
-            numbers, emit(quantized.dequantize_channels(constant(weight), scales))
-        )
-
+    graph = matrix_product(weight, Code(1.0, 33, "uint8"))
     wanted = (codes.astype(np.int64) - 33) @ weight.astype(np.int64)
     np.testing.assert_array_equal(result_of(graph, codes, gpu), wanted)
 

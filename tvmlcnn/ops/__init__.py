@@ -42,7 +42,7 @@ from .surround import surround
 from .tensor_product import tensor_product
 from .tile import Tile
 from .winograd import Blocking, winograd
-from .winograd_transforms import filtering, is_exact, transform_weights
+from .winograd_transforms import filtering_of, is_exact, transform_weights
 
 __all__ = [
     "PRODUCTS",
@@ -69,7 +69,7 @@ __all__ = [
     "depthwise_products",
     "diagonals",
     "direct",
-    "filtering",
+    "filtering_of",
     "gather_frames",
     "global_average",
     "grid_sample",

@@ -50,12 +50,7 @@ class Filtering:
     @property
     def points(self) -> int:
         """Inputs that the outputs are made of, and as many products."""
-        return points_of(self.outputs, self.stride)
-
-
-def points_of(outputs: int, stride: int) -> int:
-    """Return how many inputs so many outputs of three taps read."""
-    return (outputs - 1) * stride + 3
+        return (self.outputs - 1) * self.stride + 3
 
 
 def times(number: float, value: tvm.ir.Expr) -> tvm.ir.Expr:

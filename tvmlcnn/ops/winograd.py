@@ -23,7 +23,7 @@ from .prologue import prepared
 from .tile import Tile
 from .values import chosen
 from .widening import as_type
-from .winograd_transforms import divided, filtering
+from .winograd_transforms import divided, filtering_of
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def winograd(
     _, height, width, wide_data = (int(n) for n in data.shape)
     blocks, kernels, _, _, wide = (int(n) for n in weight.shape)
     outputs, block = blocking.outputs, blocking.block
-    way = filtering(outputs, stride)
+    way = filtering_of(outputs, stride)
     points = way.points
     top, left, _, _ = padding
     down, across = -(-out_height // outputs), -(-out_width // outputs)

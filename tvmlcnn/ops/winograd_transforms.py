@@ -29,7 +29,7 @@ _FILTERINGS = {
 _LARGEST_CODE = 128
 
 
-def filtering(outputs: int, stride: int) -> Filtering:
+def filtering_of(outputs: int, stride: int) -> Filtering:
     """Return how so many outputs along each side are computed: 2, 4, or of numbers by ones 5."""
     return _FILTERINGS[stride, outputs]
 
@@ -51,7 +51,7 @@ def transform_weights(weight: np.ndarray, outputs: int, stride: int = 1) -> np.n
     numpy.ndarray
         Shape (kernels, kernels, C, K), of `Filtering`; of weights of int8 whole numbers of int16.
     """
-    way = filtering(outputs, stride)
+    way = filtering_of(outputs, stride)
     matrix, dtype = way.weights, weight.dtype
     if dtype == np.int8:
         assert way.whole is not None
@@ -66,7 +66,7 @@ def is_exact(weight: np.ndarray, outputs: int, stride: int = 1) -> bool:
     They are where they fit 32 bits with the power of two that they are shifted by in the end.
     """
     most = int(np.abs(weight.astype(np.int64)).sum((0, 1, 2)).max(initial=0)) * _LARGEST_CODE
-    return most << filtering(outputs, stride).divisor[1] < 2**31
+    return most << filtering_of(outputs, stride).divisor[1] < 2**31
 
 
 def divided(result: tvm.ir.Expr, way: Filtering) -> tvm.ir.Expr:

@@ -7,12 +7,11 @@ Manual"), as torch does; x86's give the second operand, which LLVM knows a compa
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import tvm
-import tvm_ffi
 from tvm import tirx
 from tvm.ir import Call, Expr, Op
+
+from .mapped import mapped
 
 _MAXIMUM, _MINIMUM = "llvm.maximum", "llvm.minimum"
 
@@ -26,18 +25,10 @@ def extremes_by_instruction(kernels: tvm.IRModule) -> tvm.IRModule:
         Lowered as far as intrinsics, which TVM no longer simplifies.
     """
     # Functions of vectors bound what they take, which is seen when they are lowered.
-    lowered = tirx.transform.LowerIntrin()(_mapped(kernels, [(Call, _exact)]))
+    lowered = tirx.transform.LowerIntrin()(mapped(kernels, [(Call, _exact)]))
     maximum = (tirx.Max, lambda node: _instruction(_MAXIMUM, node, node.a, node.b))
     minimum = (tirx.Min, lambda node: _instruction(_MINIMUM, node, node.a, node.b))
-    return _mapped(lowered, [maximum, minimum])
-
-
-def _mapped(kernels: tvm.IRModule, changes: list[tuple[type, Callable[..., Expr]]]) -> tvm.IRModule:
-    made = {
-        variable: function.with_body(tvm_ffi.structural_map(function.body, changes))
-        for variable, function in kernels.functions.items()
-    }
-    return tvm.IRModule(made, attrs=kernels.attrs)
+    return mapped(lowered, [maximum, minimum])
 
 
 def _exact(call: Call) -> Expr:

@@ -8,13 +8,13 @@ instruction of both from sm_80 on.
 from __future__ import annotations
 
 import tvm
-import tvm_ffi
 from tvm import tirx
 from tvm.ir import Expr
-from tvm.tirx import Cast, PrimFunc
+from tvm.tirx import Cast
 
 from tvmlcnn.targets import UINT8
 
+from .mapped import mapped
 from .narrow_codes import number_of
 from .vectors import lanes_of, scalar_of
 
@@ -60,13 +60,7 @@ def with_packed_codes(kernels: tvm.IRModule) -> tvm.IRModule:
     kernels : tvm.IRModule
         Lowered, split from their host functions.
     """
-    functions = {
-        variable: function.with_body(tvm_ffi.structural_map(function.body, [(Cast, _packed)]))
-        if isinstance(function, PrimFunc)
-        else function
-        for variable, function in kernels.functions.items()
-    }
-    return tvm.IRModule(functions, attrs=kernels.attrs)
+    return mapped(kernels, [(Cast, _packed)])
 
 
 def packing(source: str) -> str:

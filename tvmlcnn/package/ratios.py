@@ -9,7 +9,6 @@ is off by two units in the last place at most. The reciprocal of infinity is zer
 from __future__ import annotations
 
 import tvm
-import tvm_ffi
 from tvm import tirx
 from tvm.ir import Call, Expr, Op
 
@@ -17,6 +16,7 @@ from tvmlcnn.targets import FLOAT32
 from tvmlcnn.vector_math import RATIO
 from tvmlcnn.vector_math.expressions import let
 
+from .mapped import mapped
 from .vectors import joined, lanes_of, pieces, scalar_of
 
 _STEPS = 2
@@ -51,11 +51,7 @@ def ratios_by_estimates(kernels: tvm.IRModule, machine: str) -> tvm.IRModule:
 
         return let(below, product)
 
-    made = {
-        variable: function.with_body(tvm_ffi.structural_map(function.body, [(Call, replaced)]))
-        for variable, function in kernels.functions.items()
-    }
-    return tvm.IRModule(made, attrs=kernels.attrs)
+    return mapped(kernels, [(Call, replaced)])
 
 
 def _reciprocal(value: Expr, intrinsic: str) -> Expr:

@@ -45,9 +45,12 @@ def _reduced(x: Expr) -> tuple[Expr, Expr]:
     rounded = x * like(x, _LOG2_E) + like(x, _ROUNDER_OF_HALVES)
     steps = rounded - like(x, _ROUNDER_OF_HALVES)
     r = x - steps * like(x, LOG2_HIGH) - steps * like(x, LOG2_LOW)
-    # The bits of the rounder itself are shifted out.
-    half = float_of(tirx.shift_left(bits_of(rounded), like(bits_of(rounded), 23)))
-    return r * r * horner(r, _EXPM1_REST) + r, half
+    return r * r * horner(r, _EXPM1_REST) + r, _of_exponent(bits_of(rounded))
+
+
+def _of_exponent(bits: Expr) -> Expr:
+    """Return the number whose exponent is in the last bits; those before are shifted out."""
+    return float_of(tirx.shift_left(bits, like(bits, 23)))
 
 
 def power_of_two(whole: Expr, rest: Expr) -> Expr:
@@ -62,8 +65,7 @@ def power_of_two(whole: Expr, rest: Expr) -> Expr:
     left = at_most(at_least((whole - cast(n, "float32")) + rest, -0.5), 0.5)
     r = left * like(left, math.log(2))
     p = r * r * horner(r, _EXPM1_REST) + r
-    half = float_of(tirx.shift_left(n + like(n, 126), like(n, 23)))
-    return (p * like(p, 2) + like(p, 2)) * half
+    return (p * like(p, 2) + like(p, 2)) * _of_exponent(n + like(n, 126))
 
 
 def exp(x: Expr) -> Expr:
@@ -86,5 +88,4 @@ def logistic_denominator(x: Expr) -> Expr:
     x = at_most(at_least(x, -_HIGHEST), -_LOWEST)
     rounded = like(x, _ROUNDER_OF_POWERS) - x * like(x, _LOG2_E)
     r = x + (rounded - like(x, _ROUNDER_OF_POWERS)) * like(x, math.log(2))
-    power = float_of(tirx.shift_left(bits_of(rounded), like(bits_of(rounded), 23)))
-    return horner(r, _EXP_OF_NEGATIVE) * power + like(x, 1)
+    return horner(r, _EXP_OF_NEGATIVE) * _of_exponent(bits_of(rounded)) + like(x, 1)

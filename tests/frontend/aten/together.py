@@ -67,7 +67,7 @@ def faults(cases: Sequence[Case]) -> dict[str, str]:
     for start in range(0, len(cases), _ONE_SIZE):
         group = cases[start : start + _ONE_SIZE]
         # What is refused is found out before the others' kernels are made, not again and again.
-        refused = _one_by_one(group, lambda some: _imported(some) and {})
+        refused = _one_by_one(group, _without_fault)
         rest = [case for case in group if case.name not in refused]
         found |= refused | _one_by_one(rest, _differences)
     return found
@@ -89,6 +89,12 @@ def _one_by_one(
             return {cases[0].name: f"refused: {error}"}
         said = [line for line in str(error).splitlines() if line.strip()] or [""]
         return {cases[0].name: f"{type(error).__name__}: {said[0]} ... {said[-1]}"[:600]}
+
+
+def _without_fault(cases: Sequence[Case]) -> dict[str, str]:
+    """Import the cases, which raises where one is refused."""
+    _imported(cases)
+    return {}
 
 
 def _differences(cases: Sequence[Case]) -> dict[str, str]:
