@@ -41,12 +41,12 @@ def expm1(x: Expr) -> Expr:
 
 
 def sigmoid(x: Expr) -> Expr:
-    """Return 1 / (1 + e^-x): 4e-7."""
+    """Return 1 / (1 + e^-x): 5e-7."""
     return _by_logistic(_like(x, 1), x)
 
 
 def silu(x: Expr) -> Expr:
-    """Return x / (1 + e^-x) (Elfwing and others 2017): 4e-7."""
+    """Return x / (1 + e^-x) (Elfwing and others 2017): 5e-7."""
     return _by_logistic(x, x)
 
 
