@@ -105,6 +105,20 @@ def test_batch_norm_and_activation_are_in_the_convolutions() -> None:
         assert len(names) == 5, names  # three convolutions, and a transpose at either end
 
 
+def test_pools_and_normalized_convolutions_are_parts_too() -> None:
+    for pool in (nn.AvgPool2d(3, 2, 1), nn.MaxPool2d(3, 2, 1)):
+        net = Net(
+            lambda x, a, n, p, c: c(torch.relu(cat(p(x), n(a(x))))),
+            a=nn.Conv2d(16, 16, 3, 2, 1),
+            n=nn.BatchNorm2d(16),
+            p=pool,
+            c=conv(32, 8),
+        )
+        assert_same(net, (1, 16, 8, 8))
+        names = kernels(net, (1, 16, 8, 8))
+        assert len(names) == 5, names  # two convolutions, a pool, and a transpose at either end
+
+
 def test_a_constant_along_the_width_is_no_channels() -> None:
     width = torch.arange(32.0)
     net = Net(lambda x, a, b: torch.relu(cat(a(x), b(x)) * width), a=conv(8, 16), b=conv(8, 16))

@@ -1,8 +1,9 @@
-"""Apply what follows a concatenation of convolutions to each of them, before they are joined.
+"""Apply what follows a concatenation of layers to each of them, before they are joined.
 
-A convolution applies batch norm and activations while its results are in registers. MixNet's
-normalize and activate what depthwise convolutions of several sizes were joined to, which would be
-a kernel of its own that reads and writes a whole map.
+A convolution or a pool applies batch norm and activations while its results are in registers.
+MixNet's normalize and activate what depthwise convolutions of several sizes were joined to,
+ShuffleNet V1's activate a pool beside a convolution; either would be a kernel of its own that reads
+and writes a whole map.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from tvmlcnn.graph.constants import constant, is_call_of, value_of
 from tvmlcnn.graph.variables import bindings, emitted, operands
 
 _BATCH_NORM = "relax.nn.batch_norm"
+# Whose kernels apply what follows while they have their results in registers.
+_LAYERS = ("relax.nn.conv2d", "relax.nn.avg_pool2d", "relax.nn.max_pool2d")
 
 
 def elementwise_of_parts(mod: tvm.IRModule) -> tvm.IRModule:
-    """Move element-wise operators and batch norms of joined convolutions of ``main`` into them."""
+    """Move element-wise operators and batch norms of joined layers of ``main`` into them."""
     regions = _regions(mod["main"])
     if not regions:
         return mod
@@ -34,7 +37,7 @@ def elementwise_of_parts(mod: tvm.IRModule) -> tvm.IRModule:
 def _regions(main: relax.Function) -> dict[relax.Expr, relax.Var]:
     """Return the variables that are computed of parts, and the concatenation that each is of.
 
-    Those are concatenations of convolutions that only such variables read, and what element-wise
+    Those are concatenations of layers that only such variables read, and what element-wise
     operators make of one and of constants by channel.
     """
     values = {binding.var: binding.value for binding in bindings(main)}
@@ -46,7 +49,7 @@ def _regions(main: relax.Function) -> dict[relax.Expr, relax.Var]:
         readers.setdefault(operand, []).append(None)
     found: dict[relax.Expr, relax.Var] = {}
     for var, value in values.items():
-        if _joins_convolutions(value, values, readers):
+        if _joins_layers(value, values, readers):
             found[var] = var
             continue
         joins = {found.get(operand) for operand in operands(value)}
@@ -60,23 +63,30 @@ def _regions(main: relax.Function) -> dict[relax.Expr, relax.Var]:
     return {var: join for var, join in found.items() if join in apart}
 
 
-def _joins_convolutions(
+def _joins_layers(
     value: relax.Expr,
     values: dict[relax.Var, relax.Expr],
     readers: dict[relax.Expr, list[relax.Expr | None]],
 ) -> bool:
-    """Tell whether it concatenates channels of convolutions that nothing else reads."""
+    """Tell whether it concatenates channels of convolutions and pools that nothing else reads."""
     if not is_call_of(value, "relax.concat") or len(value.ty.shape) != 4:
         return False
     if not isinstance(value.args[0], relax.Tuple) or int(value.attrs.axis) % 4 != 1:
         return False
-    for field in value.args[0].fields:
-        source = values.get(field)
-        if source is not None and is_call_of(source, "relax.add"):
-            source = None if value_of(source.args[1]) is None else values.get(source.args[0])
-        if source is None or len(readers[field]) > 1 or not is_call_of(source, "relax.nn.conv2d"):
-            return False
-    return True
+    return all(
+        len(readers[field]) == 1 and _is_layer(values.get(field), values)
+        for field in value.args[0].fields
+    )
+
+
+def _is_layer(value: relax.Expr | None, values: dict[relax.Var, relax.Expr]) -> bool:
+    """Tell whether it is a convolution, with bias or batch norm or without, or a pool."""
+    norm = values.get(value.tuple_value) if isinstance(value, relax.TupleGetItem) else None
+    if norm is not None and is_call_of(norm, _BATCH_NORM):
+        value = values.get(norm.args[0])
+    if value is not None and is_call_of(value, "relax.add") and value_of(value.args[1]) is not None:
+        value = values.get(value.args[0])
+    return any(is_call_of(value, layer) for layer in _LAYERS)
 
 
 def _is_of_parts(value: relax.Expr, values: dict[relax.Var, relax.Expr]) -> bool:
