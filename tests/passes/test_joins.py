@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 from torch import nn
-from wiring import Net, Result, Shape, assert_same, cat, conv, normalized
+from wiring import Net, Result, Shape, assert_same, cat, conv, copies, normalized
 
 
 def joined(first: int, second: int, size: int = 1, between: nn.Module | None = None) -> Net:
@@ -33,6 +33,17 @@ def joined(first: int, second: int, size: int = 1, between: nn.Module | None = N
 )
 def test_parts_of_other_widths(first: int, second: int, shape: Shape) -> None:
     assert_same(joined(first, second), shape)
+
+
+def test_what_two_layers_read_together_is_copied_once() -> None:
+    net = Net(
+        lambda x, a, b, grouped: torch.relu((y := cat(a(x), b(x))) + grouped(y)),
+        a=conv(16, 24),
+        b=conv(16, 24, 3),
+        grouped=conv(48, 48, groups=3),
+    )
+    assert_same(net, (1, 16, 8, 8))
+    assert copies(net, (1, 16, 8, 8)).count("gather_channels") == 1
 
 
 def between_layers(channels: int) -> Iterator[tuple[str, nn.Module]]:

@@ -11,12 +11,13 @@ from functools import partial
 
 import numpy as np
 import tvm
+from tvm import relax
 
 from tvmlcnn import ops
 from tvmlcnn.ops.shuffle import LANES
 
 from .concatenate import aligned
-from .permuted import NHWC, OPAQUE, Permuted, compact
+from .permuted import NHWC, OPAQUE, Permuted
 from .rewriter import Rewriter
 
 
@@ -41,9 +42,14 @@ def together(rewriter: Rewriter, value: Permuted) -> Permuted:
 
     There are as many zeros as make a vector, or a plane that can be followed by another.
     """
-    builder, able = rewriter.builder, rewriter.device.shuffles_bytes
+    able = rewriter.device.shuffles_bytes
     if not able or value.places is None or value.order != NHWC or value.shape[3] < LANES:
-        return compact(builder, value)
+        return rewriter.compact(value)
+    return rewriter.once(_shuffled, value)
+
+
+def _shuffled(builder: relax.BlockBuilder, value: Permuted) -> Permuted:
+    assert value.places is not None
     count, (height, width) = len(value.places), value.shape[1:3]
     unit = LANES if height * width * LANES % aligned(value.expr) == 0 else aligned(value.expr)
     places = np.pad(value.places, (0, -count % unit), constant_values=-1)

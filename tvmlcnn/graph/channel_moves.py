@@ -8,7 +8,7 @@ import numpy as np
 from tvm import relax
 
 from .constants import value_of
-from .permuted import FRAMES, LINE, NHWC, SPLIT_NHWC, Permuted, compact
+from .permuted import FRAMES, LINE, NHWC, SPLIT_NHWC, Permuted
 from .rewriter import Rewriter
 
 _PIXELS = frozenset({2, 3})
@@ -79,17 +79,17 @@ def reshape(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         shape = [new[0], 1, 1, new[1]]
         return Permuted(rewriter.builder.emit(relax.op.reshape(data.expr, shape)), NHWC)
     if data.order == NHWC and old[2:] == [1, 1] and len(new) == 2 and new[0] == old[0]:
-        packed = compact(rewriter.builder, data).expr
+        packed = rewriter.compact(data).expr
         return Permuted(rewriter.builder.emit(relax.op.reshape(packed, new)), (0, 1))
     if data.order == NHWC and new == [*old[:2], old[2] * old[3]]:
-        packed = compact(rewriter.builder, data).expr
+        packed = rewriter.compact(data).expr
         line = relax.op.reshape(packed, (new[0], new[2], new[1]))
         return Permuted(rewriter.builder.emit(line), LINE)
     if data.order == LINE and len(new) == 4 and new[:2] == old[:2]:
         shape = [new[0], *new[2:], new[1]]
         return Permuted(rewriter.builder.emit(relax.op.reshape(data.expr, shape)), NHWC)
     if data.order == NHWC and new[2:] == old[1:] and new[0] * new[1] == old[0] > new[0]:
-        packed = compact(rewriter.builder, data).expr
+        packed = rewriter.compact(data).expr
         frames = relax.op.reshape(packed, (*new[:2], *new[3:], new[2]))
         return Permuted(rewriter.builder.emit(frames), FRAMES)
     if data.order == NHWC and len(new) == 5 and new[0] == old[0] and new[3:] == old[2:]:
@@ -110,4 +110,4 @@ def permute_dims(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     order = tuple(axes.index(axis) for axis in data.order)
     if data.plain and order != NHWC:
         return None
-    return Permuted(compact(rewriter.builder, data).expr, order)
+    return Permuted(rewriter.compact(data).expr, order)

@@ -20,7 +20,7 @@ from . import operators
 from .byte_channels import gathered
 from .concatenate import aligned
 from .constants import constant, value_of
-from .permuted import NHWC, Permuted, compact
+from .permuted import NHWC, Permuted
 from .quantized_operators import INTEGER_CONV2D
 from .rewriter import Rewriter
 
@@ -53,7 +53,7 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         data = rewriter.nhwc(call.args[0])
     unit = unit_of(call, step, aligned(call.args[0]))
     if groups == 1 and several > 1:
-        data, weight, reads = whole_pixels(rewriter, data, weight, several, _compact)
+        data, weight, reads = whole_pixels(rewriter, data, weight, several, Rewriter.compact)
         weight, places = filled_up(weight, unit)
     elif groups == 1:
         located = np.arange(weight.shape[2]) if channels_first else data.located()
@@ -65,7 +65,7 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     elif groups == outer == weight.shape[3] and weight.shape[2] == 1:
         return depthwise(rewriter, call, data, weight, unit)
     else:
-        data = compact(rewriter.builder, data)
+        data = rewriter.compact(data)
         weight, places = _filled_groups(weight, groups, step, rewriter.device.vectors_of_groups)
     made = convolved(call, data, weight, groups, reads, channels_first=channels_first)
     return Permuted(rewriter.builder.emit(made), NHWC, places)
@@ -90,10 +90,6 @@ def convolved(
 def _computed(rewriter: Rewriter) -> list[str]:
     """Return the types of numbers that kernels compute in."""
     return [name for name, element in ELEMENT_TYPES.items() if rewriter.device.computes(element)]
-
-
-def _compact(rewriter: Rewriter, value: Permuted) -> Permuted:
-    return compact(rewriter.builder, value)
 
 
 def whole_pixels(
@@ -136,7 +132,7 @@ def depthwise(
     """Convolve each channel where it is: some of one plane, or all planes, used or not."""
     data = gathered(rewriter, data)
     if data.repeats:  # each has weights of its own
-        data = compact(rewriter.builder, data)
+        data = rewriter.compact(data)
     batch, outer, height, width = (int(n) for n in call.ty.shape)
     least, located, wide = min(rewriter.multiply_add(call).vectors()), data.located(), data.shape[3]
     first, last = int(located.min()), int(located.max())
@@ -147,7 +143,7 @@ def depthwise(
         reads, places = range(first, first + few), located - first
     else:
         if data.planes > 1 and (wide % least or data.planes * wide >= 2 * outer):
-            data = compact(rewriter.builder, data)
+            data = rewriter.compact(data)
         if data.planes == 1:
             data = rewriter.widened(data, least)
         planes, places = data.planes, data.located()

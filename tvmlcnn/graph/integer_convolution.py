@@ -31,7 +31,7 @@ from .filled_convolution import (
     whole_pixels,
     wider,
 )
-from .permuted import NHWC, OPAQUE, Permuted, compact
+from .permuted import NHWC, OPAQUE, Permuted
 from .quantized_operators import AT_ONCE
 from .rewriter import Rewriter
 
@@ -55,7 +55,7 @@ def conv2d(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     if groups == outer > 1 and weight.shape[2] == 1:
         return depthwise(rewriter, call, data, weight, unit)
     if groups > 1:
-        data = compact(rewriter.builder, data)
+        data = rewriter.compact(data)
         weight, groups = _merged(weight, groups, step)
     if groups == 1 and (taps := _of_a_patch(weight, call, data, codes)) is not None:
         patches = _patches(rewriter, call, data, taps)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tvm import relax
 
-from .permuted import Permuted, compact
+from .permuted import Permuted
 from .rewriter import Rewriter
 
 
@@ -17,7 +17,7 @@ def layer_norm(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
     axes = [int(axis) % rank for axis in call.attrs.axes]
     if data.plain or list(data.order[rank - len(axes) :]) != axes:
         return None
-    data = compact(rewriter.builder, data)
+    data = rewriter.compact(data)
     attrs, parameters = call.attrs, [rewriter.value(arg).expr for arg in call.args[1:]]
     stored = list(range(rank - len(axes), rank))
     result = relax.op.nn.layer_norm(

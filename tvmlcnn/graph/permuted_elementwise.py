@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tvm import relax
 
 from .constants import constant, is_call_of, is_tensor, value_of
-from .permuted import NHWC, Permuted, compact, placed_like
+from .permuted import NHWC, Permuted, placed_like
 
 if TYPE_CHECKING:
     from .rewriter import Rewriter
@@ -33,7 +33,7 @@ def elementwise(rewriter: Rewriter, call: relax.Call) -> Permuted | None:
         return None
     like = _common_places(call, operands)
     if like is None:
-        operands = [compact(rewriter.builder, v) for v in operands]
+        operands = [rewriter.compact(v) for v in operands]
     else:
         order = like.order
     rank, args = len(order), []

@@ -12,7 +12,7 @@ from tvmlcnn import ops
 
 from .attributes import ints
 from .constants import constant, value_of
-from .permuted import NHWC, OPAQUE, Permuted, compact
+from .permuted import NHWC, OPAQUE, Permuted
 from .rewriter import Rewriter
 
 
@@ -28,7 +28,7 @@ def interleave(rewriter: Rewriter, call: relax.Call) -> Permuted:
     together = np.array_equal(located, located[:, :1] + np.arange(channels))
     if not (together and np.array_equal(planes, planes[:, :1] + 0 * planes)):
         together = False
-        data = compact(rewriter.builder, data)
+        data = rewriter.compact(data)
         planes, positions = np.zeros_like(table), table
     define = partial(
         ops.interleave,
@@ -54,7 +54,7 @@ def gather_frames(rewriter: Rewriter, call: relax.Call) -> Permuted:
     plain = data.plain and data.shape[1] < rewriter.unit(call) and not rows
     if not plain:
         data = rewriter.nhwc(call.args[0])
-        data = data if data.planes == 1 else compact(rewriter.builder, data)
+        data = data if data.planes == 1 else rewriter.compact(data)
     taps, old, wide = int(attrs["taps"]), int(attrs["frames"]), data.shape[3]
     define = partial(
         ops.gather_frames,
@@ -84,7 +84,7 @@ def gather_frames(rewriter: Rewriter, call: relax.Call) -> Permuted:
 def regroup(rewriter: Rewriter, call: relax.Call) -> Permuted:
     """View the pixels as maps of another size."""
     data = rewriter.nhwc(call.args[0])
-    data = data if data.planes == 1 else compact(rewriter.builder, data)
+    data = data if data.planes == 1 else rewriter.compact(data)
     batch, _, height, width = ints(call.attrs["shape"])
     view = relax.op.reshape(data.expr, (batch, height, width, data.shape[3]))
     return replace(data, expr=rewriter.builder.emit(view))

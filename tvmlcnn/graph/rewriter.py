@@ -50,6 +50,7 @@ class Rewriter:
         self.unknown: set[str] = set()
         self._channels_last: dict[tuple[relax.Expr, tuple[int, ...]], Permuted] = {}
         self._widened: dict[relax.Expr, Permuted] = {}
+        self._copies: dict[tuple[object, ...], Permuted] = {}
 
     def multiply_add(self, expr: relax.Expr) -> MultiplyAdd:
         """Return what adds products of a tensor's type to sums."""
@@ -97,9 +98,21 @@ class Rewriter:
             self._widened[value.expr] = replace(value, expr=wider, places=value.located())
         return replace(self._widened[value.expr], places=value.located())
 
+    def compact(self, value: Permuted) -> Permuted:
+        """Return a tensor with its channels together, in their order."""
+        return self.once(compact, value)
+
+    def once(self, copy: Copy, value: Permuted) -> Permuted:
+        """Return a copy of a tensor, which is made once, also where several layers read it."""
+        places = None if value.places is None else (value.places.shape, value.places.tobytes())
+        key = copy, value.expr, value.order, value.planes, places
+        if key not in self._copies:
+            self._copies[key] = copy(self.builder, value)
+        return self._copies[key]
+
     def ordered(self, value: Permuted, order: Sequence[int] | None = None) -> relax.Expr:
         """Return all channels of a value with its axes in an order; by default the old one."""
-        value = compact(self.builder, value)
+        value = self.compact(value)
         wanted = tuple(order) if order is not None else tuple(range(len(value.order)))
         if value.order == wanted:
             return value.expr
@@ -162,4 +175,5 @@ def plain_order(ty: relax.Type) -> tuple[int, ...]:
     return tuple(range(len(ty.shape))) if isinstance(ty, relax.TensorType) else ()
 
 
+Copy = Callable[[relax.BlockBuilder, Permuted], Permuted]
 Rewrite = Callable[[Rewriter, relax.Call], "Permuted | list[Permuted] | None"]

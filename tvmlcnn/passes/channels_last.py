@@ -29,7 +29,7 @@ from tvmlcnn.graph import (
     quantized_operators,
 )
 from tvmlcnn.graph.byte_channels import gathered
-from tvmlcnn.graph.permuted import NHWC, Permuted, compact
+from tvmlcnn.graph.permuted import NHWC, Permuted
 from tvmlcnn.graph.resample import RESAMPLE, resample_permuted
 from tvmlcnn.graph.rewriter import Rewrite, Rewriter, plain_order
 from tvmlcnn.graph.surround import SURROUND, surround_permuted
@@ -80,10 +80,10 @@ def _reduction(operator: Callable[..., relax.Call]) -> Callable[..., Permuted | 
             kept = replace(data, expr=rewriter.builder.emit(operator(data.expr, [1, 2], True)))
             if keep:
                 return kept
-            packed = compact(rewriter.builder, kept).expr
+            packed = rewriter.compact(kept).expr
             shape = [int(n) for n in call.ty.shape]
             return Permuted(rewriter.builder.emit(relax.op.reshape(packed, shape)), (0, 1))
-        data = compact(rewriter.builder, data)
+        data = rewriter.compact(data)
         axes = sorted(data.axis(axis) for axis in old)
         result = rewriter.builder.emit(operator(data.expr, axes, keep))
         if keep:
@@ -105,7 +105,7 @@ def _softmax(operator: Callable[..., relax.Call]) -> Callable[..., Permuted | No
         data = rewriter.value(call.args[0])
         if data.plain:
             return None
-        data = compact(rewriter.builder, data)
+        data = rewriter.compact(data)
         axis = data.axis(int(call.attrs.axis) % len(data.order))
         return replace(data, expr=rewriter.builder.emit(operator(data.expr, axis)))
 
