@@ -19,6 +19,7 @@ from tools.peers.job import Job
 from tools.peers.results import WRONG
 from tvmlcnn import emulator
 from tvmlcnn.analysis.counting import Core, Figures, counted, figures
+from tvmlcnn.errors import UserError
 from tvmlcnn.files import scratch
 
 from . import litert
@@ -153,4 +154,11 @@ def _site(machine: str) -> Path:
 
 def _as_here(wheel: str) -> str:
     """Return the requirement of a wheel of the version that is installed on this machine."""
-    return wheel if "==" in wheel else f"{wheel}=={importlib.metadata.version(wheel)}"
+    if "==" in wheel:
+        return wheel
+    try:
+        return f"{wheel}=={importlib.metadata.version(wheel)}"
+    except importlib.metadata.PackageNotFoundError:
+        raise UserError(
+            f"{wheel} is not installed, which would be counted: pip install -e '.[bench]'"
+        ) from None
