@@ -64,7 +64,7 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
         return None
     gathering, own = gemm.gathering, gemm.channels_of_group
     steps, first = gathering.steps, gathering.channels_first
-    tiles = gemm_tiles(gathering.rows, own, steps, gemm.lying_together, device)
+    tiles = gemm_tiles(gathering.rows, own, steps, gathering.groups, gemm.lying_together, device)
     tiles = [t for t in tiles if gathering.groups == 1 or own % t.block_channels == 0]
     if not tiles:
         return None
@@ -80,12 +80,12 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
                 gathering, table=not computed, jumps=tuple(known) if computed else ()
             ),
             rows=tile.block_rows,
-            parts=tile.parts,
             sums=gemm.sums,
         )
         matrix = np.pad(gemm.weight, ((0, tile.filled(steps) - steps), (0, 0)))
         packed = ops.pack(matrix, ops.Tile(1, 1, tile.block_channels))
-        return Definition(define, [packed, *tables])
+        cut, wide = tile.parts * tile.shares, packed.shape[-1]
+        return Definition(define, [packed.reshape(len(packed), cut, -1, wide), *tables])
 
     loaded = LANES if tile.steps % LANES == 0 and not first else 1
     vectors = gemm.together % LANES == gemm.wide % LANES == steps % LANES == 0
@@ -107,7 +107,9 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
             by_elements(sch, block, device)
         else:
             sch.compute_inline(block)
-    if tile.parts > 1:
+    if tile.shares > 1:
+        writer, output = _add_shares(sch, main, layout)
+    elif tile.parts > 1:
         sums = sch.get_sblock("parts")
         output = inline_epilogue(sch, sums, "local")
         writer = sch.cache_write(main, 0, "local")
@@ -117,16 +119,20 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
         flatten_pixels(sch, writer)
         sch.set_scope(main, 0, "local")
     finish(sch, output, device)
-    *part, row, channel = sch.get_loops(writer)
+    *part, row, channel = sch.get_loops(writer)[-3 if tile.parts * tile.shares > 1 else -2 :]
     rows, row_thread, own = sch.split(row, [None, tile.row_threads, tile.rows])
     block, channel_thread, lanes = sch.split(channel, [None, tile.channel_threads, LANES])
-    sch.reorder(*part, rows, block, row_thread, channel_thread, own, lanes)
-    thread = sch.fuse(row_thread, channel_thread)
-    for index, axis in ((block, "x"), (rows, "y"), *zip(part, "z", strict=False)):
-        sch.bind(index, f"blockIdx.{axis}")
+    if tile.shares > 1:  # within a block, that is bound
+        sch.reorder(rows, block, *part, row_thread, channel_thread, own, lanes)
+        thread = sch.fuse(*part, row_thread, channel_thread)
+    else:
+        sch.reorder(*part, rows, block, row_thread, channel_thread, own, lanes)
+        thread = sch.fuse(row_thread, channel_thread)
+        for index, axis in ((block, "x"), (rows, "y"), *zip(part, "z", strict=False)):
+            sch.bind(index, f"blockIdx.{axis}")
     sch.bind(thread, "threadIdx.x")
     sch.unroll(own)
-    if layout.stores_vectors:
+    if layout.stores_vectors or tile.shares > 1:
         sch.vectorize(lanes)
     _accumulate(sch, main, thread, layout, device)
     # Else the compiler spills registers for the sake of blocks that fit only then.
@@ -148,10 +154,10 @@ def _accumulate(sch: Schedule, main: SBlockRV, thread: LoopRV, layout: Layout, d
         sch.compute_at(factor, chunk, preserve_unit_loops=True)
     sch.compute_inline(sch.get_sblock("panel"))
     for factor, lanes in ((panel, layout.copied), (weight, LANES)):
-        *_, outer, inner = sch.get_loops(factor)
+        *_, share, outer, inner = sch.get_loops(factor)
         order = [inner, outer] if layout.rows_first and factor is panel else [outer, inner]
         sch.reorder(*order)
-        copy_together(sch, factor, order, tile.threads, lanes)
+        copy_together(sch, factor, [share, *order], tile.threads, lanes)
     for number, (lanes, at) in enumerate(((layout.loaded, loads), (LANES, steps))):
         register = sch.cache_read(main, number, "local")
         sch.compute_at(register, at, preserve_unit_loops=True)
@@ -170,6 +176,35 @@ def _accumulate(sch: Schedule, main: SBlockRV, thread: LoopRV, layout: Layout, d
             sch.annotate(chunk, "software_pipeline_async_stages", [0])
 
 
+def _add_shares(sch: Schedule, main: SBlockRV, layout: Layout) -> tuple[SBlockRV, SBlockRV]:
+    """Add the shares of the reduction in shared memory, and store what follows.
+
+    Return the block that writes a thread's sums of its share there, and the one that stores.
+    """
+    tile, sums = layout.tile, sch.get_sblock("parts")
+    output = inline_epilogue(sch, sums, "local")
+    flatten_pixels(sch, output)
+    row, channel = sch.get_loops(output)
+    rows, row = sch.split(row, [None, tile.block_rows])
+    block, channel = sch.split(channel, [None, tile.block_channels])
+    sch.reorder(rows, block, row, channel)
+    sch.bind(block, "blockIdx.x")
+    sch.bind(rows, "blockIdx.y")
+    _, row = sch.split(row, [None, tile.row_threads * tile.shares])
+    channel, vector = sch.split(channel, [None, LANES])
+    thread = sch.fuse(row, channel)
+    sch.bind(thread, "threadIdx.x")
+    sch.set_scope(sums, 0, "local")
+    sch.compute_at(sums, thread, preserve_unit_loops=True)
+    sch.compute_at(main, block, preserve_unit_loops=True)
+    sch.set_scope(main, 0, "shared")
+    writer = sch.cache_write(main, 0, "local")
+    _add_up(sch, sums, LANES)
+    if layout.stores_vectors:
+        sch.vectorize(vector)
+    return writer, output
+
+
 def add_parts(sch: Schedule, sums: SBlockRV, output: SBlockRV, lanes: int) -> None:
     """Add the parts of the reduction in a launch of its own, and store what follows."""
     flatten_pixels(sch, output)
@@ -178,14 +213,20 @@ def add_parts(sch: Schedule, sums: SBlockRV, output: SBlockRV, lanes: int) -> No
     thread = bind(sch, [row, rest], block_sizes(total(sch, [row, rest]))[0])
     sch.set_scope(sums, 0, "local")
     sch.compute_at(sums, thread, preserve_unit_loops=True)
+    _add_up(sch, sums, lanes)
+    sch.vectorize(vector)
+
+
+def _add_up(sch: Schedule, sums: SBlockRV, lanes: int) -> None:
+    """Have a thread read vectors of parts, and add up those of its sums."""
+    around = len(sch.get_loops(sums)) - 3
     *_, one, channel, part = sch.get_loops(sums)
     sch.reorder(part, one, channel)
     read = sch.cache_read(sums, 0, "local")
     sch.compute_at(read, part, preserve_unit_loops=True)
-    move_vectors(sch, read, lanes, len(sch.get_loops(output)))
+    move_vectors(sch, read, lanes, around + 1)
     unroll(sch, part, one, channel)
     sch.decompose_reduction(sums, part)
-    sch.vectorize(vector)
 
 
 def producers(sch: Schedule, block: SBlockRV) -> list[SBlockRV]:
@@ -197,4 +238,4 @@ def producers(sch: Schedule, block: SBlockRV) -> list[SBlockRV]:
     return found
 
 
-IMPLICIT_GEMM = Rule("implicit_gemm", 1, Layout, _plan, _schedule)
+IMPLICIT_GEMM = Rule("implicit_gemm", 2, Layout, _plan, _schedule)

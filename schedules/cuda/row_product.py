@@ -94,10 +94,11 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
             ops.matrix_product,
             gathering=ops.Gathering(layer.shape, ops.Window(), (1, 1), steps),
             rows=1,
-            parts=layout.shares,
             sums=layer.sums,
         )
-        return Definition(define, [ops.pack(weight, ops.Tile(1, layout.abreast, LANES))])
+        packed = ops.pack(weight, ops.Tile(1, layout.abreast, LANES))
+        own = steps // layout.shares
+        return Definition(define, [packed.reshape(-1, layout.shares, own, packed.shape[-1])])
 
     return Plan(ROW_PRODUCT.name, layer.element, layer.workload, layout, definition=definition)
 

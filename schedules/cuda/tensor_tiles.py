@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tvmlcnn.targets import ElementType, Gpu
 
-from .gemm_tiles import BlockWork, time_of_blocks, time_of_parts
+from .block_work import BlockWork, time_of_blocks, time_of_parts
 from .lane_steps import QUARTERS
 from .threads import SCHEDULERS, WARP
 from .warp_products import COLUMNS, LOAD_BYTES, ROWS

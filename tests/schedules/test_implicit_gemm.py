@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 import torch
 from gpu_kernels import CUDA, ChannelsApart, cuda_of, needs_nvcc, needs_runner, usage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers_of_each_kind import conv
+from named_rule import NamedRule
 from networks import relative_error
 from torch import nn
 
@@ -97,13 +102,57 @@ def test_any_channels(
     assert kernels["implicit_gemm"] == 2
 
 
-def test_few_tiles_share_the_reduction() -> None:
-    """Where there are few tiles, several blocks sum up parts, which a second launch adds."""
+def test_few_tiles_are_cut_along_the_reduction() -> None:
+    """Several blocks sum up parts, which a second launch adds."""
     layer = conv((1, 7, 7, 960), (1, 1, 960, 32))
     assert planned(layer, ORIN).layout.tile.parts > 1
     net = nn.Sequential(nn.Conv2d(960, 32, 1), nn.ReLU())
     error, _ = relative_error(net, (1, 960, 7, 7), ORIN)
     assert error < 1e-5
+
+
+class Sharing(NamedRule):
+    """Decides for tiles whose threads share the reduction of a sum."""
+
+    def choose(self, name: str, ranked: Sequence[Any]) -> Any:
+        sharing = [tile for tile in ranked if tile.shares > 1] if name == "tile" else ranked
+        return super().choose(name, sharing or ranked)
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    inner=st.sampled_from([32, 45, 96, 160]),
+    outer=st.sampled_from([5, 12, 20, 40]),
+    groups=st.integers(1, 3),
+    kernel=st.sampled_from([1, 3]),
+    size=st.integers(3, 14),
+    way=st.integers(0, 200),
+    asynchronous=st.booleans(),
+)
+def test_threads_share_the_reduction(
+    inner: int, outer: int, groups: int, kernel: int, size: int, way: int, asynchronous: bool
+) -> None:
+    """They add up their shares in shared memory, whatever is left over of a block."""
+    convolution = nn.Conv2d(groups * inner, groups * outer, kernel, 1, kernel // 2, groups=groups)
+    net = nn.Sequential(convolution, nn.Hardswish())
+    device = ORIN if asynchronous else CUDA
+    error, _ = relative_error(
+        net, (1, groups * inner, size, size + 1), device, Sharing("implicit_gemm", way)
+    )
+    assert error < 1e-5
+
+
+def test_groups_of_few_channels_share_the_reduction() -> None:
+    """No second launch adds up parts."""
+    layer = conv((1, 14, 14, 480), (1, 1, 160, 120), groups=3)
+    tile = planned(layer, ORIN).layout.tile
+    assert tile.shares > 1
+    assert tile.parts == 1
+    code = cuda_of(nn.Conv2d(480, 120, 1, groups=3), (1, 480, 14, 14), ORIN)
+    copies = [line for line in code.splitlines() if re.match(r"\s*tvmlcnn_copy_16\(", line)]
+    assert copies
+    # A copy that no thread waits for is of memory, not of registers.
+    assert not any("local" in line for line in copies)
 
 
 LAYERS = {

@@ -20,7 +20,6 @@ def matrix_product(
     *more: te.Tensor,
     gathering: Gathering,
     rows: int,
-    parts: int = 1,
     sums: str = "",
 ) -> te.Tensor:
     """Return a convolution, or a product with a matrix, as an implicit GEMM.
@@ -34,13 +33,12 @@ def matrix_product(
     data, *more : te.Tensor
         As `Gathering.of` takes them.
     weight : te.Tensor
-        Shape (blocks, steps, channels of a block), those of a block being of one group. Where it
-        has more steps than are gathered, to fill up chunks, data of those are zeros.
+        Shape (blocks, parts, steps of a part, channels of a block), those of a block being of one
+        group. Parts of the reduction are summed up apart and then added. Where there are more
+        steps than are gathered, to fill up chunks, data of those are zeros.
     gathering : Gathering
     rows : int
         Of a tile: whole ones are computed, and what is past the end is not stored.
-    parts : int
-        Of the reduction, which are summed up apart and then added; a divisor of the weight's steps.
     sums : str
         The type that products are added up in, where it is not that of the data.
 
@@ -48,35 +46,38 @@ def matrix_product(
     -------
     te.Tensor
     """
-    blocks, filled, wide = (int(n) for n in weight.shape)
+    blocks, parts, own_steps, wide = (int(n) for n in weight.shape)
     steps, groups = gathering.steps, gathering.groups
     computed = -(-gathering.rows // rows) * rows
     element = gathering.of(data, more, rows)
     # Whole vectors are inside, or none of their elements.
     unit = math.gcd(steps, LANES)
 
-    def filled_up(group: Expr, row: Expr, step: Expr) -> Expr:
+    def filled_up(group: Expr, part: Expr, row: Expr, own_step: Expr) -> Expr:
+        step = part * own_steps + own_step
         own = element(group, row, step)
-        if steps == filled:
+        if steps == parts * own_steps:
             return own
         return tirx.if_then_else(step // unit < steps // unit, own, tirx.const(0, own.ty.dtype))
 
-    panel = te.compute((groups, computed, filled), filled_up, name="panel")
+    panel = te.compute((groups, parts, computed, own_steps), filled_up, name="panel")
     own = blocks * wide // groups
 
-    def term(row: Expr, channel: Expr, step: Expr) -> Expr:
-        own_weight = weight(channel // wide, step, channel % wide)
-        return product(panel(channel // own, row, step), own_weight, sums=sums)
+    def term(part: Expr | int, row: Expr, channel: Expr, step: Expr) -> Expr:
+        own_weight = weight(channel // wide, part, step, channel % wide)
+        return product(panel(channel // own, part, row, step), own_weight, sums=sums)
 
-    step = te.reduce_axis((0, filled // parts), "k")
+    step = te.reduce_axis((0, own_steps), "k")
     size = (computed, blocks * wide)
     if parts == 1:
-        total = te.compute(size, lambda m, n: te.sum(term(m, n, step), axis=step), name="product")
+        total = te.compute(
+            size, lambda m, n: te.sum(term(0, m, n, step), axis=step), name="product"
+        )
     else:
         part = te.reduce_axis((0, parts), "p")
         partial = te.compute(
             (parts, *size),
-            lambda p, m, n: te.sum(term(m, n, p * (filled // parts) + step), axis=step),
+            lambda p, m, n: te.sum(term(p, m, n, step), axis=step),
             name="product",
         )
         total = te.compute(size, lambda m, n: te.sum(partial(part, m, n), axis=part), name="parts")

@@ -81,7 +81,8 @@ def _copied(store: BufferStore) -> Stmt:
     if store.buffer.scope() not in _SHARED:
         return store
     there, source, otherwise = _source(store.value)
-    if source is None:
+    # What a thread has in registers it stores.
+    if source is None or source.source.scope() != "global":
         return store
     size = tvm.DataType(str(store.value.ty.dtype)).itemsize
     if size not in _CACHES:

@@ -18,7 +18,7 @@ VERSIONS: dict[str, int] = {
     "elementwise": 1,
     "few_channels": 1,
     "grouped": 1,
-    "implicit_gemm": 1,
+    "implicit_gemm": 2,
     "normalization": 1,
     "pointwise_depthwise": 1,
     "pooling": 1,
