@@ -111,6 +111,8 @@ class Rule:
     takes : callable, optional
         Tells whether the rule lays out a function that no plan was made for; the last rule of a
         family takes those that no other does.
+    permutes : bool
+        Whether what follows the sums may permute their channels.
     """
 
     name: str
@@ -119,3 +121,4 @@ class Rule:
     plan: Plans
     schedule: Schedules
     takes: Callable[[PrimFunc], bool] | None = None
+    permutes: bool = False

@@ -18,6 +18,7 @@ from ..layer import Convolution, Layer
 from ..rule import Plan, Rule
 from .blocks import finish
 from .map_blocks import MapBlock, Tile, bind_map, map_blocks
+from .scattered import store_where_computed
 from .tap_products import CHANNELS, multiply_taps, products_of_taps, turned
 from .threads import cycles, lanes_of, load_beside, move_vectors, unroll, window_in_registers
 
@@ -166,6 +167,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     finish(sch, output, device)
     sch.set_scope(main, 0, "local")
     store = sch.cache_write(output, 0, "local")
+    scattered = store_where_computed(sch, output, store, main)
     thread, (*pixels, lanes) = bind_map(sch, sch.get_loops(store), tile, layout.block)
     sch.compute_at(output, thread, preserve_unit_loops=True)
     if plan.element.name in CODES:  # which are made by vectors
@@ -179,8 +181,9 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
         sums = multiply(sch, main, thread, tile.lanes, layout.whole, layout.unrolled)
         begun = sch.decompose_reduction(main, sums)
     load_beside(sch, output, thread, tile.lanes)
-    sch.vectorize(lanes)
-    unroll(sch, *pixels)
+    if not scattered:
+        sch.vectorize(lanes)
+    unroll(sch, *pixels, *([lanes] if scattered else []))
     move_vectors(sch, begun, tile.lanes, _THREADS)
     return sch
 
@@ -221,4 +224,4 @@ def multiply(
     return ry
 
 
-DEPTHWISE = Rule("depthwise", 1, Layout, _plan, _schedule)
+DEPTHWISE = Rule("depthwise", 1, Layout, _plan, _schedule, permutes=True)

@@ -20,6 +20,7 @@ from ..whole_pieces import reading_whole_pieces
 from .blocks import LANES, finish
 from .depthwise import multiply
 from .map_bands import Bands, map_bands, pays
+from .scattered import store_where_computed
 from .threads import load_beside, move_vectors, unroll
 
 _MAIN, _PRODUCT, _BETWEEN = "pointwise_depthwise", "pointwise", "between"
@@ -75,6 +76,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     finish(sch, output, device)
     sch.set_scope(main, 0, "local")
     store = sch.cache_write(output, 0, "local")
+    scattered = store_where_computed(sch, output, store, main)
 
     def by_band(n: Any, h: Any, w: Any, c: Any) -> tuple[Any, ...]:
         return n, h // banding.rows, h % banding.rows, w, c
@@ -98,8 +100,9 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     sch.compute_at(main, thread, preserve_unit_loops=True)
     sums = multiply(sch, main, thread, LANES, bands.whole, True)
     load_beside(sch, output, thread, LANES)
-    sch.vectorize(lanes)
-    unroll(sch, rows, columns)
+    if not scattered:
+        sch.vectorize(lanes)
+    unroll(sch, rows, columns, *([lanes] if scattered else []))
     _pointwise(sch, place, bands)
     begun = sch.decompose_reduction(main, sums)
     move_vectors(sch, begun, LANES, _THREADS)
@@ -145,4 +148,4 @@ def _pointwise(sch: Schedule, place: LoopRV, bands: Bands) -> None:
     move_vectors(sch, begun, LANES, around)
 
 
-POINTWISE_DEPTHWISE = Rule("pointwise_depthwise", 1, Bands, _plan, _schedule)
+POINTWISE_DEPTHWISE = Rule("pointwise_depthwise", 1, Bands, _plan, _schedule, permutes=True)

@@ -26,6 +26,7 @@ from .lift_weights import lift_weights, weights_of, without_weights
 from .list_kernel_calls import list_kernel_calls
 from .multiply_by_reciprocals import multiply_by_reciprocals
 from .narrow_layers import narrow_layers
+from .permuted_stores import permuted_stores
 from .phase import Phase
 from .place_joins import PlaceJoins
 from .reductions_of_rows import reductions_of_rows
@@ -97,6 +98,7 @@ def fusion_phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
         Phase("depthwise after pointwise", depthwise_after_pointwise(device, policy)),
         Phase("legalize", legalize(device, policy)),
         Phase("annotate", transform.AnnotateTIROpPattern()),
+        Phase("permuted stores", permuted_stores(device)),
         Phase("group", group),
         Phase("fuse", fuse),
         Phase("flat elementwise", flat_elementwise(device)),
