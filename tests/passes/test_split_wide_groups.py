@@ -46,6 +46,33 @@ def test_one_for_each_group() -> None:
     assert_becomes(SPLIT, Before, After)
 
 
+def test_steps_of_two() -> None:
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 256, 28, 28), "float32")):
+            with R.dataflow():
+                y = (R.nn.conv2d(x, R.const(WEIGHT), strides=2, padding=1, groups=2),)
+                R.output(y)
+            return y
+
+    @I.ir_module
+    class After:
+        @R.function
+        def main(x: R.Tensor((1, 256, 28, 28), "float32")):
+            with R.dataflow():
+                parts = R.split(x, 2, axis=1)
+                a = parts[0]
+                b = R.nn.conv2d(a, R.const(WEIGHT[:128]), strides=2, padding=1)
+                c = parts[1]
+                d = R.nn.conv2d(c, R.const(WEIGHT[128:]), strides=2, padding=1)
+                y = (R.concat((b, d), axis=1),)
+                R.output(y)
+            return y
+
+    assert_becomes(split_wide_groups(DEVICES["rpi4"]), Before, After)
+
+
 @pytest.mark.parametrize(("channels", "groups", "stride"), [(128, 32, 1), (256, 2, 2)])
 def test_others_stay(channels: int, groups: int, stride: int) -> None:
     weight = filled(channels, channels // groups, 3, 3)

@@ -77,7 +77,9 @@ class _Split(PyExprMutator):
         parts = []
         for number, own in enumerate(np.split(weight, groups)):
             part = self.builder_.emit(relax.TupleGetItem(data, number))
-            convolution = relax.op.nn.conv2d(part, constant(own), padding=attrs.padding)
+            convolution = relax.op.nn.conv2d(
+                part, constant(own), attrs.strides, attrs.padding, attrs.dilation
+            )
             # By its name the layer of each is known, and operations are counted.
             parts.append(emitted(self.builder_, convolution, f"{self.names[call]}.{number}"))
         return relax.op.concat(parts, 1)
