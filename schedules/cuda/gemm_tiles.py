@@ -23,6 +23,9 @@ _STEPS = (32, 28, 27, 24, 20, 18, 16, 12, 9, 8, 4, 3, 2, 1)
 # Parts and shares of the reduction.
 _CUTS = (*((n, 1) for n in (1, 2, 3, 4, 5, 6, 8)), *((1, n) for n in (2, 4, 7, 8)))
 _CHUNKS_OF_PART = 4
+# Steps of a share's chunk: where it lies takes 30 instructions more where chunks are a loop, as
+# counted, which is a fifth of what eight steps take.
+_FEWEST_STEPS = 12
 # One is computed while another one is brought; where no thread waits for that, two are.
 _BUFFERS, _ASYNC_BUFFERS = 2, 3
 _FEWEST_THREADS, _MOST_THREADS = 64, 256
@@ -165,7 +168,7 @@ def _fitting(rows: int, channels: int, steps: int, gpu: Gpu) -> Iterator[GemmTil
                         tile = GemmTile(own, down, across, chunk, parts, shares, buffers)
                         count = tile.chunks(steps)
                         # Those threads add them up, each for some whole rows of another.
-                        if own % shares:
+                        if own % shares or (shares > 1 and chunk < _FEWEST_STEPS):
                             continue
                         # A part is worth its sums where it has several chunks.
                         if count < _CHUNKS_OF_PART * parts * shares > _CHUNKS_OF_PART:

@@ -11,7 +11,8 @@ from torch import nn
 from tvmlcnn.errors import UserError
 from tvmlcnn.package.cuda import cuda_source, find_compiler
 from tvmlcnn.package.cuda_compiler import available
-from tvmlcnn.package.spills import spilling, with_more_registers
+from tvmlcnn.package.launch_bounds import with_fewer_resident
+from tvmlcnn.package.spills import spilling
 from tvmlcnn.package.variants import together
 from tvmlcnn.targets import DEVICES
 
@@ -28,6 +29,7 @@ SOURCE = """
 extern "C" __global__ void __launch_bounds__(128) first(float* x) {}
 extern "C" __global__ void __launch_bounds__(224) second(float* x) {}
 extern "C" __global__ void __launch_bounds__(64) second_1(float* x) {}
+extern "C" __global__ void __launch_bounds__(160, 4) third(float* x) {}
 """
 
 
@@ -41,14 +43,21 @@ def test_what_spills() -> None:
 
 def test_only_that_gets_more() -> None:
     changed = SOURCE.replace("(224) second", "(224, 1) second")
-    assert with_more_registers(SOURCE, {"second"}) == changed
-    assert with_more_registers(SOURCE, set()) == SOURCE
+    assert with_fewer_resident(SOURCE, {"second"}) == changed
+    assert with_fewer_resident(changed, {"second"}) == changed
+    assert with_fewer_resident(SOURCE, {"third"}) == SOURCE.replace("(160, 4)", "(160, 3)")
+    assert with_fewer_resident(SOURCE, set()) == SOURCE
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["nvcc", "nvrtc"])
-def test_no_kernel_of_a_network_spills(name: str) -> None:
-    """In resnet50's last layers ptxas moved two values to memory for one more block."""
+@pytest.mark.parametrize(
+    ("convolution", "size"),
+    [(nn.Conv2d(512, 512, 3, padding=1), 7), (nn.Conv2d(48, 192, 1), 13)],
+    ids=["3x3", "pointwise"],
+)
+def test_no_kernel_of_a_network_spills(name: str, convolution: nn.Conv2d, size: int) -> None:
+    """ptxas moved two values to memory for one more block, and four where one less was enough."""
     device = DEVICES["jetson-orin-nano"]
     try:
         find_compiler(device.gpu_code)
@@ -57,8 +66,8 @@ def test_no_kernel_of_a_network_spills(name: str) -> None:
     compiler = next((each for each in available(fatbin=False) if each.name == name), None)
     if compiler is None:
         pytest.skip(f"no {name} here")
-    net = nn.Sequential(nn.Conv2d(512, 512, 3, padding=1), nn.ReLU())
-    source = cuda_source(together([compiled(net, (1, 512, 7, 7), device)]).mod, device)[1]
+    net, shape = nn.Sequential(convolution, nn.ReLU()), (1, convolution.in_channels, size, size)
+    source = cuda_source(together([compiled(net, shape, device)]).mod, device)[1]
     _, said = compiler.inspect(source, device.gpu_code[0])
     assert re.findall(r"(\d+) bytes spill stores", said)
     assert spilling(said) == set()

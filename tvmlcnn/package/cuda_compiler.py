@@ -24,7 +24,8 @@ from tvmlcnn.errors import UserError
 from tvmlcnn.files import scratch
 
 from . import nvrtc
-from .spills import spilling, with_more_registers
+from .launch_bounds import with_fewer_resident
+from .spills import spilling
 
 _FIRST_OF_CUDA_13 = 75
 _INSTALL = "pip install 'tvmlcnn[cuda]', or install NVIDIA's CUDA toolkit (nvcc on PATH) and gcc"
@@ -76,9 +77,9 @@ class Compiler:
     def _without_spills(self, source: str, code: tuple[str, ...], form: str) -> tuple[bytes, str]:
         """Compile a program, again where kernels spill; return it, and what ptxas says."""
         binary, said = self._run(source, code, form)
-        freer = with_more_registers(source, spilling(said))
-        if freer != source:
-            binary, said = self._run(freer, code, form)
+        while (freer := with_fewer_resident(source, spilling(said))) != source:
+            source = freer
+            binary, said = self._run(source, code, form)
         return binary, said
 
     def _run(self, source: str, code: tuple[str, ...], form: str) -> tuple[bytes, str]:
