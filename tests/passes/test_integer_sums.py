@@ -113,10 +113,7 @@ def test_sums_of_groups_are_exact(
     np.testing.assert_array_equal(found, sums(codes, weight, zero, **options))
 
 
-# With AVX-512 but no VNNI, LLVM takes minutes for one of these kernels; that is to be mended.
-@pytest.mark.parametrize(
-    "device", [each for each in HERE if each.name != "skylake-avx512"], ids=lambda each: each.name
-)
+@devices
 @few
 @given(
     channels=st.integers(1, 5),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from executed import assembly_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import graph, result_of
 from tvm import relax
 
+from tvmlcnn import pipeline
 from tvmlcnn.targets import DEVICES
 
 X86 = DEVICES["x86"].with_cores(2)
@@ -26,6 +30,15 @@ def test_permuted_axes(shape: list[int], data: st.DataObject) -> None:
     module = graph([shape], lambda _, x: relax.op.permute_dims(x, axes))
     result, _ = result_of(module, [array], X86)
     np.testing.assert_array_equal(result, array.transpose(axes))
+
+
+@pytest.mark.parametrize("channels", [4, 8])
+def test_code_for_bytes_of_odd_sides(channels: int) -> None:
+    """LLVM came to no end with the bytes of four maps of 11x6, for AVX-512."""
+    shape = (1, channels, 11, 6)
+    device = replace(X86, tvm=X86.tvm | {"mcpu": "skylake-avx512"})
+    module = graph([shape], lambda _, x: relax.op.permute_dims(x, (0, 2, 3, 1)), "uint8")
+    assert assembly_of(pipeline.run(module, device), device)
 
 
 @pytest.mark.parametrize("factor", [2, 3])
