@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tvmlcnn.targets import Gpu
 
 from .blocks import LANES
-from .threads import WARP
+from .threads import LAUNCH, WARP
 
 # So many warps of independent multiply-adds keep the schedulers of a multiprocessor busy: four
 # of them, each with two warps in turn.
@@ -18,8 +18,6 @@ _OF_BLOCK, _OF_CHUNK = 60, 24
 # The latency of a load from memory, in instructions of a warp; a chunk waits for it unless the
 # multiply-adds of the one before take as long.
 _LATENCY = 400
-# Cycles from the end of a launch to the beginning of the next one in a graph: about a microsecond.
-_LAUNCH = 1500
 # Bytes that a multiprocessor gets from the second cache in a cycle: half of the 64 that NVIDIA's
 # A100 white paper says, since neighbours want theirs at the same time.
 _BYTES = 32
@@ -108,4 +106,4 @@ def time_of_parts(parts: int, rows: int, channels: int, gpu: Gpu) -> float:
         return 0.0
     schedulers = gpu.lanes_of_multiprocessor / WARP
     each_sum = rows * channels / LANES / WARP / gpu.multiprocessors / schedulers
-    return _LAUNCH + (6 * parts + 10) * each_sum
+    return LAUNCH + (6 * parts + 10) * each_sum

@@ -181,9 +181,8 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
         sums = multiply(sch, main, thread, tile.lanes, layout.whole, layout.unrolled)
         begun = sch.decompose_reduction(main, sums)
     load_beside(sch, output, thread, tile.lanes)
-    if not scattered:
-        sch.vectorize(lanes)
-    unroll(sch, *pixels, *([lanes] if scattered else []))
+    (sch.unroll if scattered else sch.vectorize)(lanes)
+    unroll(sch, *pixels)
     move_vectors(sch, begun, tile.lanes, _THREADS)
     return sch
 

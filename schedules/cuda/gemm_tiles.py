@@ -72,6 +72,11 @@ class GemmTile:
     buffers: int
 
     @property
+    def cut(self) -> int:
+        """Into how many parts or shares the reduction is cut."""
+        return self.parts * self.shares
+
+    @property
     def threads(self) -> int:
         """Of a block."""
         return self.row_threads * self.channel_threads * self.shares
@@ -105,8 +110,7 @@ class GemmTile:
 
     def chunks(self, steps: int) -> int:
         """Return how many chunks a reduction of so many steps is cut into, parts of one size."""
-        cut = self.parts * self.shares
-        return -(-steps // (self.steps * cut)) * cut
+        return -(-steps // (self.steps * self.cut)) * self.cut
 
     def filled(self, steps: int) -> int:
         """Return how many steps these are, of which the last ones add zeros."""
@@ -171,13 +175,13 @@ def _fitting(rows: int, channels: int, steps: int, gpu: Gpu) -> Iterator[GemmTil
                         if own % shares or (shares > 1 and chunk < _FEWEST_STEPS):
                             continue
                         # A part is worth its sums where it has several chunks.
-                        if count < _CHUNKS_OF_PART * parts * shares > _CHUNKS_OF_PART:
+                        if tile.cut > 1 and count < _CHUNKS_OF_PART * tile.cut:
                             continue
                         if tile.filled(steps) > _MOST_FILLED * steps:
                             continue
                         if not fewest <= tile.threads <= _MOST_THREADS:
                             continue
-                        tile = replace(tile, buffers=min(buffers, count // (parts * shares)))
+                        tile = replace(tile, buffers=min(buffers, count // tile.cut))
                         if FLOAT32.bytes * tile.shared_floats <= gpu.shared_bytes:
                             yield tile
 
@@ -192,7 +196,7 @@ def _chunks(steps: int) -> list[int]:
 
 def _work(tile: GemmTile, steps: int, inner: int) -> BlockWork:
     """Return what a block of a product of so many steps does."""
-    chunks = tile.chunks(steps) // (tile.parts * tile.shares)
+    chunks = tile.chunks(steps) // tile.cut
     # A vector of a row serves as many steps as it has lanes.
     lanes = LANES if tile.steps % LANES == 0 else 1
     reads = (tile.rows / lanes + 1) * tile.steps

@@ -84,8 +84,8 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
         )
         matrix = np.pad(gemm.weight, ((0, tile.filled(steps) - steps), (0, 0)))
         packed = ops.pack(matrix, ops.Tile(1, 1, tile.block_channels))
-        cut, wide = tile.parts * tile.shares, packed.shape[-1]
-        return Definition(define, [packed.reshape(len(packed), cut, -1, wide), *tables])
+        cut = packed.reshape(len(packed), tile.cut, -1, tile.block_channels)
+        return Definition(define, [cut, *tables])
 
     loaded = LANES if tile.steps % LANES == 0 and not first else 1
     vectors = gemm.together % LANES == gemm.wide % LANES == steps % LANES == 0
@@ -119,7 +119,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
         flatten_pixels(sch, writer)
         sch.set_scope(main, 0, "local")
     finish(sch, output, device)
-    *part, row, channel = sch.get_loops(writer)[-3 if tile.parts * tile.shares > 1 else -2 :]
+    *part, row, channel = sch.get_loops(writer)[-3 if tile.cut > 1 else -2 :]
     rows, row_thread, own = sch.split(row, [None, tile.row_threads, tile.rows])
     block, channel_thread, lanes = sch.split(channel, [None, tile.channel_threads, LANES])
     if tile.shares > 1:  # within a block, that is bound

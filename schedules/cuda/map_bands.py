@@ -16,7 +16,7 @@ from tvmlcnn.targets import FLOAT32, Gpu
 
 from ..layer import PointwiseDepthwise
 from .blocks import LANES
-from .threads import SCHEDULERS, WARP
+from .threads import LAUNCH, SCHEDULERS, WARP
 
 _LEAST, _MOST = 96, 512
 # Vectors of channels of a block: two are a sector of memory, eight a line of the first cache.
@@ -35,8 +35,6 @@ _POINTWISE, _DEPTHWISE = 1.35, 2.0
 # Bytes that a multiprocessor gets from the second cache and from memory in a cycle: T4 has 320 GB/s
 # for 40 at 1.59 GHz, and three times as much from the second cache.
 _L2_BYTES, _MEMORY_BYTES = 15, 5
-# Cycles from the end of one kernel of a graph until the next one computes: a microsecond.
-_LAUNCH = 1500
 # What one kernel is to gain, so that errors of these estimates do not decide.
 _MARGIN = 1.15
 # Options that are worth a search.
@@ -207,4 +205,4 @@ def _apart(layer: PointwiseDepthwise, device: Gpu) -> float:
     bytes = 2 * map_ * FLOAT32.bytes
     rate = _L2_BYTES if bytes < device.l2_bytes else _MEMORY_BYTES
     cycles = work / WARP / SCHEDULERS + bytes / rate
-    return cycles / device.multiprocessors + _LAUNCH
+    return cycles / device.multiprocessors + LAUNCH

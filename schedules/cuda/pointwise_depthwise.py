@@ -100,9 +100,8 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
     sch.compute_at(main, thread, preserve_unit_loops=True)
     sums = multiply(sch, main, thread, LANES, bands.whole, True)
     load_beside(sch, output, thread, LANES)
-    if not scattered:
-        sch.vectorize(lanes)
-    unroll(sch, rows, columns, *([lanes] if scattered else []))
+    (sch.unroll if scattered else sch.vectorize)(lanes)
+    unroll(sch, rows, columns)
     _pointwise(sch, place, bands)
     begun = sch.decompose_reduction(main, sums)
     move_vectors(sch, begun, LANES, _THREADS)

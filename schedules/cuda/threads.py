@@ -19,6 +19,8 @@ _LOAD_BYTES, _APART = 16, 4
 # Instructions that a multiprocessor begins in a cycle, each for a warp: CUDA C++ programming guide,
 # "Architecture"; four from 5.0 to 12.0.
 SCHEDULERS = 4
+LAUNCH = 1500
+"""Cycles from the end of one kernel of a graph until the next one computes: about a microsecond."""
 # Cycles from one instruction of a warp to its next, where a scheduler has no other warp: results
 # are there after four to six, and a thread that computes several outputs has work meanwhile.
 _ALONE = 2

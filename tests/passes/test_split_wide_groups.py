@@ -19,13 +19,14 @@ SPLIT = split_wide_groups(DEVICES["x86"])
 WEIGHT = filled(256, 128, 3, 3)
 
 
-def test_one_for_each_group() -> None:
+@pytest.mark.parametrize(("target", "stride"), [("x86", 1), ("rpi4", 2)])
+def test_one_for_each_group(target: str, stride: int) -> None:
     @I.ir_module
     class Before:
         @R.function
         def main(x: R.Tensor((1, 256, 28, 28), "float32")):
             with R.dataflow():
-                y = (R.nn.conv2d(x, R.const(WEIGHT), padding=1, groups=2),)
+                y = (R.nn.conv2d(x, R.const(WEIGHT), [stride, stride], 1, groups=2),)
                 R.output(y)
             return y
 
@@ -36,41 +37,14 @@ def test_one_for_each_group() -> None:
             with R.dataflow():
                 parts = R.split(x, 2, axis=1)
                 a = parts[0]
-                b = R.nn.conv2d(a, R.const(WEIGHT[:128]), padding=1)
+                b = R.nn.conv2d(a, R.const(WEIGHT[:128]), [stride, stride], 1)
                 c = parts[1]
-                d = R.nn.conv2d(c, R.const(WEIGHT[128:]), padding=1)
+                d = R.nn.conv2d(c, R.const(WEIGHT[128:]), [stride, stride], 1)
                 y = (R.concat((b, d), axis=1),)
                 R.output(y)
             return y
 
-    assert_becomes(SPLIT, Before, After)
-
-
-def test_steps_of_two() -> None:
-    @I.ir_module
-    class Before:
-        @R.function
-        def main(x: R.Tensor((1, 256, 28, 28), "float32")):
-            with R.dataflow():
-                y = (R.nn.conv2d(x, R.const(WEIGHT), strides=2, padding=1, groups=2),)
-                R.output(y)
-            return y
-
-    @I.ir_module
-    class After:
-        @R.function
-        def main(x: R.Tensor((1, 256, 28, 28), "float32")):
-            with R.dataflow():
-                parts = R.split(x, 2, axis=1)
-                a = parts[0]
-                b = R.nn.conv2d(a, R.const(WEIGHT[:128]), strides=2, padding=1)
-                c = parts[1]
-                d = R.nn.conv2d(c, R.const(WEIGHT[128:]), strides=2, padding=1)
-                y = (R.concat((b, d), axis=1),)
-                R.output(y)
-            return y
-
-    assert_becomes(split_wide_groups(DEVICES["rpi4"]), Before, After)
+    assert_becomes(split_wide_groups(DEVICES[target]), Before, After)
 
 
 @pytest.mark.parametrize(("channels", "groups", "stride"), [(128, 32, 1), (256, 2, 2)])

@@ -11,7 +11,6 @@ from functools import partial
 
 import numpy as np
 import tvm
-from tvm import relax
 
 from tvmlcnn import ops
 from tvmlcnn.ops.shuffle import LANES
@@ -48,15 +47,15 @@ def together(rewriter: Rewriter, value: Permuted) -> Permuted:
     return rewriter.once(_shuffled, value)
 
 
-def _shuffled(builder: relax.BlockBuilder, value: Permuted) -> Permuted:
+def _shuffled(rewriter: Rewriter, value: Permuted) -> Permuted:
     assert value.places is not None
     count, (height, width) = len(value.places), value.shape[1:3]
     unit = LANES if height * width * LANES % aligned(value.expr) == 0 else aligned(value.expr)
     places = np.pad(value.places, (0, -count % unit), constant_values=-1)
-    made = builder.call_te(
+    made = rewriter.builder.call_te(
         partial(ops.shuffle, places=places, batch=value.batch),
         value.expr,
         primfunc_name_hint="gather_channels",
         primfunc_attrs={"op_pattern": OPAQUE},
     )
-    return Permuted(builder.emit(made), NHWC).at(np.arange(count))
+    return Permuted(rewriter.builder.emit(made), NHWC).at(np.arange(count))

@@ -48,7 +48,6 @@ class Rewriter:
         self.values: dict[relax.Var, Permuted | list[Permuted]] = {}
         self.joins = Joins(builder)
         self.unknown: set[str] = set()
-        self._channels_last: dict[tuple[relax.Expr, tuple[int, ...]], Permuted] = {}
         self._widened: dict[relax.Expr, Permuted] = {}
         self._copies: dict[tuple[object, ...], Permuted] = {}
 
@@ -78,12 +77,7 @@ class Rewriter:
         Each tensor is transposed once, also where several layers read it.
         """
         value = self.value(expr)
-        if value.order == NHWC:
-            return value
-        key = value.expr, value.order
-        if key not in self._channels_last:
-            self._channels_last[key] = Permuted(self.ordered(value, NHWC), NHWC)
-        return self._channels_last[key]
+        return value if value.order == NHWC else self.once(_channels_last, value)
 
     def widened(self, value: Permuted, unit: int) -> Permuted:
         """Return a tensor in one plane with a multiple of ``unit`` channels, the last ones zeros.
@@ -100,14 +94,14 @@ class Rewriter:
 
     def compact(self, value: Permuted) -> Permuted:
         """Return a tensor with its channels together, in their order."""
-        return self.once(compact, value)
+        return self.once(_compact, value)
 
     def once(self, copy: Copy, value: Permuted) -> Permuted:
         """Return a copy of a tensor, which is made once, also where several layers read it."""
         places = None if value.places is None else (value.places.shape, value.places.tobytes())
         key = copy, value.expr, value.order, value.planes, places
         if key not in self._copies:
-            self._copies[key] = copy(self.builder, value)
+            self._copies[key] = copy(self, value)
         return self._copies[key]
 
     def ordered(self, value: Permuted, order: Sequence[int] | None = None) -> relax.Expr:
@@ -170,10 +164,18 @@ class Rewriter:
                     yield value.expr, str(old.name)
 
 
+def _compact(rewriter: Rewriter, value: Permuted) -> Permuted:
+    return compact(rewriter.builder, value)
+
+
+def _channels_last(rewriter: Rewriter, value: Permuted) -> Permuted:
+    return Permuted(rewriter.ordered(value, NHWC), NHWC)
+
+
 def plain_order(ty: relax.Type) -> tuple[int, ...]:
     """Return the order of axes of a tensor that is stored as the old one was."""
     return tuple(range(len(ty.shape))) if isinstance(ty, relax.TensorType) else ()
 
 
-Copy = Callable[[relax.BlockBuilder, Permuted], Permuted]
+Copy = Callable[[Rewriter, Permuted], Permuted]
 Rewrite = Callable[[Rewriter, relax.Call], "Permuted | list[Permuted] | None"]
