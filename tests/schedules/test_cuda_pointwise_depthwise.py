@@ -40,7 +40,7 @@ class Pair(nn.Module):
 @pytest.fixture
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have one kernel pay for maps as small as those of tests."""
-    monkeypatch.setattr(bands_of, "_LAUNCH", 1e9)
+    monkeypatch.setattr(bands_of, "LAUNCH", 1e9)
 
 
 @needs_runner

@@ -2,12 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import tvm
 from tvm import relax
 
+from .constants import is_call_of
 from .rebuilding import Rebuilding
+from .variables import bindings, operands
+
+BROADCAST, SUMS = 1, 4
+"""TVM's ``OpPatternKind``: up to it operators become part of the kernel whose sums they read, and
+that of such kernels."""
+
+
+class Calls:
+    """The calls of TensorIR functions in ``main``, and what reads their results.
+
+    Attributes
+    ----------
+    found : dict of relax.Var to relax.Call
+        By their results.
+    readers : dict of relax.Var to list of relax.Var
+        The results of the calls that read each value.
+    """
+
+    def __init__(self, mod: tvm.IRModule) -> None:
+        self._mod = mod
+        self.found: dict[relax.Var, relax.Call] = {
+            binding.var: binding.value
+            for binding in bindings(mod["main"])
+            if is_call_of(binding.value, "relax.call_tir")
+        }
+        self.readers: dict[relax.Var, list[relax.Var]] = {}
+        for var, call in self.found.items():
+            for read in read_by(call):
+                self.readers.setdefault(read, []).append(var)
+        self._returned = frozenset(operands(mod["main"].body.body))
+
+    def pattern(self, var: relax.Var) -> int:
+        """Return TVM's ``OpPatternKind`` of what computes a result."""
+        return int(self._mod[self.found[var].args[0]].attrs["op_pattern"])
+
+    def sums_of(self, var: relax.Var, apart: Container[relax.Var] = ()) -> relax.Var | None:
+        """Return the sums of the kernel that a value can be a part of, which it is made of.
+
+        None where it is not element-wise of them alone, something else reads it or what is between,
+        the network returns one of these, or what is between is to stay ``apart``.
+        """
+        while (
+            var in self.found
+            and var not in apart
+            and var not in self._returned
+            and len(self.readers[var]) == 1
+        ):
+            if self.pattern(var) == SUMS:
+                return var
+            before = read_by(self.found[var])
+            if self.pattern(var) > BROADCAST or len(before) != 1:
+                return None
+            (var,) = before
+        return None
+
+
+def read_by(call: relax.Call) -> list[relax.Var]:
+    """Return the variables that a call of a TensorIR function reads, each as often as it does."""
+    arguments = call.args[1]
+    fields = arguments.fields if isinstance(arguments, relax.Tuple) else [arguments]
+    return [field for field in fields if isinstance(field, relax.Var)]
 
 
 def with_pattern(

@@ -7,7 +7,6 @@ it belongs saves the copy.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
@@ -17,15 +16,12 @@ from tvm import relax
 from tvm.ir import TensorLoad
 from tvm.tirx import BufferStore, IndexMap, PrimFunc, Var
 
-from tvmlcnn.graph.constants import is_call_of
-from tvmlcnn.graph.patterns import with_pattern
-from tvmlcnn.graph.variables import bindings, operands
+from tvmlcnn.graph.patterns import Calls, read_by, with_pattern
 from tvmlcnn.schedules import Rule, rules_for
 from tvmlcnn.schedules.plan_text import ATTRIBUTE, from_text
 from tvmlcnn.targets import Device
 
-# TVM's OpPatternKind: what is fused with sums is element-wise.
-_ELEMENTWISE, _BROADCAST = 0, 1
+_ELEMENTWISE = 0  # TVM's OpPatternKind: what is fused with sums
 
 
 def permuted_stores(device: Device) -> Callable[[tvm.IRModule], tvm.IRModule]:
@@ -44,27 +40,17 @@ def _with_copies_in_kernels(mod: tvm.IRModule, device: Device) -> tvm.IRModule:
     copies = {variable for variable, f in functions.items() if able and _permutes_channels(f)}
     if not copies:
         return mod
-    main = mod["main"]
-    values = {binding.var: binding.value for binding in bindings(main)}
-    uses = Counter(read for value in (*values.values(), main.body.body) for read in operands(value))
+    calls = Calls(mod)
 
-    def is_of_kernel(var: relax.Var) -> bool:
-        """Tell whether a kernel that can store it in any order computes it for one reader."""
-        call = values.get(var)
-        if call is None or uses[var] > 1 or not is_call_of(call, "relax.call_tir"):
-            return False
-        if call.args[0] in able:
-            return True
-        pattern = int(functions[call.args[0]].attrs["op_pattern"])
-        reads = operands(call)
-        return pattern <= _BROADCAST and len(reads) == 1 and is_of_kernel(reads[0])
+    def is_of_kernel(call: relax.Call) -> bool:
+        """Tell whether a copy is of what a kernel computes that can store it in any order."""
+        sums = calls.sums_of(*read_by(call))
+        return sums is not None and calls.found[sums].args[0] in able
 
     found = {
         var: call
-        for var, call in values.items()
-        if is_call_of(call, "relax.call_tir")
-        and call.args[0] in copies
-        and is_of_kernel(operands(call)[0])
+        for var, call in calls.found.items()
+        if call.args[0] in copies and is_of_kernel(call)
     }
     return with_pattern(mod, found, _ELEMENTWISE, "_stored")
 
