@@ -81,15 +81,20 @@ def reads_of_products(sch: Schedule, update: SBlockRV) -> None:
     Instructions are put only where nothing is read but what they read.
     """
     block = sch.get(update)
-    loaded: list[TensorLoad] = []
-    tvm_ffi.structural_walk(block.body, [(TensorLoad, loaded.append)])
-    reads = [r for r in block.reads if any(load.source.same_as(r.source) for load in loaded)]
+    reads = [region for region in block.reads if _loads(block.body, region)]
     if len(reads) < len(block.reads):
         new = SBlock(
             block.iter_vars, reads, block.writes, block.name_hint, block.body, block.init,
             annotations=block.annotations,
         )  # fmt: skip
         sch.state.replace(sch.get_sref(update), new, {block: new})
+
+
+def _loads(body: Any, region: BufferRegion) -> bool:
+    """Tell whether what a block does loads something of a buffer."""
+    loaded: list[TensorLoad] = []
+    tvm_ffi.structural_walk(body, [(TensorLoad, loaded.append)])
+    return any(load.source.same_as(region.source) for load in loaded)
 
 
 def _only_load(block: SBlock, buffer: Var) -> TensorLoad | None:
@@ -160,8 +165,9 @@ def _replace(
     if isinstance(begun, TensorLoad):
         first = [Range.from_min_extent(index, 1) for index in begun.indices]
         more = [BufferRegion(begun.source, first)]
+    # What is no longer added there is no longer read there.
+    reads = [region for region in old.reads if _loads(body, region)] + more
     new = SBlock(
-        old.iter_vars, [*old.reads, *more], old.writes, old.name_hint, body, init,
-        annotations=old.annotations,
-    )  # fmt: skip
+        old.iter_vars, reads, old.writes, old.name_hint, body, init, annotations=old.annotations
+    )
     sch.state.replace(sch.get_sref(name), new, {old: new})
