@@ -11,12 +11,20 @@ import numpy as np
 
 from tvmlcnn.targets import ElementType
 
-from .layers_with_weights import Convolution, PointwiseDepthwise, Product, Shape, sizes_of
+from .layers_with_weights import (
+    Convolution,
+    DepthwisePointwise,
+    PointwiseDepthwise,
+    Product,
+    Shape,
+    sizes_of,
+)
 
 __all__ = [
     "BatchedProduct",
     "Concatenation",
     "Convolution",
+    "DepthwisePointwise",
     "Layer",
     "Normalization",
     "PointwiseDepthwise",
@@ -220,6 +228,7 @@ Layer = (
     | Product
     | BatchedProduct
     | PointwiseDepthwise
+    | DepthwisePointwise
     | Pool
     | Concatenation
     | Resample

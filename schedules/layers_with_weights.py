@@ -150,9 +150,61 @@ class PointwiseDepthwise:
         """What it computes, for records of tuning."""
         parts = ["conv2d", sizes_of(self.data), "x", sizes_of(self.weight.shape)]
         parts += ["depthwise", sizes_of(self.kernel.shape), "->", sizes_of(self.shape)]
-        parts += ["strides", sizes_of(self.window.strides)]
-        parts += ["padding", sizes_of(self.window.padding)]
-        return " ".join([*parts, "dilation", sizes_of(self.window.dilation)])
+        return " ".join([*parts, *_window(self.window)])
+
+
+@dataclass(frozen=True, eq=False)
+class DepthwisePointwise:
+    """A depthwise convolution, what is applied to it, and a pointwise one that reads that.
+
+    Attributes
+    ----------
+    element : ElementType
+    data : tuple of int
+        (N, H, W, C); channels past those of ``kernel`` are not read.
+    kernel : numpy.ndarray
+        Of the depthwise convolution, shape (rows, columns, inner).
+    between : Formula
+    parameters : list of numpy.ndarray
+        Of ``between``, by channel, shape (inner,).
+    weight : numpy.ndarray
+        Of the pointwise convolution, shape (inner, outer).
+    shape : tuple of int
+        Of the result.
+    window : Window
+        Of the depthwise convolution.
+    """
+
+    element: ElementType
+    data: Shape
+    kernel: np.ndarray
+    between: Formula
+    parameters: list[np.ndarray]
+    weight: np.ndarray
+    shape: Shape
+    window: Window
+
+    @property
+    def apart(self) -> tuple[Convolution, Convolution]:
+        """The depthwise convolution, and the pointwise one."""
+        inner, outer = self.weight.shape
+        between = (*self.shape[:3], inner)
+        kernel = self.kernel[:, :, np.newaxis]
+        depthwise = Convolution(self.element, self.data, kernel, between, self.window, inner)
+        weight = self.weight.reshape(1, 1, inner, outer)
+        return depthwise, Convolution(self.element, between, weight, self.shape, Window())
+
+    @property
+    def workload(self) -> str:
+        """What it computes, for records of tuning."""
+        parts = ["depthwise", sizes_of(self.data), "x", sizes_of(self.kernel.shape)]
+        parts += ["conv2d", sizes_of(self.weight.shape), "->", sizes_of(self.shape)]
+        return " ".join([*parts, *_window(self.window)])
+
+
+def _window(window: Window) -> list[str]:
+    parts = ["strides", sizes_of(window.strides), "padding", sizes_of(window.padding)]
+    return [*parts, "dilation", sizes_of(window.dilation)]
 
 
 def sizes_of(numbers: Iterable[int]) -> str:

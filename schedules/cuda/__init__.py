@@ -1,6 +1,7 @@
 """Rules for NVIDIA GPUs; `dlight` takes what no other rule does."""
 
 from .depthwise import DEPTHWISE
+from .depthwise_pointwise import DEPTHWISE_POINTWISE
 from .dlight import DLIGHT
 from .dot_gemm import DOT_GEMM
 from .elementwise import ELEMENTWISE
@@ -25,6 +26,7 @@ RULES = (
     DOT_GEMM,
     IMPLICIT_GEMM,
     POINTWISE_DEPTHWISE,
+    DEPTHWISE_POINTWISE,
     POOLING,
     RESAMPLE,
     SOFTMAX,

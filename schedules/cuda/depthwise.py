@@ -80,27 +80,28 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
 
 def tiles(layer: Convolution, device: Gpu) -> list[Tile]:
     """Return tiles, those of the fewest cycles first."""
-    channels = layer.shape[3]
-    taps = layer.weight.shape[:2]
-
-    def cost(tile: Tile) -> float:
-        pixels = tile.rows * tile.columns
-        rows, columns = _window(tile, layer)
-        whole = _kept(tile, layer) <= _KEPT
-        loads = (rows if whole else taps[0] * tile.rows) * columns + math.prod(taps)
-        products = (math.prod(taps) + 1) * pixels * tile.lanes
-        if whole and _by_rows(tile, layer):
-            products = products_of_taps(taps, tile.rows, tile.columns, columns)
-        instructions = products + loads * _LOAD + pixels + _FIXED
-        return cycles(instructions, layer.shape[0] * math.prod(tile.counts(layer.shape)), device)
-
     options = (
         Tile(rows, columns, lanes)
-        for lanes in lanes_of(channels)
+        for lanes in lanes_of(layer.shape[3])
         for rows in (1, 2, 3, 4)
         for columns in (1, 2, 3, 4, 7, 8)
     )
-    return sorted((tile for tile in options if _fits(tile, layer)), key=cost)
+    fitting = (tile for tile in options if _fits(tile, layer))
+    return sorted(fitting, key=lambda tile: cycles_of(tile, layer, device))
+
+
+def cycles_of(tile: Tile, layer: Convolution, device: Gpu) -> float:
+    """Return the estimated cycles of a depthwise convolution."""
+    taps = layer.weight.shape[:2]
+    pixels = tile.rows * tile.columns
+    rows, columns = _window(tile, layer)
+    whole = _kept(tile, layer) <= _KEPT
+    loads = (rows if whole else taps[0] * tile.rows) * columns + math.prod(taps)
+    products = (math.prod(taps) + 1) * pixels * tile.lanes
+    if whole and _by_rows(tile, layer):
+        products = products_of_taps(taps, tile.rows, tile.columns, columns)
+    instructions = products + loads * _LOAD + pixels + _FIXED
+    return cycles(instructions, layer.shape[0] * math.prod(tile.counts(layer.shape)), device)
 
 
 def _by_rows(tile: Tile, layer: Convolution) -> bool:

@@ -1,20 +1,17 @@
-"""The tiles of an implicit GEMM: what a block and a thread of it compute, and which are best."""
+"""Which tiles of an implicit GEMM are best, and what blocks of them do."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import cache, partial
+from types import MappingProxyType
 
 from tvmlcnn.targets import FLOAT32, Gpu
 
-from .block_work import (
-    BlockWork,
-    asked_of_blocks,
-    resident_blocks,
-    time_of_blocks,
-    time_of_parts,
-)
+from .block_work import BlockWork, asked_of_blocks, time_of_blocks, time_of_parts
 from .blocks import LANES
+from .gemm_tile import OTHER_REGISTERS, GemmTile
 
 _ROWS_OF_THREAD = (4, 7, 8, 14, 16)
 _ROWS_OF_BLOCK = (1, 2, 4, 7, 8, 14, 16, 28, 32, 64, 128)
@@ -29,8 +26,6 @@ _FEWEST_STEPS = 12
 # One is computed while another one is brought; where no thread waits for that, two are.
 _BUFFERS, _ASYNC_BUFFERS = 2, 3
 _FEWEST_THREADS, _MOST_THREADS = 64, 256
-# A thread's registers beside its sums and what it multiplies: addresses, counters, the epilogue.
-_OTHER_REGISTERS = 32
 # Of a row's vector of sums of a share: written to shared memory, and read and added up.
 _ADDED = 7
 # Of a copy with its address; of one whose step has to be found out.
@@ -43,83 +38,14 @@ _AS_FAST = 1.2
 _MOST_FILLED = 1.1
 
 
-@dataclass(frozen=True)
-class GemmTile:
-    """How an implicit GEMM is cut.
-
-    Attributes
-    ----------
-    rows : int
-        Of a thread, each of `LANES` channels.
-    row_threads, channel_threads : int
-        Of a block.
-    steps : int
-        Of the reduction, whose factors are staged in shared memory at a time.
-    parts : int
-        Of the reduction, each of them another block's.
-    shares : int
-        Of the reduction, each of them other threads' of a block; parts have none.
-    buffers : int
-        Chunks of steps in shared memory: one is read while the others are brought.
-    """
-
-    rows: int
-    row_threads: int
-    channel_threads: int
-    steps: int
-    parts: int
-    shares: int
-    buffers: int
-
-    @property
-    def cut(self) -> int:
-        """Into how many parts or shares the reduction is cut."""
-        return self.parts * self.shares
-
-    @property
-    def threads(self) -> int:
-        """Of a block."""
-        return self.row_threads * self.channel_threads * self.shares
-
-    @property
-    def block_rows(self) -> int:
-        """Rows of a block."""
-        return self.rows * self.row_threads
-
-    @property
-    def block_channels(self) -> int:
-        """Channels of a block."""
-        return LANES * self.channel_threads
-
-    @property
-    def shared_floats(self) -> int:
-        """Numbers that a block has in shared memory: both factors, and sums that it adds up."""
-        factors = self.buffers * self.steps * (self.block_rows + self.block_channels)
-        sums = self.block_rows * self.block_channels if self.shares > 1 else 0
-        return self.shares * (factors + sums)
-
-    @property
-    def registers(self) -> int:
-        """Of a thread: sums, what they are of, addresses and the rest."""
-        return self.rows * LANES + 2 * self.rows + 2 * LANES * LANES + _OTHER_REGISTERS
-
-    def resident(self, gpu: Gpu) -> int:
-        """Return how many blocks a multiprocessor of a GPU can hold at once."""
-        shared = FLOAT32.bytes * self.shared_floats
-        return resident_blocks(self.threads, self.registers, shared, gpu)
-
-    def chunks(self, steps: int) -> int:
-        """Return how many chunks a reduction of so many steps is cut into, parts of one size."""
-        return -(-steps // (self.steps * self.cut)) * self.cut
-
-    def filled(self, steps: int) -> int:
-        """Return how many steps these are, of which the last ones add zeros."""
-        return self.chunks(steps) * self.steps
-
-
 def gemm_tiles(
-    rows: int, channels: int, steps: int, groups: int, inner: int, gpu: Gpu
-) -> list[GemmTile]:
+    rows: int,
+    channels: int,
+    steps: int,
+    groups: int,
+    gpu: Gpu,
+    work: Callable[[GemmTile], BlockWork | None],
+) -> dict[GemmTile, float]:
     """Return tiles of a product: those of the least estimated time, or nearly, first.
 
     Of these, the ones come first that ask least of the GPU, in instructions and bytes together.
@@ -129,17 +55,23 @@ def gemm_tiles(
     rows, channels, steps : int
         Of the product; the channels are one group's.
     groups : int
-    inner : int
-        Steps whose data lie one after the other.
     gpu : Gpu
+    work : callable
+        Returns what a block of a tile does, None of a tile that is not to be.
+
+    Returns
+    -------
+    dict of GemmTile to float
+        The estimated cycles of each of them.
     """
-    fitting = list(_fitting(rows, channels, steps, gpu))
-    several = [tile for tile in fitting if tile.resident(gpu) >= _RESIDENT]
+    fitting = {
+        tile: block for tile in _fitting(rows, channels, steps, gpu) if (block := work(tile))
+    }
+    several = {t: block for t, block in fitting.items() if block.resident(gpu) >= _RESIDENT}
     found = {}
-    for tile in several or fitting:
+    for tile, block in (several or fitting).items():
         blocks = -(-rows // tile.block_rows) * -(-channels // tile.block_channels)
         blocks *= groups * tile.parts
-        block = _work(tile, steps, inner)
         again = time_of_parts(tile.parts, rows, channels * groups, gpu)
         time = time_of_blocks(block, blocks, gpu) + again
         found[tile] = time, asked_of_blocks(block, blocks, gpu) + again
@@ -150,10 +82,32 @@ def gemm_tiles(
         as_fast = time <= _AS_FAST * least
         return not as_fast, asked if as_fast else time, tile.parts
 
-    return sorted((tile for tile, (time, _) in found.items() if time <= 2 * least), key=order)
+    near = sorted((tile for tile, (time, _) in found.items() if time <= 2 * least), key=order)
+    return {tile: found[tile][0] for tile in near}
 
 
-def _fitting(rows: int, channels: int, steps: int, gpu: Gpu) -> Iterator[GemmTile]:
+@cache  # of layers alike, and of what is asked of one of them in several ways
+def copied_tiles(
+    rows: int, channels: int, steps: int, groups: int, inner: int, gpu: Gpu
+) -> Mapping[GemmTile, float]:
+    """Return the same of a product whose panels are copied, ``inner`` steps of which lie together.
+
+    Parameters
+    ----------
+    rows, channels, steps, groups, gpu
+        As of `gemm_tiles`.
+    inner : int
+    """
+    work = partial(_work_of_copies, steps=steps, inner=inner)
+    return MappingProxyType(gemm_tiles(rows, channels, steps, groups, gpu, work))
+
+
+@cache
+def _fitting(rows: int, channels: int, steps: int, gpu: Gpu) -> tuple[GemmTile, ...]:
+    return tuple(_every_fitting(rows, channels, steps, gpu))
+
+
+def _every_fitting(rows: int, channels: int, steps: int, gpu: Gpu) -> Iterator[GemmTile]:
     vectors = -(-channels // LANES)
     buffers = _ASYNC_BUFFERS if gpu.copies_asynchronously else _BUFFERS
     for across in _CHANNEL_THREADS:
@@ -194,27 +148,44 @@ def _chunks(steps: int) -> list[int]:
     return sorted(whole, key=lambda n: (filled[n], -n))[:5] or dividing[:3]
 
 
-def _work(tile: GemmTile, steps: int, inner: int) -> BlockWork:
-    """Return what a block of a product of so many steps does."""
-    chunks = tile.chunks(steps) // tile.cut
-    # A vector of a row serves as many steps as it has lanes.
-    lanes = LANES if tile.steps % LANES == 0 else 1
-    reads = (tile.rows / lanes + 1) * tile.steps
-    together = lanes if inner % LANES == 0 else 1
+def _work_of_copies(tile: GemmTile, steps: int, inner: int) -> BlockWork:
+    """Return what a block does, of a product of so many steps whose panels are copied."""
+    together = LANES if tile.loaded > 1 and inner % LANES == 0 else 1
     # Threads whose copies are all of one step of their rows compute its place once.
     straight = tile.threads % (tile.steps // together) == 0
-    copied = (_COPY if straight else _PLACED_COPY) * tile.block_rows / together
-    copied += _COPY * tile.block_channels / LANES
-    copied *= tile.shares
-    factors = chunks * tile.shares * tile.steps * (tile.block_rows + tile.block_channels)
+    return work_with(tile, steps, (_COPY if straight else _PLACED_COPY) / together)
+
+
+def work_with(
+    tile: GemmTile, steps: int, bring: float, registers: int = 0, moved: float = 1.0
+) -> BlockWork:
+    """Return what a block of a product of so many steps does.
+
+    Parameters
+    ----------
+    tile : GemmTile
+    steps : int
+    bring : float
+        Instructions of a thread to have an element of the panel in shared memory.
+    registers : int
+        That it takes, beside the sums and the usual others.
+    moved : float
+        Elements that are read of memory for each of the panel.
+    """
+    chunks = tile.chunks(steps) // tile.cut
+    # A vector of a row serves as many steps as it has lanes.
+    reads = (tile.rows / tile.loaded + 1) * tile.steps
+    brought = bring * tile.block_rows + _COPY * tile.block_channels / LANES
+    brought *= tile.shares * tile.steps / tile.threads
+    factors = tile.shares * tile.steps * (moved * tile.block_rows + tile.block_channels)
     results = tile.block_rows * tile.block_channels
     return BlockWork(
         threads=tile.threads,
-        registers=tile.registers,
+        registers=max(tile.registers, tile.sums + registers + OTHER_REGISTERS),
         shared=FLOAT32.bytes * tile.shared_floats,
         chunks=chunks,
-        chunk=tile.rows * LANES * tile.steps + reads + copied * tile.steps / tile.threads,
+        chunk=tile.rows * LANES * tile.steps + reads + brought,
         stores=4 * tile.rows + (_ADDED * tile.rows if tile.shares > 1 else 0),
         buffers=tile.buffers,
-        moved=FLOAT32.bytes * (factors + results),
+        moved=FLOAT32.bytes * (chunks * factors + results),
     )

@@ -20,7 +20,8 @@ from ..layer import Layer
 from ..rule import SPREAD, Definition, Plan, Rule
 from .blocks import by_elements, copy_together, finish
 from .gemm import gemm_of
-from .implicit_gemm import add_parts, producers
+from .gemm_kernel import add_parts
+from .implicit_gemm import producers
 from .lane_steps import QUARTERS
 from .segment_products import segment_product
 from .tensor_tiles import TensorTile, segment_of, tensor_tiles

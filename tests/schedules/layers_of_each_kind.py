@@ -18,6 +18,7 @@ from tvmlcnn.schedules import (
     Concatenation,
     Convolution,
     Definition,
+    DepthwisePointwise,
     Layer,
     Normalization,
     Plan,
@@ -61,6 +62,12 @@ def conv(
     )
 
 
+CLIPPED = Formula(
+    (
+        Step("relax.add", (Earlier(0), Parameter(0))),
+        Step("relax.clip", (Earlier(1), 0.0, 6.0)),
+    )
+)
 LAYERS: dict[str, Layer] = {
     "pointwise": conv((1, 14, 14, 32), (1, 1, 32, 48)),
     "3x3": conv((1, 28, 28, 64), (3, 3, 64, 64), AROUND),
@@ -92,16 +99,21 @@ LAYERS: dict[str, Layer] = {
         FLOAT32,
         (1, 112, 112, 8),
         np.zeros((8, 96), np.float32),
-        Formula(
-            (
-                Step("relax.add", (Earlier(0), Parameter(0))),
-                Step("relax.clip", (Earlier(1), 0.0, 6.0)),
-            )
-        ),
+        CLIPPED,
         [np.zeros(96, np.float32)],
         np.zeros((3, 3, 96), np.float32),
         (1, 56, 56, 96),
         Window((2, 2), (1, 1, 1, 1)),
+    ),
+    "depthwise and pointwise": DepthwisePointwise(
+        FLOAT32,
+        (1, 14, 14, 384),
+        np.zeros((3, 3, 384), np.float32),
+        CLIPPED,
+        [np.zeros(384, np.float32)],
+        np.zeros((384, 96), np.float32),
+        (1, 14, 14, 96),
+        AROUND,
     ),
     "maximum": Pool(FLOAT32, "max", (1, 28, 28, 64), (3, 3), (2, 2), (1, 1, 1, 1)),
     "average": Pool(FLOAT32, "average", (1, 28, 28, 64), (2, 2), (2, 2), (0, 0, 0, 0)),

@@ -42,6 +42,7 @@ CASES: dict[str, dict[str, tuple[str, ...]]] = {
     "depthwise_pairs": {"depthwise signed bytes": ("rpi4",)},
     "depthwise_products": {"depthwise signed bytes": ("rpi5",)},
     "pointwise_depthwise": {"pointwise and depthwise": (*BOTH, "cuda")},
+    "depthwise_pointwise": {"depthwise and pointwise": ("h100", "jetson-orin-nano")},
     "grouped": {"grouped": BOTH, "diagonals": BOTH},
     "pooling": {"maximum": (*BOTH, "cuda"), "global average": (*BOTH, "cuda")},
     "batched_product": {"batched product": BOTH},

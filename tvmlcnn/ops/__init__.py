@@ -15,6 +15,7 @@ from .convolution import Window
 from .dense import dense
 from .depthwise import depthwise, depthwise_products, pack_depthwise
 from .depthwise_pairs import depthwise_pairs, pack_depthwise_pairs
+from .depthwise_pointwise import depthwise_pointwise
 from .direct import direct
 from .formula import Earlier, Formula, Operand, Parameter, Step, chain
 from .gathering import Gathering
@@ -66,6 +67,7 @@ __all__ = [
     "dense",
     "depthwise",
     "depthwise_pairs",
+    "depthwise_pointwise",
     "depthwise_products",
     "diagonals",
     "direct",

@@ -46,7 +46,7 @@ def matrix_product(
     -------
     te.Tensor
     """
-    blocks, parts, own_steps, wide = (int(n) for n in weight.shape)
+    _, parts, own_steps, _ = (int(n) for n in weight.shape)
     steps, groups = gathering.steps, gathering.groups
     computed = -(-gathering.rows // rows) * rows
     element = gathering.of(data, more, rows)
@@ -61,6 +61,29 @@ def matrix_product(
         return tirx.if_then_else(step // unit < steps // unit, own, tirx.const(0, own.ty.dtype))
 
     panel = te.compute((groups, parts, computed, own_steps), filled_up, name="panel")
+    return gathering.stored(multiplied(panel, weight, sums))
+
+
+def multiplied(panel: te.Tensor, weight: te.Tensor, sums: str = "") -> te.Tensor:
+    """Return the product of panels of data with weights, whole tiles of it.
+
+    It is the block ``product``, or, where the reduction is cut into parts, ``parts``, which adds up
+    those of ``product``.
+
+    Parameters
+    ----------
+    panel : te.Tensor
+        Shape (groups, parts, rows, steps of a part).
+    weight, sums
+        As of `matrix_product`.
+
+    Returns
+    -------
+    te.Tensor
+        Shape (rows, channels).
+    """
+    groups, _, computed, _ = (int(n) for n in panel.shape)
+    blocks, parts, own_steps, wide = (int(n) for n in weight.shape)
     own = blocks * wide // groups
 
     def term(part: Expr | int, row: Expr, channel: Expr, step: Expr) -> Expr:
@@ -70,15 +93,9 @@ def matrix_product(
     step = te.reduce_axis((0, own_steps), "k")
     size = (computed, blocks * wide)
     if parts == 1:
-        total = te.compute(
-            size, lambda m, n: te.sum(term(0, m, n, step), axis=step), name="product"
-        )
-    else:
-        part = te.reduce_axis((0, parts), "p")
-        partial = te.compute(
-            (parts, *size),
-            lambda p, m, n: te.sum(term(p, m, n, step), axis=step),
-            name="product",
-        )
-        total = te.compute(size, lambda m, n: te.sum(partial(part, m, n), axis=part), name="parts")
-    return gathering.stored(total)
+        return te.compute(size, lambda m, n: te.sum(term(0, m, n, step), axis=step), name="product")
+    part = te.reduce_axis((0, parts), "p")
+    partial = te.compute(
+        (parts, *size), lambda p, m, n: te.sum(term(p, m, n, step), axis=step), name="product"
+    )
+    return te.compute(size, lambda m, n: te.sum(partial(part, m, n), axis=part), name="parts")

@@ -12,7 +12,6 @@ from tvmlcnn.targets import FLOAT32, Device, ElementType
 
 from .channels_last import channels_last, turned_back
 from .count_flops import count_flops
-from .depthwise_after_pointwise import depthwise_after_pointwise
 from .elementwise_of_parts import elementwise_of_parts
 from .flat_elementwise import flat_elementwise
 from .fold_batch_norm import fold_batch_norm
@@ -26,6 +25,7 @@ from .lift_weights import lift_weights, weights_of, without_weights
 from .list_kernel_calls import list_kernel_calls
 from .multiply_by_reciprocals import multiply_by_reciprocals
 from .narrow_layers import narrow_layers
+from .pairs_of_convolutions import pairs_of_convolutions
 from .permuted_stores import permuted_stores
 from .phase import Phase
 from .place_joins import PlaceJoins
@@ -95,7 +95,7 @@ def graph_phases(device: Device, element: ElementType = FLOAT32) -> list[Phase]:
 def fusion_phases(device: Device, policy: Policy = DEFAULTS) -> list[Phase]:
     """Return the way from operators to fused TensorIR functions."""
     return [
-        Phase("depthwise after pointwise", depthwise_after_pointwise(device, policy)),
+        Phase("pairs of convolutions", pairs_of_convolutions(device, policy)),
         Phase("legalize", legalize(device, policy)),
         Phase("annotate", transform.AnnotateTIROpPattern()),
         Phase("permuted stores", permuted_stores(device)),

@@ -12,6 +12,7 @@ VERSIONS: dict[str, int] = {
     "dense": 5,
     "depthwise": 1,
     "depthwise_pairs": 1,
+    "depthwise_pointwise": 1,
     "depthwise_products": 1,
     "dlight": 1,
     "dot_gemm": 1,

@@ -11,7 +11,7 @@ from torch import nn
 
 from tvmlcnn import passes
 from tvmlcnn.schedules import kernels_by_rule
-from tvmlcnn.targets import DEVICES
+from tvmlcnn.targets import DEVICES, Device
 
 # A cache so small that the map does not fit, and large enough for most of it.
 X86 = replace(DEVICES["x86"].with_cores(1), caches=(1 << 10, 1 << 16))
@@ -83,6 +83,33 @@ def test_pairs_that_become_one(module: nn.Module) -> None:
 )
 def test_pairs_that_stay_two(module: nn.Module) -> None:
     assert fused(module) == 0
+
+
+class Block(nn.Module):
+    """A depthwise convolution between two pointwise ones: either may be a kernel with it."""
+
+    def __init__(self, inner: int, wide: int) -> None:
+        super().__init__()
+        self.expand, self.depthwise = pointwise(inner, wide), depthwise(wide)
+        self.project = pointwise(wide, inner)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.project(self.depthwise(self.expand(x).relu()).relu())
+
+
+@pytest.mark.parametrize(
+    ("device", "inner", "wide", "size", "wanted"),
+    [
+        (DEVICES["h100"], 64, 384, 14, "depthwise_pointwise"),
+        (X86, 16, 48, 36, "pointwise_depthwise"),
+    ],
+)
+def test_one_of_the_pairs_of_a_block(
+    device: Device, inner: int, wide: int, size: int, wanted: str
+) -> None:
+    kernels = kernels_by_rule(compiled(Block(inner, wide), (1, inner, size, size), device))
+    assert len(kernels[wanted]) == 1
+    assert "depthwise" not in kernels
 
 
 def test_a_map_that_the_cache_holds_stays() -> None:

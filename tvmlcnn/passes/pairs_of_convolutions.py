@@ -1,7 +1,7 @@
-"""Compute a pointwise convolution and the depthwise one after it in one kernel, where it pays.
+"""Compute a pointwise and a depthwise convolution in one kernel, where it pays, in either order.
 
-A mobile block's map is widest between the two: where a core's caches do not hold it, it would be
-written to memory and read from there again.
+A mobile block's map is widest between its first two convolutions: where a core's caches do not
+hold it, it would be written to memory and read from there again. A GPU begins a kernel less.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from tvmlcnn.graph.constants import is_call_of, value_of
 from tvmlcnn.graph.elementwise_operators import attributes_of
 from tvmlcnn.graph.kernel_calls import call_of, note_absorbed
 from tvmlcnn.graph.layer_of_call import convolution, window_of
-from tvmlcnn.schedules import Plan, PointwiseDepthwise, planned
+from tvmlcnn.schedules import DepthwisePointwise, Plan, PointwiseDepthwise, planned
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
 from tvmlcnn.targets import Device
 
 
-def depthwise_after_pointwise(
+def pairs_of_convolutions(
     device: Device, policy: Policy = DEFAULTS
 ) -> Callable[[tvm.IRModule], tvm.IRModule]:
     """Return the pass that does so in ``main``."""
@@ -43,16 +43,22 @@ def _fused(mod: tvm.IRModule, device: Device, policy: Policy) -> tvm.IRModule:
             uses.update(_operands(binding.value))
     plans: dict[relax.Expr, tuple[Plan, relax.Expr]] = {}
     absorbed: dict[str, list[str]] = {}
-    for var, value in values.items():
-        if not _is_plain(value) or not _is_depthwise(value):
-            continue
-        between = _between(value.args[0], values, uses)
-        if not between or not _is_plain(first := values[between[0]]) or not _is_pointwise(first):
-            continue
-        plan = planned(_layer(value, between, values), device, policy)
-        if plan.definition is not None:
-            plans[value] = plan, first.args[0]
-            absorbed[str(var.name)] = [str(inner.name) for inner in between]
+    taken: set[relax.Expr] = set()
+    # The wider map is the one before the depthwise convolution.
+    for is_first, is_last in ((_is_pointwise, _is_depthwise), (_is_depthwise, _is_pointwise)):
+        for var, value in values.items():
+            if not _is_plain(value) or not is_last(value):
+                continue
+            between = _between(value.args[0], values, uses)
+            if not between or not _is_plain(first := values[between[0]]) or not is_first(first):
+                continue
+            if taken & {var, between[0]}:
+                continue
+            plan = planned(_layer(value, between, values), device, policy)
+            if plan.definition is not None:
+                plans[value] = plan, first.args[0]
+                taken |= {var, between[0]}
+                absorbed[str(var.name)] = [str(inner.name) for inner in between]
     fuse = _Fuse(mod, plans)
     fuse.builder_.update_func(mod.get_global_var("main"), fuse.visit_expr(mod["main"]))
     return note_absorbed(relax.transform.DeadCodeElimination()(fuse.builder_.finalize()), absorbed)
@@ -142,19 +148,31 @@ def _by_channel(call: relax.Call) -> bool:
 
 def _layer(
     call: relax.Call, between: Sequence[relax.Var], values: dict[relax.Expr, relax.Expr]
-) -> PointwiseDepthwise:
+) -> PointwiseDepthwise | DepthwisePointwise:
     first = convolution(values[between[0]])
     second = convolution(call)
     formula, parameters = _formula([(var, values[var]) for var in between])
-    return PointwiseDepthwise(
+    if second.is_depthwise:
+        return PointwiseDepthwise(
+            second.element,
+            first.data,
+            first.weight[0, 0],
+            formula,
+            parameters,
+            second.weight[:, :, 0],
+            second.shape,
+            second.window,
+        )
+    inner = second.weight.shape[2]
+    return DepthwisePointwise(
         second.element,
         first.data,
-        first.weight[0, 0],
+        first.weight[:, :, 0, :inner],
         formula,
-        parameters,
-        second.weight[:, :, 0],
+        [each[:inner] for each in parameters],
+        second.weight[0, 0],
         second.shape,
-        second.window,
+        first.window,
     )
 
 

@@ -14,7 +14,7 @@ from tvm.script import ir as I
 from tvm.script import relax as R
 
 from tvmlcnn.graph.constants import value_of
-from tvmlcnn.passes import depthwise_after_pointwise
+from tvmlcnn.passes import pairs_of_convolutions
 from tvmlcnn.targets import DEVICES, Device
 
 X86 = DEVICES["x86"].with_cores(1)
@@ -25,7 +25,7 @@ BIAS = filled(1, 1, 1, 48)
 
 
 def assert_stays(mod: tvm.IRModule, device: Device) -> None:
-    assert_becomes(lambda mod: functions(depthwise_after_pointwise(device)(mod)), mod, mod)
+    assert_becomes(lambda mod: functions(pairs_of_convolutions(device)(mod)), mod, mod)
 
 
 @I.ir_module
@@ -42,7 +42,7 @@ class Pair:
 
 
 def test_one_call_takes_both_weights_and_what_is_between() -> None:
-    main = depthwise_after_pointwise(SMALL)(Pair)["main"]
+    main = pairs_of_convolutions(SMALL)(Pair)["main"]
     kernel, after, _ = (binding.value for block in main.body.blocks for binding in block.bindings)
     assert kernel.op.name == "relax.call_tir"
     data, *constants = kernel.args[1].fields
