@@ -16,9 +16,9 @@ from networks import compiled, relative_error
 from torch import nn
 
 from tvmlcnn.ops import Formula, Window
-from tvmlcnn.schedules import DepthwisePointwise, kernels_by_rule, planned
+from tvmlcnn.schedules import RULES, DepthwisePointwise, kernels_by_rule, planned
 from tvmlcnn.schedules.cuda import depthwise_pointwise as pairs
-from tvmlcnn.schedules.decisions import plain
+from tvmlcnn.schedules.decisions import DEFAULTS, plain
 from tvmlcnn.targets import FLOAT16, FLOAT32, ElementType
 from tvmlcnn.tuning.kernels import RULE, Fixed
 
@@ -144,6 +144,7 @@ def test_a_launch_less_pays_where_there_is_little_to_compute() -> None:
     assert planned(layer(512, 512, 14), small).rule != "depthwise_pointwise"
 
 
+@pytest.mark.parametrize("name", ["jetson-nano", "h100"])
 @pytest.mark.parametrize(
     "left",
     [
@@ -152,6 +153,7 @@ def test_a_launch_less_pays_where_there_is_little_to_compute() -> None:
         layer(384, 96, 14, element=FLOAT16),
     ],
 )
-def test_left_to_others(left: DepthwisePointwise) -> None:
-    """Odd channels, large kernels, and what tensor cores multiply."""
-    assert planned(left, GPUS["h100"]).rule != "depthwise_pointwise"
+def test_left_to_others(left: DepthwisePointwise, name: str) -> None:
+    """Odd channels, large kernels, and what is summed up in another type or by tensor cores."""
+    device = GPUS[name]
+    assert all(rule.plan(left, device, DEFAULTS) is None for rule in RULES["cuda"][:-1])
