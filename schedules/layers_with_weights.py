@@ -185,14 +185,12 @@ class DepthwisePointwise:
     window: Window
 
     @property
-    def apart(self) -> tuple[Convolution, Convolution]:
-        """The depthwise convolution, and the pointwise one."""
-        inner, outer = self.weight.shape
-        between = (*self.shape[:3], inner)
+    def depthwise(self) -> Convolution:
+        """The depthwise convolution alone."""
+        channels = self.kernel.shape[2]
+        between = (*self.shape[:3], channels)
         kernel = self.kernel[:, :, np.newaxis]
-        depthwise = Convolution(self.element, self.data, kernel, between, self.window, inner)
-        weight = self.weight.reshape(1, 1, inner, outer)
-        return depthwise, Convolution(self.element, between, weight, self.shape, Window())
+        return Convolution(self.element, self.data, kernel, between, self.window, channels)
 
     @property
     def workload(self) -> str:

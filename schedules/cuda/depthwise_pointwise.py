@@ -169,7 +169,7 @@ def _work(tile: GemmTile, pixels: int, layer: DepthwisePointwise) -> BlockWork:
 
 def _apart(layer: DepthwisePointwise, device: Gpu) -> float:
     """Return the cycles of two kernels."""
-    depthwise, _ = layer.apart
+    depthwise = layer.depthwise
     inner, channels = layer.weight.shape
     own = copied_tiles(math.prod(layer.shape[:3]), channels, inner, 1, inner, device)
     return (

@@ -116,8 +116,13 @@ def _accumulate(
     if tile.rows * LANES * tile.steps <= _UNROLLED:
         unroll(sch, loads)
     sch.decompose_reduction(main, chunk)
-    if tile.buffers > 1:
-        sch.annotate(chunk, "software_pipeline_stage", [0, 0, tile.buffers - 1])
+    bring_ahead(sch, chunk, tile.buffers, device)
+
+
+def bring_ahead(sch: Schedule, chunk: LoopRV, buffers: int, device: Gpu) -> None:
+    """Bring both factors of later chunks while one is multiplied, as many as there are buffers."""
+    if buffers > 1:
+        sch.annotate(chunk, "software_pipeline_stage", [0, 0, buffers - 1])
         sch.annotate(chunk, "software_pipeline_order", [0, 1, 2])
         if device.copies_asynchronously:
             sch.annotate(chunk, "software_pipeline_async_stages", [0])

@@ -20,7 +20,7 @@ from ..layer import Layer
 from ..rule import SPREAD, Definition, Plan, Rule
 from .blocks import by_elements, copy_together, finish
 from .gemm import gemm_of
-from .gemm_kernel import add_parts
+from .gemm_kernel import add_parts, bring_ahead
 from .implicit_gemm import producers
 from .lane_steps import QUARTERS
 from .segment_products import segment_product
@@ -237,11 +237,7 @@ def _accumulate(sch: Schedule, main: SBlockRV, thread: LoopRV, plan: Plan, devic
         device.multiplies_by_warps(plan.element),
     )
     sch.tensorize(row, name)
-    if tile.buffers > 1:
-        sch.annotate(chunk, "software_pipeline_stage", [0, 0, tile.buffers - 1])
-        sch.annotate(chunk, "software_pipeline_order", [0, 1, 2])
-        if device.copies_asynchronously:
-            sch.annotate(chunk, "software_pipeline_async_stages", [0])
+    bring_ahead(sch, chunk, tile.buffers, device)
 
 
 TENSOR_GEMM = Rule(

@@ -36,7 +36,7 @@ class Calls:
         }
         self.readers: dict[relax.Var, list[relax.Var]] = {}
         for var, call in self.found.items():
-            for read in read_by(call):
+            for read in operands(call):
                 self.readers.setdefault(read, []).append(var)
         self._returned = frozenset(operands(mod["main"].body.body))
 
@@ -58,18 +58,11 @@ class Calls:
         ):
             if self.pattern(var) == SUMS:
                 return var
-            before = read_by(self.found[var])
+            before = operands(self.found[var])
             if self.pattern(var) > BROADCAST or len(before) != 1:
                 return None
             (var,) = before
         return None
-
-
-def read_by(call: relax.Call) -> list[relax.Var]:
-    """Return the variables that a call of a TensorIR function reads, each as often as it does."""
-    arguments = call.args[1]
-    fields = arguments.fields if isinstance(arguments, relax.Tuple) else [arguments]
-    return [field for field in fields if isinstance(field, relax.Var)]
 
 
 def with_pattern(

@@ -11,7 +11,8 @@ import tvm
 from tvm import relax
 from tvm.tirx import PrimFunc
 
-from tvmlcnn.graph.patterns import BROADCAST, Calls, read_by, with_pattern
+from tvmlcnn.graph.patterns import BROADCAST, Calls, with_pattern
+from tvmlcnn.graph.variables import operands
 from tvmlcnn.targets import CODES
 
 
@@ -36,7 +37,7 @@ def _joined(mod: tvm.IRModule) -> dict[relax.Var, relax.Call]:
             len(after := calls.readers.get(following, [])) == 1
             and calls.pattern(after[0]) <= BROADCAST
         ):
-            reads = read_by(calls.found[after[0]])
+            reads = operands(calls.found[after[0]])
             others = [read for read in reads if not read.same_as(following)]
             if any(calls.sums_of(other, apart=found) is not None for other in others):
                 found[var] = call

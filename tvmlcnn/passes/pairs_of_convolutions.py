@@ -22,6 +22,7 @@ from tvmlcnn.graph.constants import is_call_of, value_of
 from tvmlcnn.graph.elementwise_operators import attributes_of
 from tvmlcnn.graph.kernel_calls import call_of, note_absorbed
 from tvmlcnn.graph.layer_of_call import convolution, window_of
+from tvmlcnn.graph.variables import bindings, operands
 from tvmlcnn.schedules import DepthwisePointwise, Plan, PointwiseDepthwise, planned
 from tvmlcnn.schedules.decisions import DEFAULTS, Policy
 from tvmlcnn.targets import Device
@@ -37,10 +38,9 @@ def pairs_of_convolutions(
 def _fused(mod: tvm.IRModule, device: Device, policy: Policy) -> tvm.IRModule:
     values: dict[relax.Expr, relax.Expr] = {}
     uses: Counter[relax.Expr] = Counter()
-    for block in mod["main"].body.blocks:
-        for binding in block.bindings:
-            values[binding.var] = binding.value
-            uses.update(_operands(binding.value))
+    for binding in bindings(mod["main"]):
+        values[binding.var] = binding.value
+        uses.update(operands(binding.value))
     plans: dict[relax.Expr, tuple[Plan, relax.Expr]] = {}
     absorbed: dict[str, list[str]] = {}
     taken: set[relax.Expr] = set()
@@ -75,16 +75,6 @@ class _Fuse(PyExprMutator):
             return super().visit_call_(call)
         plan, data = self.plans[call]
         return call_of(self.builder_, plan, [self.visit_expr(data)])
-
-
-def _operands(value: relax.Expr) -> list[relax.Var]:
-    """Return the variables that an expression reads, each as often as it does."""
-    if isinstance(value, relax.Var):
-        return [value]
-    inner = value.args if isinstance(value, relax.Call) else getattr(value, "fields", [])
-    if isinstance(value, relax.TupleGetItem):
-        inner = [value.tuple_value]
-    return [var for expr in inner for var in _operands(expr)]
 
 
 def _is_plain(value: relax.Expr) -> bool:
@@ -124,12 +114,12 @@ def _between(
             return True
         if not isinstance(value, relax.Call) or not isinstance(value.op, tvm.ir.Op):
             return False
-        operands = _operands(value)
+        reads = operands(value)
         entry = BY_RELAX.get(value.op.name)
         known = entry is not None and entry.te is not None and _by_channel(value)
-        if not known or not operands or not all(trace(operand) for operand in operands):
+        if not known or not reads or not all(trace(operand) for operand in reads):
             return False
-        inside.update(operands)
+        inside.update(reads)
         found[var] = None
         return True
 

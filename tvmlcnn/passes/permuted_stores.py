@@ -16,7 +16,8 @@ from tvm import relax
 from tvm.ir import TensorLoad
 from tvm.tirx import BufferStore, IndexMap, PrimFunc, Var
 
-from tvmlcnn.graph.patterns import Calls, read_by, with_pattern
+from tvmlcnn.graph.patterns import Calls, with_pattern
+from tvmlcnn.graph.variables import operands
 from tvmlcnn.schedules import Rule, rules_for
 from tvmlcnn.schedules.plan_text import ATTRIBUTE, from_text
 from tvmlcnn.targets import Device
@@ -44,7 +45,7 @@ def _with_copies_in_kernels(mod: tvm.IRModule, device: Device) -> tvm.IRModule:
 
     def is_of_kernel(call: relax.Call) -> bool:
         """Tell whether a copy is of what a kernel computes that can store it in any order."""
-        sums = calls.sums_of(*read_by(call))
+        sums = calls.sums_of(*operands(call))
         return sums is not None and calls.found[sums].args[0] in able
 
     found = {
