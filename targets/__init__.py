@@ -40,6 +40,7 @@ from .jetson import (
     JETSON_XAVIER_NX,
 )
 from .nvidia import A10, A100, CUDA, H100, L4, T4
+from .occupancy import resident_blocks
 from .tvm_target import from_tvm
 from .weight_bounds import BYTES, IN_PAIRS, LARGEST_SUM, WeightBounds
 from .x86 import X86, native
@@ -74,6 +75,7 @@ __all__ = [
     "WeightBounds",
     "devices",
     "records_name",
+    "resident_blocks",
     "resolve",
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tvmlcnn.targets import Gpu
+from tvmlcnn.targets import Gpu, resident_blocks
 
 from .blocks import LANES
 from .threads import LAUNCH, WARP
@@ -66,15 +66,6 @@ class BlockWork:
     def resident(self, gpu: Gpu) -> int:
         """Return how many such blocks a multiprocessor of a GPU can hold at once."""
         return resident_blocks(self.threads, self.registers, self.shared, gpu)
-
-
-def resident_blocks(threads: int, registers: int, shared: int, gpu: Gpu) -> int:
-    """Return how many blocks of so many threads a multiprocessor can hold at once."""
-    return min(
-        gpu.registers // (registers * -(-threads // WARP) * WARP),
-        gpu.shared_of_multiprocessor // max(1, shared),
-        gpu.threads_of_multiprocessor // threads,
-    )
 
 
 def time_of_blocks(block: BlockWork, blocks: int, gpu: Gpu) -> float:

@@ -189,7 +189,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
         partial(_make_panel, layout=layout),
         loaded=layout.tile.loaded,
         vectors=layout.stores_vectors,
-        registers=layout.registers,
+        resident=layout.tile.resident(device, layout.registers),
     )
 
 

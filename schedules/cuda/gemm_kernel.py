@@ -7,11 +7,10 @@ from collections.abc import Callable
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
-from tvmlcnn.targets import FLOAT32, Gpu
+from tvmlcnn.targets import Gpu
 
 from ..epilogue import flatten_pixels, inline_epilogue
 from ..rule import RESIDENT, SPREAD
-from .block_work import resident_blocks
 from .blocks import LANES, copy_together, finish
 from .gemm_tile import GemmTile
 from .threads import bind, block_sizes, move_vectors, total, unroll
@@ -29,7 +28,7 @@ def gemm_kernel(
     *,
     loaded: int,
     vectors: bool,
-    registers: int,
+    resident: int,
 ) -> Schedule:
     """Sum up a tile of rows and channels of `tvmlcnn.ops.multiplied` in each thread's registers.
 
@@ -48,8 +47,8 @@ def gemm_kernel(
         Steps of a row in shared memory that one load brings.
     vectors : bool
         Whether all vectors of channels are whole.
-    registers : int
-        Of a thread.
+    resident : int
+        Blocks that a multiprocessor is to hold at once.
     """
     main = sch.get_sblock("product")
     if tile.shares > 1:
@@ -81,7 +80,6 @@ def gemm_kernel(
         sch.vectorize(lanes)
     _accumulate(sch, main, thread, tile, loaded, device, bring)
     # Else the compiler spills registers for the sake of blocks that fit only then.
-    resident = resident_blocks(tile.threads, registers, FLOAT32.bytes * tile.shared_floats, device)
     sch.annotate(sch.get_sblock("root"), RESIDENT, resident)
     sch.annotate(sch.get_sblock("root"), SPREAD, True)
     return sch

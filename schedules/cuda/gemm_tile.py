@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tvmlcnn.targets import FLOAT32, Gpu, resident_blocks
+
 from .blocks import LANES
 
 OTHER_REGISTERS = 32
@@ -87,3 +89,15 @@ class GemmTile:
     def filled(self, steps: int) -> int:
         """Return how many steps these are, of which the last ones add zeros."""
         return self.chunks(steps) * self.steps
+
+    def resident(self, gpu: Gpu, registers: int = 0) -> int:
+        """Return how many blocks a multiprocessor of a GPU can hold at once.
+
+        Parameters
+        ----------
+        gpu : Gpu
+        registers : int
+            Of a thread, where it is not the usual ones.
+        """
+        shared = FLOAT32.bytes * self.shared_floats
+        return resident_blocks(self.threads, registers or self.registers, shared, gpu)

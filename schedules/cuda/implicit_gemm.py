@@ -110,7 +110,7 @@ def _schedule(sch: Schedule, plan: Plan, device: Gpu, decisions: Decisions) -> S
         partial(_copy_panel, layout=layout),
         loaded=layout.loaded,
         vectors=layout.stores_vectors,
-        registers=layout.tile.registers,
+        resident=layout.tile.resident(device),
     )
 
 

@@ -7,7 +7,7 @@ from cuda_kernels import nvcc
 from small_networks import SMALL
 
 from tvmlcnn.analysis.cuda import count_network
-from tvmlcnn.analysis.cuda.resources import Resources, resident_blocks, resources
+from tvmlcnn.analysis.cuda.resources import Resources, resources
 from tvmlcnn.models import names
 from tvmlcnn.targets import DEVICES, Gpu
 
@@ -36,30 +36,6 @@ def test_what_ptxas_says() -> None:
         "second": Resources(255, 64, 48, 96, 0),
     }
     assert [each.spills for each in found.values()] == [0, 144]
-
-
-@pytest.mark.parametrize(
-    ("target", "registers", "threads", "shared", "blocks"),
-    [
-        # NVIDIA's occupancy calculator.
-        ("t4", 32, 256, 0, 4),  # 1024 threads
-        ("t4", 128, 256, 0, 2),
-        ("t4", 255, 256, 0, 1),
-        ("t4", 32, 64, 33 * 1024, 1),
-        ("jetson-orin-nano", 40, 256, 0, 6),  # 1536 threads
-        ("jetson-orin-nano", 64, 256, 49152, 3),  # and a KiB for the system, of 164
-        ("jetson-orin-nano", 16, 32, 0, 16),
-        ("h100", 64, 512, 0, 2),
-        ("h100", 32, 128, 100 * 1024, 2),
-    ],
-)
-def test_blocks_that_fit(
-    target: str, registers: int, threads: int, shared: int, blocks: int
-) -> None:
-    of = Resources(registers, 0, 0, 0, shared)
-    assert resident_blocks(of, threads, 0, GPUS[target]) == blocks
-    static = Resources(registers, 0, 0, 0, 0)
-    assert resident_blocks(static, threads, shared, GPUS[target]) == blocks
 
 
 def check(model: str, gpu: Gpu, dtype: str = "float32") -> None:

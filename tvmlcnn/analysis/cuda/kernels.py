@@ -14,12 +14,12 @@ import numpy as np
 
 from tvmlcnn.package.cuda_compiler import Compiler
 from tvmlcnn.package.launches import GpuFunction, Launch
-from tvmlcnn.targets import Gpu
+from tvmlcnn.targets import Gpu, resident_blocks
 
 from .disassembly import disassemble
 from .emulation import SECTOR, Executed, Run
 from .machine import Lanes, UnknownError
-from .resources import Resources, resident_blocks, resources
+from .resources import Resources, resources
 from .sass import Listing, listings
 
 MULTIPLY_ADDS = {
@@ -115,7 +115,8 @@ def count_kernels(
 
 def _count(kernel: Listing, launch: Launch, takes: Resources, gpu: Gpu) -> KernelCount:
     threads = int(np.prod(launch.block))
-    fits = resident_blocks(takes, threads, launch.shared, gpu)
+    shared = takes.shared_bytes + launch.shared
+    fits = resident_blocks(threads, takes.registers, shared, gpu)
     blocks, weights = sampled_blocks(launch.grid, threads)
     lanes = Lanes(launch.grid, launch.block, blocks, gpu.capability)
     try:
