@@ -14,6 +14,7 @@ from .resample import RESAMPLE
 from .row_product import ROW_PRODUCT
 from .softmax import SOFTMAX
 from .tensor_gemm import TENSOR_GEMM
+from .winograd import WINOGRAD
 
 __all__ = ["RULES", "exceeded"]
 
@@ -24,6 +25,7 @@ RULES = (
     FEW_CHANNELS,
     TENSOR_GEMM,
     DOT_GEMM,
+    WINOGRAD,
     IMPLICIT_GEMM,
     POINTWISE_DEPTHWISE,
     DEPTHWISE_POINTWISE,

@@ -21,17 +21,30 @@ _VECTORS = (1, 2, 4, 7, 8)
 _FIXED, _OF_VECTOR = 25, 8
 
 
-def copy_together(
-    sch: Schedule, block: SBlockRV, loops: list[LoopRV], threads: int, lanes: int
-) -> None:
-    """Let a block's threads share the elements of a copy, neighbours next to each other."""
-    copied = sch.fuse(*loops)
+def share_out(sch: Schedule, loops: list[LoopRV], threads: int, lanes: int = 1) -> LoopRV:
+    """Let a block's threads share the steps of nested loops, neighbours next to each other.
+
+    Parameters
+    ----------
+    sch : Schedule
+    loops : list of LoopRV
+    threads : int
+    lanes : int
+        Steps of the innermost loop that are a thread's, as a vector.
+
+    Returns
+    -------
+    LoopRV
+        The threads' loop.
+    """
+    shared = sch.fuse(*loops)
     if lanes > 1:
-        copied, vector = sch.split(copied, [None, lanes])
+        shared, vector = sch.split(shared, [None, lanes])
         sch.vectorize(vector)
-    rounds, thread = sch.split(copied, [None, threads])
+    rounds, thread = sch.split(shared, [None, threads])
     sch.bind(thread, "threadIdx.x")
     sch.unroll(rounds)
+    return thread
 
 
 def finish(sch: Schedule, output: SBlockRV, device: Gpu) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
@@ -11,7 +11,7 @@ from tvmlcnn.targets import Gpu
 
 from ..epilogue import flatten_pixels, inline_epilogue
 from ..rule import RESIDENT, SPREAD
-from .blocks import LANES, copy_together, finish
+from .blocks import LANES, finish, share_out
 from .gemm_tile import GemmTile
 from .threads import bind, block_sizes, move_vectors, total, unroll
 
@@ -29,6 +29,8 @@ def gemm_kernel(
     loaded: int,
     vectors: bool,
     resident: int,
+    order: Sequence[int] = (0, 1, 2),
+    join: Callable[[Schedule, SBlockRV], tuple[SBlockRV, SBlockRV]] | None = None,
 ) -> Schedule:
     """Sum up a tile of rows and channels of `tvmlcnn.ops.multiplied` in each thread's registers.
 
@@ -49,9 +51,17 @@ def gemm_kernel(
         Whether all vectors of channels are whole.
     resident : int
         Blocks that a multiprocessor is to hold at once.
+    order : sequence of int
+        In which a chunk's weights, what ``bring`` puts there, and products are computed; the first
+        two are a later chunk's.
+    join : callable, optional
+        Has the threads make something else of the shares than their sum, in shared memory. Returns
+        the block that writes a thread's own there, and the one that stores.
     """
     main = sch.get_sblock("product")
-    if tile.shares > 1:
+    if join is not None:
+        writer, output = join(sch, main)
+    elif tile.shares > 1:
         writer, output = _add_shares(sch, main, tile, vectors)
     elif tile.parts > 1:
         sums = sch.get_sblock("parts")
@@ -78,7 +88,7 @@ def gemm_kernel(
     sch.unroll(own)
     if vectors or tile.shares > 1:
         sch.vectorize(lanes)
-    _accumulate(sch, main, thread, tile, loaded, device, bring)
+    _accumulate(sch, main, thread, tile, loaded, device, bring, order)
     # Else the compiler spills registers for the sake of blocks that fit only then.
     sch.annotate(sch.get_sblock("root"), RESIDENT, resident)
     sch.annotate(sch.get_sblock("root"), SPREAD, True)
@@ -93,6 +103,7 @@ def _accumulate(
     loaded: int,
     device: Gpu,
     bring: Callable[[Schedule, LoopRV], None],
+    order: Sequence[int],
 ) -> None:
     """Sum up in a thread's registers, chunk by chunk of the reduction."""
     sch.compute_at(main, thread, preserve_unit_loops=True)
@@ -101,7 +112,7 @@ def _accumulate(
     sch.reorder(chunk, loads, steps, row, channel)
     weight = sch.cache_read(main, 1, "shared")
     sch.compute_at(weight, chunk, preserve_unit_loops=True)
-    copy_together(sch, weight, sch.get_loops(weight)[-3:], tile.threads, LANES)
+    share_out(sch, sch.get_loops(weight)[-3:], tile.threads, LANES)
     bring(sch, chunk)
     for number, (lanes, at) in enumerate(((loaded, loads), (LANES, steps))):
         register = sch.cache_read(main, number, "local")
@@ -114,14 +125,20 @@ def _accumulate(
     if tile.rows * LANES * tile.steps <= _UNROLLED:
         unroll(sch, loads)
     sch.decompose_reduction(main, chunk)
-    bring_ahead(sch, chunk, tile.buffers, device)
+    bring_ahead(sch, chunk, tile.buffers, device, order)
 
 
-def bring_ahead(sch: Schedule, chunk: LoopRV, buffers: int, device: Gpu) -> None:
-    """Bring both factors of later chunks while one is multiplied, as many as there are buffers."""
+def bring_ahead(
+    sch: Schedule, chunk: LoopRV, buffers: int, device: Gpu, order: Sequence[int] = (0, 1, 2)
+) -> None:
+    """Bring both factors of later chunks while one is multiplied, as many as there are buffers.
+
+    What else there is, before the products, is done for the chunk that is multiplied.
+    """
     if buffers > 1:
-        sch.annotate(chunk, "software_pipeline_stage", [0, 0, buffers - 1])
-        sch.annotate(chunk, "software_pipeline_order", [0, 1, 2])
+        stages = [0, 0] + [buffers - 1] * (len(order) - 2)
+        sch.annotate(chunk, "software_pipeline_stage", stages)
+        sch.annotate(chunk, "software_pipeline_order", list(order))
         if device.copies_asynchronously:
             sch.annotate(chunk, "software_pipeline_async_stages", [0])
 

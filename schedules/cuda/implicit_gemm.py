@@ -16,7 +16,7 @@ from ..channel_places import jumps
 from ..decisions import Decisions
 from ..layer import Layer
 from ..rule import Definition, Plan, Rule
-from .blocks import LANES, by_elements, copy_together
+from .blocks import LANES, by_elements, share_out
 from .gemm import gemm_of
 from .gemm_kernel import gemm_kernel
 from .gemm_tile import GemmTile
@@ -121,7 +121,7 @@ def _copy_panel(sch: Schedule, chunk: LoopRV, layout: Layout) -> None:
     *_, share, row, step = sch.get_loops(panel)
     order = [step, row] if layout.rows_first else [row, step]
     sch.reorder(*order)
-    copy_together(sch, panel, [share, *order], layout.tile.threads, layout.copied)
+    share_out(sch, [share, *order], layout.tile.threads, layout.copied)
 
 
 def producers(sch: Schedule, block: SBlockRV) -> list[SBlockRV]:

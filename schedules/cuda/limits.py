@@ -28,6 +28,9 @@ _ALLOCATED = tvm.transform.Sequential(
         s_tir.transform.InjectSoftwarePipeline(),
         s_tir.transform.LowerOpaqueBlock(),
         tirx.transform.FlattenBuffer(),
+        tirx.transform.VectorizeLoop(),
+        s_tir.transform.InjectVirtualThread(),
+        tirx.transform.StorageRewrite(),
     ]
 )
 """What of the head of TVM's way to code decides which buffers a block has, and how large."""
@@ -36,7 +39,8 @@ _ALLOCATED = tvm.transform.Sequential(
 def exceeded(function: PrimFunc, gpu: Gpu) -> str | None:
     """Return which limit of a GPU a scheduled function exceeds, and by how much; None if none.
 
-    Dynamic shared memory is counted as if none of it were used twice.
+    Static shared memory is counted as TVM uses it again for what is needed later, dynamic one as if
+    none of it were used twice.
     """
     lowered = _ALLOCATED(tvm.IRModule({"main": function}))["main"]
     taken = s_tir.analysis.calculate_allocated_bytes(lowered)["main"]

@@ -18,7 +18,7 @@ from ..decisions import Decisions
 from ..epilogue import flatten_pixels, inline_epilogue
 from ..layer import Layer
 from ..rule import SPREAD, Definition, Plan, Rule
-from .blocks import by_elements, copy_together, finish
+from .blocks import by_elements, finish, share_out
 from .gemm import gemm_of
 from .gemm_kernel import add_parts, bring_ahead
 from .implicit_gemm import producers
@@ -221,8 +221,8 @@ def _accumulate(sch: Schedule, main: SBlockRV, thread: LoopRV, plan: Plan, devic
     warps, lane = sch.split(lane, [None, ROWS])
     sch.reorder(warps, own, lane)
     copied = [group, part, warps, own, lane, step]
-    copy_together(sch, panel, copied, tile.threads, layout.lanes)
-    copy_together(sch, weight, sch.get_loops(weight)[depth:], tile.threads, whole)
+    share_out(sch, copied, tile.threads, layout.lanes)
+    share_out(sch, sch.get_loops(weight)[depth:], tile.threads, whole)
     begun = sch.decompose_reduction(main, chunk)
     unroll(sch, *sch.get_loops(begun)[depth - 1 :])
     sch.unroll(segment)

@@ -13,7 +13,7 @@ from tvmlcnn.targets import DEVICES, Gpu
 
 GPUS = {name: device for name, device in DEVICES.items() if isinstance(device, Gpu)}
 
-_PRODUCTS = ("implicit_gemm", "row_product", "tensor_gemm")
+_PRODUCTS = ("implicit_gemm", "row_product", "tensor_gemm", "winograd")
 
 SAID = """
 ptxas info    : 0 bytes gmem

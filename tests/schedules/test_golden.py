@@ -21,7 +21,7 @@ BOTH = ("x86", "rpi4")
 CASES: dict[str, dict[str, tuple[str, ...]]] = {
     "winograd": {
         "3x3 large": BOTH,
-        "3x3": ("x86",),
+        "3x3": ("x86", "cuda", "jetson-orin-nano"),
         "3x3 by five": ("rpi4",),
         "strided": ("rpi4",),
         "3x3 signed bytes": ("rpi4",),

@@ -57,7 +57,8 @@ def test_any_convolution(
     )
     net = nn.Sequential(convolution, nn.Hardswish())
     device = ORIN if asynchronous else CUDA
-    error, kernels = relative_error(net, (batch, groups * inner, size, size + 1), device)
+    shape = (batch, groups * inner, size, size + 1)
+    error, kernels = relative_error(net, shape, device, NamedRule("implicit_gemm"))
     assert error < 1e-5
     if groups == 1 and inner > 4:
         assert kernels["implicit_gemm"] == 1
@@ -65,7 +66,8 @@ def test_any_convolution(
 
 def test_channels_that_lie_apart() -> None:
     """Planes, tables, what is applied before, and a residual after."""
-    error, kernels = relative_error(ChannelsApart(), (1, 24, 10, 10), CUDA)
+    by_rule = NamedRule("implicit_gemm")
+    error, kernels = relative_error(ChannelsApart(), (1, 24, 10, 10), CUDA, by_rule)
     assert error < 1e-5
     assert kernels["implicit_gemm"] >= 3
 
@@ -97,7 +99,8 @@ def test_any_channels(
     """Of few runs the places are computed, of many they are read."""
     picked = list(dict.fromkeys((first + n) % 48 for first in chosen[:runs] for n in range(length)))
     device = ORIN if asynchronous else CUDA
-    error, kernels = relative_error(Chosen(picked, kernel), (1, 8, 9, 10), device)
+    net = Chosen(picked, kernel)
+    error, kernels = relative_error(net, (1, 8, 9, 10), device, NamedRule("implicit_gemm"))
     assert error < 1e-5
     assert kernels["implicit_gemm"] == 2
 

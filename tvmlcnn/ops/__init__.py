@@ -43,6 +43,7 @@ from .surround import surround
 from .tensor_product import tensor_product
 from .tile import Tile
 from .winograd import Blocking, winograd
+from .winograd_product import winograd_product
 from .winograd_transforms import filtering_of, is_exact, transform_weights
 
 __all__ = [
@@ -107,4 +108,5 @@ __all__ = [
     "tensor_product",
     "transform_weights",
     "winograd",
+    "winograd_product",
 ]
