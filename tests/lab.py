@@ -133,6 +133,15 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in path.read_text().split()]
 
 
+def descendants(pid: int) -> list[int]:
+    """Return the processes that a process has started, and those that these have."""
+    try:
+        direct = children(pid)
+    except (FileNotFoundError, ProcessLookupError):  # it has ended in the meantime
+        return []
+    return direct + [each for child in direct for each in descendants(child)]
+
+
 def alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -32,6 +31,9 @@ from .gpu_program import gpu_functions, gpu_program, write_gpu_file
 from .kernels import Kernel
 
 _SECONDS = 120.0
+
+_SERVER = f"{__package__}.build_server"
+"""The module that it imports."""
 
 _Build = Callable[[Path], None]
 """What builds a library where it is told to."""
@@ -99,7 +101,9 @@ class Builder:
     def _on_pool(self, jobs: Sequence[tuple[_Build, Path]]) -> list[Path]:
         """Have libraries built, each in a process of its own; return where they are."""
         if self._pool is None:
-            context = get_context("spawn")
+            # Forked from one that has imported TVM, which takes two seconds a process else.
+            context = get_context("forkserver")
+            context.set_forkserver_preload([_SERVER])
             self._pool = ProcessPoolExecutor(
                 self._workers, context, initializer=_prepare, initargs=(self.folder,)
             )
@@ -118,10 +122,9 @@ class Builder:
 
 
 def _prepare(folder: Path) -> None:
-    """Let the process end with its parent, even a killed one, and load no more than it needs."""
+    """Let the process end with the one that asked for it, even a killed one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
     threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
-    sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
 
 
 def _end_with_parent(folder: Path) -> None:
