@@ -29,7 +29,9 @@ def test_a_network(dtype: str, capsys: pytest.CaptureFixture[str]) -> None:
     kernels = count["kernels"]
     assert not any(kernel["uncounted"] for kernel in kernels)
     did = sum((Counter(kernel["instructions"]) for kernel in kernels), Counter())
-    assert 32 * sum(did[name] * each for name, each in MULTIPLY_ADDS.items()) >= count["macs"]
+    # By Winograd's filtering a 3x3 convolution has 16 products for 36.
+    least = count["macs"] * (16 / 36 if dtype == "float32" else 1)
+    assert 32 * sum(did[name] * each for name, each in MULTIPLY_ADDS.items()) >= least
     assert (did["HMMA.16816"] > 0) == (dtype == "float16")
     assert (did["HMMA.1688"] > 0) == (dtype == "tf32")
     assert (did["IMMA.16832"] > 0) == (dtype == "int8")

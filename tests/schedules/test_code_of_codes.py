@@ -74,7 +74,7 @@ def test_gpus_without_any_compute_numbers() -> None:
     assert nano.codes is None
     assert nano.gain("int8") is None
     mod, source = made(nano, 0)
-    assert "implicit_gemm" in kernels_by_rule(mod)
+    assert "winograd" in kernels_by_rule(mod)
     assert "tvmlcnn_mma" not in source
 
 
