@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import gc
 import json
 import signal
 import subprocess
@@ -88,6 +89,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if emulator.find(arch) is None:
                 build = f"python tools/emulated_pi.py build --arch {arch}"
                 item.add_marker(pytest.mark.skip(reason=f"no emulator: {build}"))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage what stays: it took a sixteenth of the tests' time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 @dataclass(frozen=True)
