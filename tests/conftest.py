@@ -9,7 +9,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,22 +64,9 @@ def golden(pytestconfig: pytest.Config) -> Golden:
     return Golden(pytestconfig.getoption("--update-golden"))
 
 
-LONGEST = {
-    *("test_samples.py", "test_tune_command.py", "test_cuda_zoo.py", "test_gpu_space.py"),
-    *("test_implicit_gemm.py", "test_howto.py", "test_cuda_resources.py", "test_tune_gpu.py"),
-    *("test_zoo_compile.py", "test_tuning_emulated.py", "test_cuda_depthwise_pointwise.py"),
-}
-"""Files of few tests that take a minute or more together."""
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark property tests as long, and skip what needs an emulator that is not there.
-
-    What takes longest comes first: last, it would keep one processor and leave the others idle.
-    """
-    tests = Counter(item.path for item in items)
-    items.sort(key=lambda item: (item.path.name not in LONGEST, -tests[item.path]))
+    """Mark property tests as long, and skip what needs an emulator that is not there."""
     for item in items:
         if isinstance(item, pytest.Function) and is_hypothesis_test(item.obj):
             item.add_marker("long")
