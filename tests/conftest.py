@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import gc
 import json
 import signal
 import subprocess
@@ -17,7 +16,6 @@ from typing import Any
 import board_kernels
 import pytest
 import torch
-import torch_tables
 from golden import Golden
 from hypothesis import is_hypothesis_test, register_random
 from lab import Lab
@@ -41,7 +39,6 @@ class TorchRandom:
 # The same parameters for the same example, whichever tests ran before.
 _RANDOM = TorchRandom()
 register_random(_RANDOM)
-torch_tables.keep()
 
 
 @pytest.fixture(autouse=True)
@@ -75,13 +72,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if emulator.find(arch) is None:
                 build = f"python tools/emulated_pi.py build --arch {arch}"
                 item.add_marker(pytest.mark.skip(reason=f"no emulator: {build}"))
-
-
-def pytest_collection_finish() -> None:
-    """Spare the collector of garbage what stays: it took a sixteenth of the tests' time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
 
 
 @dataclass(frozen=True)
