@@ -144,6 +144,12 @@ class Gpu(Device):
             return {FLOAT16: cores.float16, TF32: cores.tf32}.get(element, cores.int8)
         return _DOT * self.lanes_of_multiprocessor if element.name == self.codes else 0
 
+    def multiplies_by_lanes(self, element: ElementType) -> bool:
+        """Tell whether nothing beats multiply-adds of lanes, whose sums are of the same type."""
+        if not self.computes(element) or self.sums(element) != element.name:
+            return False
+        return self.products_at_once(self.multiplied(element)) <= self.lanes_of_multiprocessor
+
     def gain(self, dtype: str) -> float | None:
         """Return how many operations it does in a type in the time of one in float32."""
         name = self.codes if dtype == "int8" else dtype

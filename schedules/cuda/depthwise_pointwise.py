@@ -64,9 +64,7 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
     """Take the two where they are faster in one kernel, of numbers that sums are of too."""
     if not isinstance(layer, DepthwisePointwise):
         return None
-    if not device.computes(layer.element) or device.sums(layer.element) != layer.element.name:
-        return None
-    if device.products_at_once(device.multiplied(layer.element)) > device.lanes_of_multiprocessor:
+    if not device.multiplies_by_lanes(layer.element):
         return None  # tensor cores multiply what a kernel of its own brings them
     options = tiles_of_pairs(layer, device)
     if not options:

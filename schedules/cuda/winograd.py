@@ -9,6 +9,7 @@ from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import LoopRV, SBlockRV
 
 from tvmlcnn import ops
+from tvmlcnn.ops.winograd_product import OUTPUTS
 from tvmlcnn.targets import Gpu
 
 from ..channel_places import first_of_neighbours
@@ -20,7 +21,7 @@ from .blocks import LANES, share_out
 from .gemm_kernel import gemm_kernel
 from .gemm_tile import GemmTile
 from .threads import move_vectors, unroll
-from .winograd_tiles import OUTPUTS, POINTS, tiles_of, time_of_direct, work_of
+from .winograd_tiles import POINTS, tiles_of, time_of_direct, work_of
 
 # A chunk's weights are brought and its map is loaded after the one before has been transformed, and
 # arrive while that is multiplied.
@@ -52,9 +53,7 @@ def _plan(layer: Layer, device: Gpu, decisions: Decisions) -> Plan | None:
     """Take 3x3 convolutions of whole channels-last maps of numbers that sums are of too."""
     if not isinstance(layer, Convolution) or layer.groups > 1 or layer.channels_first:
         return None
-    if not device.computes(layer.element) or device.sums(layer.element) != layer.element.name:
-        return None
-    if device.products_at_once(device.multiplied(layer.element)) > device.lanes_of_multiprocessor:
+    if not device.multiplies_by_lanes(layer.element):
         return None
     *kernel, inner, channels = layer.weight.shape
     first = first_of_neighbours(layer)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from itertools import product
 
+from tvmlcnn.ops.winograd_product import OUTPUTS
 from tvmlcnn.targets import FLOAT32, Gpu
 
 from ..layer import Convolution
@@ -14,8 +15,8 @@ from .blocks import LANES
 from .gemm_tile import GemmTile
 from .gemm_tiles import copied_tiles
 
-OUTPUTS, POINTS = 2, 16
-"""Of F(2x2, 3x3): A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2015."""
+POINTS = (OUTPUTS + 2) ** 2
+"""Of F(2x2, 3x3), at each of which there is a product of matrices."""
 
 # Sums of a thread at one point: the threads of all points share the outputs of a block.
 _ROWS, _ROW_THREADS, _CHANNEL_THREADS = (4, 8, 16), (1, 2, 4), (1, 2, 4, 6, 8, 12, 16)
